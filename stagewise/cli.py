@@ -1,0 +1,77 @@
+"""The command line that every numbered script speaks: the same options, messages and exit codes."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from stagewise.errors import StagewiseError
+
+
+def _at_least(minimum: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"{value} is less than {minimum}")
+        return value
+
+    parse.__name__ = "whole number"  # argparse names the type in its message
+    return parse
+
+
+def available_cpus() -> int:
+    """How many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+OPTIONS = {
+    "split": dict(type=Path, metavar="CSV", help="the split table (default: the newest recipe split)"),
+    "fold": dict(
+        type=int, action="append", dest="folds", metavar="K", help="only this fold; repeatable (default: all)"
+    ),
+    "gpu": dict(type=_at_least(0), metavar="J", help="run on GPU number J alone (default: what the backend finds)"),
+    "workers": dict(
+        type=_at_least(0), default=available_cpus(), metavar="N", help="worker processes (default: %(default)s)"
+    ),
+    "seed": dict(type=_at_least(0), default=42, metavar="S", help="seed of all chance (default: %(default)s)"),
+    "preset": dict(
+        choices=("full", "demo"),
+        default="full",
+        help="the recipe's numbers, or the small ones for two CPU cores (default: %(default)s)",
+    ),
+    "dry-run": dict(action="store_true", help="print what would be read and written, and stop"),
+    "force": dict(action="store_true", help="start anew and replace what is there"),
+    "keep-going": dict(action="store_true", help="set bad inputs aside and go on; exit code 5 says so at the end"),
+}
+
+
+def parser(doc: str, *options: str) -> argparse.ArgumentParser:
+    """A parser whose help is the script's docstring, with the named shared `OPTIONS`."""
+    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for option in options:
+        made.add_argument(f"--{option}", **OPTIONS[option])
+    return made
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a script's `main` and leave with its exit code; errors that a user can mend are one message."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        main()
+    except StagewiseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)

@@ -1,0 +1,103 @@
+"""Where every file of the pipeline lives, and the one way in which files are written."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SUBSETS = ("train", "test")
+
+
+def root() -> Path:
+    """The folder that holds input/, modified_data/, models/ and subm/: `STAGEWISE_ROOT`, or the repository."""
+    return Path(os.environ.get("STAGEWISE_ROOT") or Path(__file__).parents[1]).absolute()
+
+
+def input_folder() -> Path:
+    """The raw competition files."""
+    return root() / "input"
+
+
+def videos_folder(subset: str) -> Path:
+    """The competition's mp4 files of `train` or `test`."""
+    return input_folder() / subset
+
+
+def modified_data_folder() -> Path:
+    """Everything computed from the input: volumes, indexes, splits, out-of-fold tables."""
+    return root() / "modified_data"
+
+
+def roi_folder(subset: str) -> Path:
+    """The extracted volumes, `<name>.mp4.pklz`, of `train` or `test`."""
+    return modified_data_folder() / "roi_parts" / subset
+
+
+def roi_index(subset: str) -> Path:
+    """The extraction's table, a row a video."""
+    return modified_data_folder() / "roi_parts" / f"{subset}.csv"
+
+
+def volume_path(subset: str, filename: str) -> Path:
+    """The volume of one video, named after it: `100000.mp4` gives `100000.mp4.pklz`."""
+    return roi_folder(subset) / f"{filename}.pklz"
+
+
+def split_csv(folds: int = 5, seed: int = 42) -> Path:
+    """The table of folds; its name tells how it was made."""
+    return modified_data_folder() / f"kfold_split_{folds}_{seed}.csv"
+
+
+def models_folder() -> Path:
+    """Weights: the inflated ImageNet file, and a folder a stage."""
+    return root() / "models"
+
+
+def imagenet_weights() -> Path:
+    """DenseNet121's ImageNet weights, inflated to 3D."""
+    return models_folder() / "imagenet_densenet121_3d.weights.h5"
+
+
+def fold_folder(stage: str, fold: int) -> Path:
+    """Everything that training one fold of one stage writes; no other run writes there."""
+    return models_folder() / stage / f"fold_{fold}"
+
+
+def threshold_json(stage: str) -> Path:
+    """The threshold chosen out of fold."""
+    return models_folder() / stage / "threshold.json"
+
+
+def oof_csv(stage: str) -> Path:
+    """Out-of-fold probabilities of a stage."""
+    return modified_data_folder() / f"{stage}_oof.csv"
+
+
+def submission_folder() -> Path:
+    """Answers."""
+    return root() / "subm"
+
+
+def shown(path: Path) -> str:
+    """The path as a message should show it: relative to the root where it lies inside."""
+    path = Path(path).absolute()
+    return str(path.relative_to(root())) if path.is_relative_to(root()) else str(path)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file so that a reader never sees half of it.
+
+    Yields a temporary path in the same folder (made if need be) with the same suffixes, which the caller
+    writes; on success it is flushed to the disk and renamed to `path`, on any error it is removed.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Recipes: every number of a winning solution on one page each."""

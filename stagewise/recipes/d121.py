@@ -1,0 +1,85 @@
+"""The winning recipe of "Clog Loss: Stall Catchers" (Solovyev, Kalinin, Gabruseva, Comput. Biol. Med. 141, 2022).
+
+One page holds every number. Where the winner's write-up and code differ, the code that made the score is
+followed, and the comment says so. A stage script states only what differs from `D121`.
+"""
+
+from dataclasses import replace
+
+from stagewise.augment import (
+    DropPlanes,
+    ElasticTransform,
+    Flip,
+    GaussianNoise,
+    RandomCropFromBorders,
+    RandomGamma,
+    Resize,
+    Rotate,
+    RotateQuarters,
+)
+from stagewise.recipes.config import Net, Recipe
+
+INPUT_SHAPE = (96, 128, 128)  # frames, height, width: winner's value, from the histograms of crop sizes
+
+BEFORE_RESIZE = (
+    Rotate(degrees=(-10.0, 10.0), p=0.3),
+    ElasticTransform(deformation=(0.0, 0.25), p=0.1),
+    RandomCropFromBorders(share=0.15, p=0.4),
+)
+AFTER_RESIZE = (
+    Resize(INPUT_SHAPE),
+    Flip(axis=0, p=0.5),
+    Flip(axis=1, p=0.5),
+    Flip(axis=2, p=0.5),
+    RotateQuarters(p=0.5),
+    GaussianNoise(std=(0.0, 5.0), p=0.2),
+    RandomGamma(gamma=(0.5, 1.5), p=0.2),
+)
+AUGMENTATION = BEFORE_RESIZE + AFTER_RESIZE  # stages 1 and 2, as in the code; the write-up drops planes there too
+AUGMENTATION_DROPPED_PLANES = (*BEFORE_RESIZE, DropPlanes(share=0.1, p=0.3), *AFTER_RESIZE)  # stage 3
+
+D121 = Recipe(
+    name="",
+    net=Net(
+        input_shape=INPUT_SHAPE,
+        blocks=(6, 12, 24, 16),
+        growth_rate=32,
+        stem_filters=64,
+        reduction=0.5,
+        head_units=512,
+        dropout=0.5,
+    ),
+    init_from="",
+    monitor="auc",
+    tier1_only=False,
+    validation_flowing_per_stalled=1,
+    augmentation=AUGMENTATION,
+    stalled_share=0.25,
+    batch_size=6,  # what 11 GB of a GTX 1080 Ti hold
+    accumulation_steps=20,  # 6 x 20 accumulated = 120 clips a step; in the code, not in the write-up
+    steps_per_epoch=1000,
+    epochs=150,
+    learning_rate=1e-4,
+    plateau_factor=0.95,
+    plateau_patience=3,
+    minimum_learning_rate=1e-9,
+    stop_patience=15,
+)
+
+# ours: small enough for two CPU cores and a quarter of an hour, large enough to learn motion from random weights
+DEMO_NET = replace(D121.net, input_shape=(32, 64, 64), blocks=(2, 2, 2, 2), growth_rate=16, stem_filters=32, head_units=64)
+
+
+def demo(recipe: Recipe) -> Recipe:
+    """The same stage with the demo's numbers: the code path of `full`, minutes instead of days."""
+    small = Resize(DEMO_NET.input_shape)
+    return replace(
+        recipe,
+        net=DEMO_NET,
+        augmentation=tuple(small if isinstance(step, Resize) else step for step in recipe.augmentation),
+        batch_size=16,
+        accumulation_steps=1,
+        steps_per_epoch=50,
+        epochs=4,
+        learning_rate=1e-3,
+    )
