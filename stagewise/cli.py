@@ -11,7 +11,9 @@ from typing import NoReturn
 from stagewise.errors import StagewiseError
 
 
-def _at_least(minimum: int) -> Callable[[str], int]:
+def at_least(minimum: int) -> Callable[[str], int]:
+    """A type for argparse: whole numbers from `minimum` up."""
+
     def parse(text: str) -> int:
         value = int(text)
         if value < minimum:
@@ -28,15 +30,18 @@ def available_cpus() -> int:
 
 
 OPTIONS = {
-    "split": dict(type=Path, metavar="CSV", help="the split table (default: the newest recipe split)"),
+    "split": dict(type=Path, metavar="CSV", help="the split table (default: modified_data/kfold_split_5_42.csv)"),
     "fold": dict(
         type=int, action="append", dest="folds", metavar="K", help="only this fold; repeatable (default: all)"
     ),
-    "gpu": dict(type=_at_least(0), metavar="J", help="run on GPU number J alone (default: what the backend finds)"),
+    "gpu": dict(type=at_least(0), metavar="J", help="run on GPU number J alone (default: what the backend finds)"),
     "workers": dict(
-        type=_at_least(0), default=available_cpus(), metavar="N", help="worker processes (default: %(default)s)"
+        type=at_least(0),
+        default=available_cpus(),
+        metavar="N",
+        help="worker processes (default: %(default)s)",
     ),
-    "seed": dict(type=_at_least(0), default=42, metavar="S", help="seed of all chance (default: %(default)s)"),
+    "seed": dict(type=at_least(0), default=42, metavar="S", help="seed of all chance (default: %(default)s)"),
     "preset": dict(
         choices=("full", "demo"),
         default="full",

@@ -63,7 +63,6 @@ class Recipe:
         """Plain values for config.json; a transform is its parameters and its name."""
         plain = dataclasses.asdict(self)
         plain["augmentation"] = [
-            {"transform": type(transform).__name__, **dataclasses.asdict(transform)}
-            for transform in self.augmentation
+            {"transform": type(transform).__name__, **dataclasses.asdict(transform)} for transform in self.augmentation
         ]
         return plain

@@ -67,7 +67,9 @@ D121 = Recipe(
 )
 
 # ours: small enough for two CPU cores and a quarter of an hour, large enough to learn motion from random weights
-DEMO_NET = replace(D121.net, input_shape=(32, 64, 64), blocks=(2, 2, 2, 2), growth_rate=16, stem_filters=32, head_units=64)
+DEMO_NET = replace(
+    D121.net, input_shape=(32, 64, 64), blocks=(2, 2, 2, 2), growth_rate=16, stem_filters=32, head_units=64
+)
 
 
 def demo(recipe: Recipe) -> Recipe:

@@ -1,0 +1,33 @@
+"""Train stage 1: all videos, from ImageNet, best epoch by MCC at its best threshold.
+
+    python net_d121_stage1/r31_train.py                     every fold of the split
+    python net_d121_stage1/r31_train.py --fold 3 --gpu 1    one fold, beside another process that trains another
+
+Reads:  modified_data/kfold_split_5_42.csv (or --split), modified_data/roi_parts/train/,
+        models/imagenet_densenet121_3d.weights.h5 (unless --init random)
+Writes: models/net_d121_stage1/fold_<k>/
+Time:   days for five folds on one GPU of 2021; the same command goes on after an interruption
+"""
+
+from dataclasses import replace
+
+from stagewise import cli
+from stagewise.recipes.d121 import D121
+from stagewise.stage import train_stage
+
+STAGE = replace(
+    D121,
+    name="net_d121_stage1",
+    init_from="imagenet",
+    monitor="mcc",
+    validation_flowing_per_stalled=1,
+)
+
+
+def main() -> None:
+    """Train what the command line asks for."""
+    train_stage(STAGE, __doc__)
+
+
+if __name__ == "__main__":
+    cli.run(main)

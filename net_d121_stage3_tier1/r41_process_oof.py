@@ -1,0 +1,43 @@
+"""Predict every fold's own validation clips, and choose the threshold from them.
+
+    python net_d121_stage3_tier1/r41_process_oof.py                        every fold of the split
+    python net_d121_stage3_tier1/r41_process_oof.py --fold 0 --fold 2      these folds alone
+
+Reads:  models/net_d121_stage3_tier1/fold_<k>/, modified_data/kfold_split_5_42.csv (or --split),
+        modified_data/roi_parts/train/
+Writes: modified_data/net_d121_stage3_tier1_oof.csv (filename, stalled, fold, probability),
+        models/net_d121_stage3_tier1/threshold.json and mcc_curve.png
+Time:   8 forward passes a clip of the split
+"""
+
+from pathlib import Path
+
+from stagewise import cli, paths
+
+STAGE = Path(__file__).parent.name
+
+
+def main() -> None:
+    """Predict out of fold, score, and write the threshold."""
+    arguments = cli.parser(__doc__, "split", "fold", "gpu", "workers", "seed", "dry-run").parse_args()
+    from stagewise.inference import plan_out_of_fold
+
+    plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
+    print(plan, flush=True)
+    if arguments.dry_run:
+        return
+    from stagewise import device
+
+    device.prepare(arguments.gpu)
+    from stagewise.inference import predict_out_of_fold
+    from stagewise.threshold import write_threshold
+
+    table = predict_out_of_fold(plan, arguments.workers)
+    with paths.replacing(paths.oof_csv(STAGE)) as temporary:
+        table.to_csv(temporary, index=False)
+    print(write_threshold(plan, table, arguments.seed))
+    print(f"wrote {paths.shown(paths.oof_csv(STAGE))}; next: python {STAGE}/r42_process_test.py")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,46 @@
+"""Answer the test videos: the folds' best nets fused and in one model, eight flips, mean, threshold.
+
+    python net_d121_stage3_tier1/r42_process_test.py                     every fold, r41's threshold
+    python net_d121_stage3_tier1/r42_process_test.py --threshold 0.7     the winner's threshold
+    python net_d121_stage3_tier1/r42_process_test.py --fold 0 --fold 2   these folds alone
+
+Reads:  models/net_d121_stage3_tier1/fold_<k>/ and threshold.json, input/submission_format.csv,
+        modified_data/roi_parts/test/
+Writes: subm/net_d121_stage3_tier1_test_detailed.csv (a probability a fold),
+        subm/net_d121_stage3_tier1_test.csv (their mean), subm/submission.csv (0 or 1)
+Time:   8 forward passes a clip and fold
+"""
+
+from pathlib import Path
+
+from stagewise import cli, paths
+
+STAGE = Path(__file__).parent.name
+
+
+def main() -> None:
+    """Predict the test set and write the answers in the order of submission_format."""
+    parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "dry-run")
+    parser.add_argument("--threshold", type=float, metavar="P", help="stalled above it (default: r41's)")
+    arguments = parser.parse_args()
+    from stagewise.inference import plan_test
+    from stagewise.threshold import read_threshold
+
+    plan = plan_test(STAGE, arguments.split, arguments.folds)
+    threshold = arguments.threshold if arguments.threshold is not None else read_threshold(plan)
+    print(f"{plan}\n  stalled above {threshold}", flush=True)
+    if arguments.dry_run:
+        return
+    from stagewise import device
+
+    device.prepare(arguments.gpu)
+    from stagewise.inference import predict_test
+    from stagewise.submission import write_submission
+
+    probabilities = predict_test(plan, arguments.workers)
+    written = write_submission(STAGE, plan.filenames, plan.folds, probabilities, threshold)
+    print("wrote", ", ".join(paths.shown(path) for path in written))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,39 @@
+"""Say how right the submission is, where the true answers are known: on the phantom.
+
+    python net_d121_stage3_tier1/r50_score_phantom.py
+
+Reads:  subm/submission.csv, subm/net_d121_stage3_tier1_test.csv, input/phantom_test_labels.csv
+Writes: nothing
+Time:   seconds
+"""
+
+from pathlib import Path
+
+from stagewise import cli, paths
+
+STAGE = Path(__file__).parent.name
+
+
+def main() -> None:
+    """Print the submission's confusion matrix, MCC and ROC AUC."""
+    cli.parser(__doc__).parse_args()
+    from stagewise.score import confusion, mcc_of_counts, roc_auc
+    from stagewise.tables import read_labels, read_table
+
+    truth = read_labels(paths.input_folder() / "phantom_test_labels.csv").set_index("filename")["stalled"]
+    answers = read_labels(paths.submission_folder() / "submission.csv", f"run: python {STAGE}/r42_process_test.py")
+    means = read_table(
+        paths.submission_folder() / f"{STAGE}_test.csv",
+        ("filename", "probability"),
+        f"run: python {STAGE}/r42_process_test.py",
+    )
+    stalled = truth.loc[answers["filename"]].to_numpy()
+    tp, fp, fn, tn = confusion(stalled, answers["stalled"].to_numpy())
+    print(f"phantom test: {len(stalled)} videos, {stalled.sum()} stalled")
+    print(f"  called stalled: {tp} rightly, {fp} wrongly; called flowing: {tn} rightly, {fn} wrongly")
+    auc = roc_auc(truth.loc[means["filename"]].to_numpy(), means["probability"].astype(float).to_numpy())
+    print(f"  MCC {mcc_of_counts(tp, fp, fn, tn):.3f}, ROC AUC {auc:.3f}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,50 @@
+"""Crop every video to the inside of its orange outline.
+
+    python preproc_data/r01_extract_roi.py                    # train and test
+    python preproc_data/r01_extract_roi.py train --workers 8
+    python preproc_data/r01_extract_roi.py --keep-going       # go on with the whole videos, exit code 5
+
+Reads:   input/{train,test}/*.mp4
+Writes:  modified_data/roi_parts/{train,test}/<name>.mp4.pklz, modified_data/roi_parts/{train,test}.csv
+Time:    about 3 videos a second and core (512x384, 60 frames); the same command goes on after an interruption,
+         and keeps what is whole by its checksum
+Expect:  a row a video in the index; a video that is cut off, damaged, or without outline is quarantined:
+         it gets a row with the reason and no volume, and the script ends with exit code 2
+"""
+
+from stagewise import cli, paths
+from stagewise.errors import InputError, QuarantinedError
+
+
+def main() -> None:
+    parser = cli.parser(__doc__, "workers", "force", "keep-going", "dry-run")
+    parser.add_argument("subset", nargs="?", choices=paths.SUBSETS, help="only these videos (default: both)")
+    arguments = parser.parse_args()
+    subsets = (arguments.subset,) if arguments.subset else paths.SUBSETS
+
+    from stagewise import extraction
+
+    plans = {subset: extraction.plan(subset, arguments.force) for subset in subsets}  # fails before any work
+    for subset, tasks in plans.items():
+        known = sum(task.known is not None for task in tasks)
+        print(f"{subset}: {len(tasks)} videos, {known} of them extracted before and to be verified")
+        print(f"  {paths.shown(tasks[0].volume)} ... {paths.shown(paths.roi_index(subset))}")
+    if arguments.dry_run:
+        return
+
+    problems = []
+    for subset in subsets:
+        rows = extraction.extract_subset(subset, arguments.workers, arguments.force)
+        bad = [row for row in rows if row["status"] == "quarantined"]
+        problems += [f"{subset}/{row['filename']}: {row['reason']}" for row in bad]
+        print(f"{subset}: {len(rows) - len(bad)} volumes, {len(bad)} quarantined")
+    if problems:
+        listed = "\n  ".join(problems)
+        message = f"{len(problems)} videos were quarantined and have no volume:\n  {listed}\n"
+        if arguments.keep_going:
+            raise QuarantinedError(message + "the others are done, as --keep-going asked")
+        raise InputError(message + "replace them and run the same command again, or leave them out: --keep-going")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,56 @@
+"""Check every volume and table against each other before hours of training, and draw what is there.
+
+    python preproc_data/r02_verify_data.py
+    python preproc_data/r02_verify_data.py --split my.csv
+    python preproc_data/r02_verify_data.py --keep-going      # a part of the videos is meant: exit code 5, not 2
+
+Reads:   input/*.csv, input/{train,test}/, modified_data/roi_parts/, the split CSV if there is one
+Writes:  modified_data/verify/{crop_sizes,class_share,contact_sheet}.png, modified_data/verify/problems.csv
+Time:    about 60 volumes a second and core
+Expect:  "no problems"; otherwise each kind of problem with its mend, every name in problems.csv, and exit code 2
+"""
+
+import csv
+
+from stagewise import cli, paths
+from stagewise.errors import InputError, QuarantinedError
+
+
+def main() -> None:
+    """Check, draw, list."""
+    arguments = cli.parser(__doc__, "split", "workers", "keep-going", "dry-run").parse_args()
+    folder = paths.modified_data_folder() / "verify"
+    if arguments.dry_run:
+        volumes = sum(1 for subset in paths.SUBSETS for _ in paths.roi_folder(subset).glob("*.pklz"))
+        print(f"would check {volumes} volumes and the tables, and write {paths.shown(folder)}")
+        return
+
+    from stagewise import data_pictures
+    from stagewise.verification import labelled_groups, usable_volumes, verify
+
+    data = verify(arguments.split, arguments.workers)
+    for note in data.notes:
+        print(note)
+    volumes, groups = usable_volumes(data), labelled_groups(data)
+    if len(volumes):
+        data_pictures.draw_sizes(folder / "crop_sizes.png", volumes)
+    if groups:
+        data_pictures.draw_classes(folder / "class_share.png", {k: v["stalled"] for k, v in groups.items()})
+        data_pictures.draw_contact_sheet(folder / "contact_sheet.png", next(iter(groups.values())))
+    with paths.replacing(folder / "problems.csv") as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("problem", "name", "optional", "mend"))
+        writer.writerows(line for finding in data.findings for line in finding.lines())
+    print(f"wrote {paths.shown(folder)}: pictures and problems.csv")
+
+    if not data.findings:
+        print("no problems")
+        return
+    message = f"{len(data.findings)} kinds of problem:\n  " + "\n  ".join(map(str, data.findings))
+    if arguments.keep_going and all(finding.optional for finding in data.findings):
+        raise QuarantinedError(message + "\nthe other data is whole, and --keep-going asked for it alone")
+    raise InputError(message)
+
+
+if __name__ == "__main__":
+    cli.run(main)

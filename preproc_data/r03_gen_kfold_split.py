@@ -1,0 +1,55 @@
+"""Assign every training video to a fold.
+
+    python preproc_data/r03_gen_kfold_split.py                       the winner's split: 5 folds, seed 42
+    python preproc_data/r03_gen_kfold_split.py --group project_id    no project in two folds
+
+Reads:  input/train_labels.csv, input/train_metadata.csv, modified_data/roi_parts/train.csv
+Writes: modified_data/kfold_split_5_42.csv (folds and seed are in its name)
+Time:   seconds
+"""
+
+from pathlib import Path
+
+from stagewise import cli, paths
+from stagewise.errors import InputError
+
+
+def labelled_videos():
+    """Labels with their metadata, a row each video that was extracted, in the labels' order."""
+    from stagewise.tables import read_labels, read_metadata, read_roi_index
+
+    labels = read_labels(paths.input_folder() / "train_labels.csv")
+    metadata = read_metadata(paths.input_folder() / "train_metadata.csv")
+    index = read_roi_index(paths.roi_index("train"))
+    present = index.loc[index["status"] == "ok", "filename"]
+    merged = labels.merge(metadata, on="filename", how="left")
+    return merged[merged["filename"].isin(present)].reset_index(drop=True)
+
+
+def main() -> None:
+    """Split, and say how many of each class came into each fold."""
+    parser = cli.parser(__doc__, "seed", "dry-run", "force")
+    parser.add_argument("--folds", type=cli.at_least(2), default=5, metavar="N", help="how many (default: 5)")
+    parser.add_argument("--group", metavar="COLUMN", help="keep rows of the same value in this column together")
+    parser.add_argument("--output", type=Path, metavar="CSV", help="write here instead")
+    arguments = parser.parse_args()
+    path = arguments.output or paths.split_csv(arguments.folds, arguments.seed)
+    if path.exists() and not arguments.force:
+        raise InputError(
+            f"{paths.shown(path)} is there already, and trainings may depend on it; replace it with --force"
+        )
+
+    from stagewise.splits import gen_kfold_split
+
+    split = gen_kfold_split(labelled_videos(), arguments.folds, arguments.seed, arguments.group)
+    print(split.groupby("fold")["stalled"].agg(videos="size", stalled="sum").to_string())
+    if arguments.dry_run:
+        print(f"would write {paths.shown(path)}")
+        return
+    with paths.replacing(path) as temporary:
+        split.to_csv(temporary, index=False)
+    print(f"wrote {paths.shown(path)}: {len(split)} videos; next: python preproc_data/r04_inflate_imagenet.py")
+
+
+if __name__ == "__main__":
+    cli.run(main)

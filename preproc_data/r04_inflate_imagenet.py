@@ -1,0 +1,67 @@
+"""Turn the ImageNet weights of the 2D DenseNet121 into the start of the 3D net.
+
+    python preproc_data/r04_inflate_imagenet.py
+    python preproc_data/r04_inflate_imagenet.py --weights densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5
+
+Reads:    the weights of keras.applications.DenseNet121 without its top: the h5 file of --weights, else what
+          Keras holds in ~/.keras/models or fetches from the internet
+Writes:   models/imagenet_densenet121_3d.weights.h5 (46 MB), for any head: load it into backbone(model)
+Time:     15 seconds
+Expected: 11,370,176 parameters
+"""
+
+from pathlib import Path
+
+from stagewise import cli, paths
+from stagewise.errors import InputError, StagewiseError
+
+FILE = "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5"
+MENDS = (
+    f"download {FILE} from the Keras applications release, storage.googleapis.com/tensorflow/keras-applications/"
+    f"densenet/{FILE}, put it into ~/.keras/models, or anywhere and run: "
+    f"python preproc_data/r04_inflate_imagenet.py --weights {FILE}"
+)
+
+
+def load_imagenet(weights: Path | None):
+    """keras.applications' DenseNet121 without its top; only numbers are read from the file, never a model."""
+    import keras
+
+    try:
+        return keras.applications.DenseNet121(include_top=False, weights=str(weights or "imagenet"))
+    except Exception as error:  # keras raises bare Exception where a download fails
+        if weights is None:
+            raise StagewiseError(f"the ImageNet weights could not be fetched ({error}); {MENDS}") from error
+        raise InputError(f"{weights} does not hold the weights of DenseNet121 without top ({error}); {MENDS}") from error
+
+
+def main() -> None:
+    parser = cli.parser(__doc__, "dry-run", "force")
+    parser.add_argument("--weights", type=Path, metavar="H5", help="the 2D weights (default: Keras fetches them)")
+    arguments = parser.parse_args()
+    target = paths.imagenet_weights()
+    source = arguments.weights
+    if source is not None and not source.is_file():
+        raise InputError(f"no file {source}; {MENDS}")
+    if target.exists() and not arguments.force:
+        raise InputError(f"{paths.shown(target)} is already there; to replace it add: --force")
+    if arguments.dry_run:
+        print(f"would inflate {source or 'the weights that Keras fetches'} and write {paths.shown(target)}")
+        return
+
+    from stagewise import device
+
+    device.prepare()
+    from stagewise.nets.densenet3d import backbone, densenet3d
+    from stagewise.nets.inflate import inflate
+    from stagewise.recipes.d121 import D121
+
+    net = backbone(densenet3d(D121.net))
+    inflate(load_imagenet(source), net)
+    with paths.replacing(target) as temporary:
+        net.save_weights(temporary)
+    print(f"{paths.shown(target)}: {net.count_params():,} parameters")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# The main job: every numbered script in order, from input/ to subm/submission.csv.
+# With nothing in input/, phantom data is made first and the small demo preset is used.
+#   ./run.sh              STAGEWISE_ROOT=FOLDER and SEED=N change where it works and all chance
+source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
+cd "$REPO"
+ROOT="${STAGEWISE_ROOT:-$REPO}"
+SEED="${SEED:-42}"
+
+step() {  # print a command, then run it
+    printf '\n$ python %s\n' "$*"
+    python "$@"
+}
+
+common=(--seed "$SEED")
+folds=()
+init=()
+if [ -e "$ROOT/input/phantom_test_labels.csv" ] || [ -z "$(ls "$ROOT/input" 2>/dev/null)" ]; then
+    echo "demo: phantom data, --preset demo, random weights, folds 0 and 1 of 5"
+    step preproc_data/r00_make_phantom.py --seed "$SEED"
+    common+=(--preset demo)
+    folds=(--fold 0 --fold 1)
+    init=(--init random)
+fi
+
+step preproc_data/r01_extract_roi.py
+step preproc_data/r02_verify_data.py
+[ -e "$ROOT/modified_data/kfold_split_5_42.csv" ] || step preproc_data/r03_gen_kfold_split.py
+[ ${#init[@]} -gt 0 ] || [ -e "$ROOT/models/imagenet_densenet121_3d.weights.h5" ] || step preproc_data/r04_inflate_imagenet.py
+step net_d121_stage1/r31_train.py "${common[@]}" "${folds[@]}" "${init[@]}"
+step net_d121_stage2_auc/r31_train.py "${common[@]}" "${folds[@]}"
+step net_d121_stage3_tier1/r31_train.py "${common[@]}" "${folds[@]}"
+step net_d121_stage3_tier1/r41_process_oof.py --seed "$SEED" "${folds[@]}"
+step net_d121_stage3_tier1/r42_process_test.py "${folds[@]}"
+if [ -e "$ROOT/input/phantom_test_labels.csv" ]; then
+    step net_d121_stage3_tier1/r50_score_phantom.py
+fi
+printf '\nthe answers are in %s\n' "$ROOT/subm/submission.csv"

@@ -1,0 +1,147 @@
+"""What happens at the end of an epoch: scores into the logs, the best weights, pictures, the resume state.
+
+The first callback puts the scores into the one `logs` dict; Keras' own plateau and early stopping and the rest
+here read them there, so their order in `epoch_callbacks` is part of what they do.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from stagewise import paths, runs
+from stagewise.checkpoints import save_state
+from stagewise.curves import draw_curves
+from stagewise.errors import NumericalError
+from stagewise.recipes.config import Recipe
+from stagewise.score import THRESHOLDS, mcc_curve, roc_auc
+
+REMEMBERED = ("best", "best_epoch", "wait", "cooldown_counter", "stopped_epoch")
+
+
+class ValidationScores(keras.callbacks.Callback):
+    """Predict the validation clips and put val_loss, val_auc, val_mcc and val_threshold into the logs."""
+
+    def __init__(self, predict: Callable[[], np.ndarray], stalled: np.ndarray) -> None:
+        """predict: the probabilities of the validation rows, (n,); stalled: their labels (n,) 0 or 1."""
+        super().__init__()
+        self.predict, self.stalled = predict, np.asarray(stalled)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Score the epoch. Raises NumericalError where a probability is not finite."""
+        probabilities = self.predict()
+        if not np.isfinite(probabilities).all():
+            raise NumericalError(
+                f"epoch {epoch}: {np.sum(~np.isfinite(probabilities))} of {len(probabilities)} validation "
+                "probabilities are not finite; lower the recipe's learning rate and run the same command again"
+            )
+        curve = mcc_curve(self.stalled, probabilities)
+        clipped = np.clip(probabilities, 1e-7, 1 - 1e-7)  # keras.losses.BinaryCrossentropy's own bound
+        logs["val_loss"] = float(-np.mean(np.log(np.where(self.stalled == 1, clipped, 1 - clipped))))
+        logs["val_auc"] = roc_auc(self.stalled, probabilities)
+        logs["val_mcc"] = float(curve.max())
+        logs["val_threshold"] = float(THRESHOLDS[curve.argmax()])
+
+
+class BestWeights(keras.callbacks.Callback):
+    """Keep the weights of the epoch with the highest score, in one piece or not at all."""
+
+    def __init__(self, path: Path, monitor: str) -> None:
+        super().__init__()
+        self.path, self.monitor = path, monitor
+        self.best, self.best_epoch = -np.inf, -1
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Save, if the score is better than every one before."""
+        if logs[self.monitor] > self.best:
+            self.best, self.best_epoch = logs[self.monitor], epoch
+            weights_alone = keras.Model(self.model.inputs, self.model.outputs)  # without the optimizer's moments
+            with paths.replacing(self.path) as temporary:
+                weights_alone.save_weights(temporary)
+
+
+class TensorBoardEvents(keras.callbacks.Callback):
+    """Write the logs as TensorBoard events, whatever the backend (keras.callbacks.TensorBoard needs TensorFlow)."""
+
+    def __init__(self, folder: Path, first_epoch: int) -> None:
+        super().__init__()
+        self.folder, self.first_epoch = folder, first_epoch
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Open the events; those of an epoch that is trained again are taken back."""
+        from tensorboardX import SummaryWriter
+
+        self.writer = SummaryWriter(str(self.folder), purge_step=self.first_epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """One point a curve."""
+        for name, value in logs.items():
+            self.writer.add_scalar(name, value, epoch)
+        self.writer.flush()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        """Close the events."""
+        self.writer.close()
+
+
+class Recorder(keras.callbacks.Callback):
+    """Write history, curves and last the resume state, which remembers the other callbacks' state too."""
+
+    def __init__(self, folder: Path, others: list[keras.callbacks.Callback], progress: dict[str, Any]) -> None:
+        """progress: of `load_state`, or empty for a run that starts."""
+        super().__init__()
+        self.folder, self.others = folder, others
+        self.history: list[dict[str, float]] = progress.get("history", [])
+        self.remembered: dict[str, dict[str, Any]] = progress.get("callbacks", {})
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        """Give the others their memory back, after their own on_train_begin has emptied it."""
+        for other in self.others:
+            vars(other).update(self.remembered.get(type(other).__name__, {}))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Record one epoch; the resume state is last, so that whatever fails before is done again."""
+        self.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
+        scores = (f"{name} {value:.4g}" for name, value in logs.items())
+        print(f"{paths.shown(self.folder)} epoch {epoch + 1}", *scores, sep="  ", flush=True)
+        with paths.replacing(self.folder / runs.HISTORY) as temporary:
+            pd.DataFrame(self.history).to_csv(temporary, index=False)
+        draw_curves(self.folder / runs.CURVES, self.history)
+        memory = {
+            type(other).__name__: {name: vars(other)[name] for name in REMEMBERED if name in vars(other)}
+            for other in self.others
+        }
+        progress = {"history": self.history, "callbacks": memory, "stopped": self.model.stop_training}
+        save_state(self.folder / runs.RESUME_STATE, self.model, progress)
+
+
+def epoch_callbacks(
+    recipe: Recipe,
+    folder: Path,
+    predict: Callable[[], np.ndarray],
+    stalled: np.ndarray,
+    progress: dict[str, Any],
+) -> list[keras.callbacks.Callback]:
+    """The callbacks of one training, in the order in which they must run."""
+    monitor = f"val_{recipe.monitor}"
+    listeners = [
+        keras.callbacks.ReduceLROnPlateau(
+            monitor,
+            mode="max",
+            min_delta=0,
+            factor=recipe.plateau_factor,
+            patience=recipe.plateau_patience,
+            min_lr=recipe.minimum_learning_rate,
+        ),
+        keras.callbacks.EarlyStopping(monitor, mode="max", patience=recipe.stop_patience),
+        BestWeights(folder / runs.BEST_WEIGHTS, monitor),
+    ]
+    return [
+        ValidationScores(predict, stalled),
+        *listeners,
+        TensorBoardEvents(folder / "events", first_epoch=len(progress.get("history", []))),
+        Recorder(folder, listeners, progress),
+    ]

@@ -1,0 +1,137 @@
+"""Extraction of many videos: parallel, resumable, and never trusting a file that it cannot prove whole.
+
+A finished video is one line in a journal beside the index, written after the volume is on the disk. An
+interrupted run leaves the journal; the next one believes a line only if the volume's checksum agrees.
+"""
+
+import csv
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from tqdm import tqdm
+
+from stagewise import paths
+from stagewise.errors import BusyError, InputError
+from stagewise.roi import extract_roi
+from stagewise.tables import INPUT_MEND, ROI_INDEX
+from stagewise.video import VideoError
+from stagewise.volumes import file_sha256, save_volume
+from stagewise.workers import WorkerPool
+
+Row = dict[str, str]  # a line of the index, columns `ROI_INDEX`, as text
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """One video to extract; `known` is what an earlier run wrote down about it."""
+
+    video: Path
+    volume: Path
+    known: Row | None = None
+
+    def __str__(self) -> str:
+        return paths.shown(self.video)
+
+
+def list_videos(subset: str) -> list[Path]:
+    """Every mp4 (in any case, hidden files aside) of the subset, sorted by name; InputError if there is none."""
+    folder = paths.videos_folder(subset)
+    videos = sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() == ".mp4")
+    if not videos:
+        raise InputError(f"no mp4 files in {paths.shown(folder)}; {INPUT_MEND.replace('file', 'files')}")
+    return videos
+
+
+def plan(subset: str, force: bool = False) -> list[Extraction]:
+    """What extraction has to do; with `force` nothing that is there counts."""
+    known = {} if force else _known_rows(subset)
+    return [
+        Extraction(video, paths.volume_path(subset, video.name), known.get(video.name)) for video in list_videos(subset)
+    ]
+
+
+def extract_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
+    """Extract every video of `train` or `test`, and write the index.
+
+    Returns: the index's rows, those with status "quarantined" among them; the same for any number of workers.
+    Raises BusyError where another process extracts the subset, StagewiseError if a worker dies.
+    """
+    rows = []
+    with _journal(subset) as journal, WorkerPool(workers) as pool:
+        tasks = plan(subset, force)
+        writer = csv.DictWriter(journal, ROI_INDEX, lineterminator="\n")
+        finished = pool.in_order(extract, tasks)
+        for _, row in tqdm(finished, total=len(tasks), desc=subset, unit="video"):
+            writer.writerow(row)
+            journal.flush()
+            rows.append(row)
+        write_index(subset, rows)
+    return rows
+
+
+def extract(task: Extraction) -> Row:
+    """Make one volume, or keep it if it is whole and newer than its video; a bad video leaves no volume."""
+    if task.known and _is_whole(task):
+        return task.known
+    task.volume.unlink(missing_ok=True)
+    blank = dict.fromkeys(ROI_INDEX, "0") | {"filename": task.video.name, "sha256": "", "reason": ""}
+    try:
+        roi = extract_roi(task.video)
+    except VideoError as error:
+        return blank | {"status": "quarantined", "reason": " ".join(error.reason.split())}
+    sizes = (*roi.volume.shape[:3], *roi.box, roi.frames_with_outline)
+    found = dict(zip(ROI_INDEX[1:9], map(str, sizes), strict=True))
+    return blank | found | {"status": "ok", "sha256": save_volume(task.volume, roi.volume)}
+
+
+def write_index(subset: str, rows: list[Row]) -> None:
+    """The table of the subset's volumes, in the order of the file names."""
+    with paths.replacing(paths.roi_index(subset)) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ROI_INDEX, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def journal_path(subset: str) -> Path:
+    """Lines of the index for the videos finished so far; gone when the index is written."""
+    return paths.roi_index(subset).with_suffix(".journal")
+
+
+@contextmanager
+def _journal(subset: str) -> Iterator[TextIO]:
+    """The journal, open for one process alone, and removed when the work is done."""
+    path = journal_path(subset)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", newline="") as journal:
+        try:
+            fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BusyError(f"another process extracts {subset} ({paths.shown(path)}); wait for its end") from None
+        for leftover in paths.roi_folder(subset).glob(".tmp-*"):  # of a killed run; ours is alone here
+            leftover.unlink()
+        journal.write("\n")  # ends a line that a killed run has torn
+        yield journal
+        path.unlink(missing_ok=True)
+
+
+def _known_rows(subset: str) -> dict[str, Row]:
+    """What the index and then the journal say; a line that is not whole does not count."""
+    known = {}
+    for path in (paths.roi_index(subset), journal_path(subset)):
+        if path.exists():
+            for line in path.read_text(errors="replace").splitlines():
+                cells = next(csv.reader([line]), [])
+                if len(cells) == len(ROI_INDEX):
+                    known[cells[0]] = dict(zip(ROI_INDEX, cells, strict=True))
+    return known
+
+
+def _is_whole(task: Extraction) -> bool:
+    if task.known["status"] != "ok" or not task.volume.exists():
+        return False
+    outdated = task.volume.stat().st_mtime < task.video.stat().st_mtime  # the video was replaced since
+    return not outdated and file_sha256(task.volume) == task.known["sha256"]

@@ -1,0 +1,61 @@
+"""What a check of the data found: the tables it could read, problems, and remarks."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from stagewise.errors import InputError
+
+SHOWN_NAMES = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of problem and every name it concerns; `optional` where the other data is usable without them."""
+
+    what: str
+    names: tuple[str, ...]
+    mend: str
+    optional: bool = False
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.names[:SHOWN_NAMES]) + (", ..." if len(self.names) > SHOWN_NAMES else "")
+        return f"{self.what} ({len(self.names)}): {shown}; {self.mend}" if self.names else f"{self.what}; {self.mend}"
+
+    def lines(self) -> list[tuple[str, str, bool, str]]:
+        """A row a name: the problem, the name, whether it is optional, the mend."""
+        return [(self.what, name, self.optional, self.mend) for name in self.names or ("",)]
+
+
+@dataclass
+class Data:
+    """The tables that could be read, and what is wrong with them."""
+
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    damaged: set[str] = field(default_factory=set)  # videos whose volume did not pass
+
+    def has(self, *tables: str) -> bool:
+        """Whether all these tables could be read."""
+        return all(table in self.tables for table in tables)
+
+    def names(self, table: str) -> set[str]:
+        """The file names in a table; of an extraction's table, those that have a volume."""
+        frame = self.tables[table]
+        return set(frame["filename"] if "status" not in frame else frame.loc[frame["status"] == "ok", "filename"])
+
+    def find(self, what: str, names: Iterable[str], mend: str, optional: bool = False) -> None:
+        """Note a problem with these names, if there are any."""
+        if found := tuple(sorted(names)):
+            self.findings.append(Finding(what, found, mend, optional))
+
+    def read(self, table: str, reader: Callable[..., pd.DataFrame], path: Path, *arguments: object) -> None:
+        """Read a table, or note why it cannot be read."""
+        try:
+            self.tables[table] = reader(path, *arguments)
+        except InputError as error:
+            message, _, mend = str(error).rpartition("; ")
+            self.findings.append(Finding(message, (), mend))

@@ -1,0 +1,130 @@
+"""Predicting with trained folds: what is predicted by which weights, checked first, then done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stagewise import paths, runs
+from stagewise.augment import Resize
+from stagewise.errors import InputError
+from stagewise.plans import volumes_of
+from stagewise.splits import Split, read_split
+from stagewise.tables import read_submission_format
+
+
+@dataclass(frozen=True)
+class InferencePlan:
+    """Trained folds of one stage, and the clips they answer.
+
+    `configs` and `weights` have an entry a fold; `table` holds the clips: a column filename, and out of fold
+    stalled and fold too.
+    """
+
+    stage: str
+    folds: list[int]
+    configs: list[dict[str, Any]]
+    weights: list[Path]
+    table: pd.DataFrame
+    volumes: tuple[Path, ...]
+
+    @property
+    def filenames(self) -> pd.Series:
+        """The clips' videos, in the order of the answers."""
+        return self.table["filename"]
+
+    @property
+    def batch_size(self) -> int:
+        """Clips a forward pass."""
+        return self.configs[0]["recipe"]["batch_size"]
+
+    @property
+    def resize(self) -> Resize:
+        """What is done to a clip before the net."""
+        return Resize(runs.net_of(self.configs[0]).input_shape)
+
+    @property
+    def weights_sha256(self) -> dict[str, str]:
+        """Hash of each fold's best weights; a threshold belongs to them."""
+        return {str(fold): c["best"]["sha256"] for fold, c in zip(self.folds, self.configs, strict=True)}
+
+    def __str__(self) -> str:
+        return f"{self.stage}: folds {', '.join(map(str, self.folds))}, {len(self.table)} clips, 8 flips each"
+
+
+def plan_out_of_fold(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
+    """Each fold's own validation clips, all of them. Raises InputError naming what is missing."""
+    split, folds, configs = _trained(stage, split_path, asked_folds)
+    if configs[0]["recipe"]["tier1_only"]:
+        split = read_split(split_path, tier1_only=True)
+    table = split.table[split.table["fold"].isin(folds)].reset_index(drop=True)
+    return _plan(stage, folds, configs, table[["filename", "stalled", "fold"]], "train")
+
+
+def plan_test(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
+    """Every video of submission_format, in its order. Raises InputError naming what is missing."""
+    _, folds, configs = _trained(stage, split_path, asked_folds)
+    table = read_submission_format(paths.input_folder() / "submission_format.csv")
+    return _plan(stage, folds, configs, table[["filename"]], "test")
+
+
+def _trained(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> tuple[Split, list, list]:
+    split = read_split(split_path)
+    folds = split.chosen_folds(asked_folds)
+    configs = [runs.finished_config(stage, fold, split.sha256) for fold in folds]
+    nets = [runs.net_of(config) for config in configs]
+    for fold, net in zip(folds, nets, strict=True):
+        if net != nets[0]:
+            raise InputError(
+                f"folds {folds[0]} and {fold} of {stage} hold different nets; train them with the same --preset: "
+                f"{runs.train_command(stage, fold)} --force"
+            )
+    return split, folds, configs
+
+
+def _plan(stage: str, folds: list, configs: list, table: pd.DataFrame, subset: str) -> InferencePlan:
+    weights = [runs.best_weights(stage, fold, config) for fold, config in zip(folds, configs, strict=True)]
+    return InferencePlan(stage, folds, configs, weights, table, volumes_of(subset, table["filename"]))
+
+
+def predict_out_of_fold(plan: InferencePlan, workers: int) -> pd.DataFrame:
+    """Each clip's probability from the net that never saw it.
+
+    Returns: filename, stalled, fold, probability (mean over eight flips), rows as in the split.
+    """
+    from stagewise.ensemble import load_fused
+
+    probability = np.empty(len(plan.table))
+    for fold, config, weights in zip(plan.folds, plan.configs, plan.weights, strict=True):
+        rows = np.flatnonzero(plan.table["fold"] == fold)
+        model = load_fused(runs.net_of(config), weights)
+        volumes = [plan.volumes[row] for row in rows]
+        probability[rows] = _predict(model, plan, volumes, workers, f"fold {fold}")[:, 0]
+    return plan.table.assign(probability=probability)
+
+
+def predict_test(plan: InferencePlan, workers: int) -> np.ndarray:
+    """Probabilities of the test clips, (n, folds): all folds in one model, mean over eight flips."""
+    from stagewise.ensemble import load_fused, merge
+
+    model = merge([load_fused(runs.net_of(c), w) for c, w in zip(plan.configs, plan.weights, strict=True)])
+    return _predict(model, plan, plan.volumes, workers, "test")
+
+
+def _predict(model: Any, plan: InferencePlan, volumes: Sequence[Path], workers: int, what: str) -> np.ndarray:
+    from stagewise.predict import predict_volumes
+    from stagewise.tta import predict_flips
+    from stagewise.workers import WorkerPool
+
+    with WorkerPool(workers) as pool:
+        return predict_volumes(
+            lambda clips: predict_flips(model.predict_on_batch, clips),
+            volumes,
+            plan.resize,
+            pool,
+            plan.batch_size,
+            what,
+        )

@@ -1,0 +1,206 @@
+"""One phantom clip: planned as a pure function of (settings, index, stalled), then rendered and written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stagewise.phantom import anatomy, flow, imaging, video
+from stagewise.phantom.anatomy import Vessel
+
+# quantiles of num_frames over the 573,048 real training videos
+FRAME_LEVELS = (0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 0.9999, 1)
+FRAME_COUNTS = (17, 24, 26, 34, 49, 56, 66, 94, 128, 182, 247, 434)
+# the real projects and their shares
+PROJECTS = "ACDEFGHIJKLM"
+PROJECT_SHARES = (0.2504, 0.117, 0.0357, 0.0555, 0.1061, 0.1431, 0.1295, 0.0381, 0.0088, 0.0473, 0.0008, 0.0677)
+NARROW_SHARE = 0.02  # of the real videos are 418x384
+INTRUDERS_KEPT = 0.15  # ours: of the other vessels that would reach into the outline
+LARGEST_BOX = (335, 448)  # height, width of the largest real crop
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every clip of a data set shares: the seed, the number of projects, and the noise (1 is clear)."""
+
+    seed: int
+    projects: int = len(PROJECTS)
+    difficulty: float = 1.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the tables say of a clip: its frames, its size in pixels, and its project."""
+
+    frames: int
+    height: int
+    width: int
+    project: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """All that is drawn. `outline` is (M, 2) x, y in pixels; speeds are pixels a frame, 0 for a stall."""
+
+    facts: Facts
+    target: Vessel
+    target_speed: float
+    surroundings: tuple[tuple[Vessel, float], ...]
+    outline: np.ndarray
+    haze: float
+    gain: float
+
+
+def clip_facts(settings: Settings, index: int) -> Facts:
+    """Frames, size and project of a clip; independent of its label."""
+    rng = np.random.default_rng([settings.seed, 2, index])
+    frames = round(float(np.exp(np.interp(rng.random(), FRAME_LEVELS, np.log(FRAME_COUNTS)))))
+    width = 418 if rng.random() < NARROW_SHARE else 512
+    shares = np.array(PROJECT_SHARES[: settings.projects])
+    return Facts(frames, 384, width, PROJECTS[rng.choice(len(shares), p=shares / shares.sum())])
+
+
+def plan_clip(settings: Settings, index: int, stalled: bool) -> Clip:
+    """Draw a clip. The label decides one thing alone: whether the target's red cells move."""
+    facts = clip_facts(settings, index)
+    rng = np.random.default_rng([settings.seed, 3, index])
+    target, outline = _target(rng, facts)
+    speed = rng.uniform(1.5, 3.5) * rng.choice((-1, 1))
+    surroundings = [_neighbour(rng, facts) for _ in range(rng.integers(24, 44))]
+    spots = [_spot(rng, facts) for _ in range(rng.integers(10, 30))]
+    kept = [
+        (vessel, pace)
+        for vessel, pace in surroundings + spots
+        if rng.random() < INTRUDERS_KEPT or not _intrudes(vessel, outline)
+    ]
+    style = np.random.default_rng([settings.seed, 5, ord(facts.project)])  # a project is one microscope
+    return Clip(
+        facts=facts,
+        target=target,
+        target_speed=0.0 if stalled else speed,
+        surroundings=tuple(kept),
+        outline=outline,
+        haze=style.uniform(18, 32) * rng.uniform(0.8, 1.2),
+        gain=style.uniform(11, 19) * rng.uniform(0.8, 1.2) * settings.difficulty,
+    )
+
+
+def _target(rng: np.random.Generator, facts: Facts) -> tuple[Vessel, np.ndarray]:
+    radius = rng.uniform(2.2, 4.2)
+    # ours: this length and the outline's distances give crops of about the real mean, 66.6 x 68.0
+    length = np.clip(rng.lognormal(np.log(49), 0.5), 14, 420)
+    shape = anatomy.random_centreline(rng, length, _heading(rng))
+    outline = anatomy.outline_around(rng, shape, radius)
+    while np.any(np.ptp(outline, axis=0) > (LARGEST_BOX[1] - 4, LARGEST_BOX[0] - 4)) or np.any(
+        np.ptp(outline, axis=0) > (facts.width - 12, facts.height - 12)
+    ):
+        shape = shape[: int(len(shape) * 0.8)]
+        outline = anatomy.outline_around(rng, shape, radius)
+    low, high = outline.min(axis=0) - 5, outline.max(axis=0) + 5
+    place = rng.uniform(-low, np.array([facts.width, facts.height]) - high).astype(np.float32)
+    share = rng.uniform(0.4, 0.8)  # of the frames show the target in focus
+    half_width = share * facts.frames / 2
+    vessel = Vessel(
+        centreline=shape + place,
+        radius=radius,
+        brightness=rng.uniform(130, 220),
+        focus_centre=rng.uniform(half_width, facts.frames - half_width),
+        focus_half_width=half_width,
+        tilt=rng.uniform(-0.1, 0.1) * facts.frames / length,
+    )
+    return vessel, outline + place
+
+
+def _heading(rng: np.random.Generator) -> float:
+    """Radians; a little more often across the frame than down it, as the real crops are wider than high."""
+    angle = rng.uniform(0, 2 * np.pi)
+    return float(np.arctan2(np.sin(angle), 1.1 * np.cos(angle)))
+
+
+def _neighbour(rng: np.random.Generator, facts: Facts) -> tuple[Vessel, float]:
+    shape = anatomy.random_centreline(rng, np.clip(rng.lognormal(np.log(60), 0.5), 15, 250), _heading(rng))
+    wide = rng.random() < 0.08  # a venule or arteriole: too wide for single red cells to show
+    vessel = Vessel(
+        centreline=shape + rng.uniform(0, (facts.width, facts.height)).astype(np.float32),
+        radius=rng.uniform(6, 11) if wide else rng.uniform(1.8, 4.2),
+        brightness=rng.uniform(90, 230),
+        focus_centre=rng.uniform(-0.1, 1.1) * facts.frames,
+        focus_half_width=rng.uniform(0.06, 0.25) * facts.frames,
+        tilt=rng.uniform(-0.3, 0.3) * facts.frames / len(shape),
+        beaded=not wide,
+    )
+    moving = rng.random() < 0.8
+    return vessel, moving * rng.uniform(1, 4) * rng.choice((-1, 1))
+
+
+def _spot(rng: np.random.Generator, facts: Facts) -> tuple[Vessel, float]:
+    """A bright grain, or a capillary that runs straight along the depth."""
+    spot = Vessel(
+        centreline=anatomy.random_centreline(rng, rng.uniform(2, 5), _heading(rng))
+        + rng.uniform(0, (facts.width, facts.height)).astype(np.float32),
+        radius=rng.uniform(1.2, 3.5),
+        brightness=rng.uniform(100, 250),
+        focus_centre=rng.uniform(0, facts.frames),
+        focus_half_width=rng.uniform(0.03, 0.15) * facts.frames,
+        beaded=False,
+    )
+    return spot, 0.0
+
+
+def _intrudes(vessel: Vessel, outline: np.ndarray) -> bool:
+    """Whether part of another vessel would lie within the outline; it is the target's alone."""
+    polygon = outline[:, None].astype(np.float32)
+    return any(cv2.pointPolygonTest(polygon, point, True) > -vessel.radius for point in vessel.centreline[::6].tolist())
+
+
+def render(settings: Settings, index: int, clip: Clip) -> Iterator[np.ndarray]:
+    """The clip's frames without the outline: (height, width) uint8 luma of video range each."""
+    facts = clip.facts
+    rng = np.random.default_rng([settings.seed, 4, index])
+    vessels = [(clip.target, clip.target_speed), *clip.surroundings]
+    pixels, places, weights, profiles = _sharp_parts(rng, vessels, facts)
+    layers = imaging.haze_layers(
+        rng, [vessel for vessel, _ in vessels], facts.frames, facts.height, facts.width, clip.haze
+    )
+    microscope = imaging.Microscope(settings.seed, layers, clip.gain, facts.height, facts.width)
+    flicker = np.clip(1 + 0.05 * rng.standard_normal(facts.frames), 0.8, 1.2).astype(np.float32)
+    shifts = _motion(rng, facts.frames) @ (facts.width, 1)
+    for number in range(facts.frames):
+        values = profiles[number][places] * (weights * flicker[number])
+        yield microscope.frame(rng, number, pixels + shifts[number], values, float(flicker[number]))
+
+
+def _sharp_parts(
+    rng: np.random.Generator, vessels: list[tuple[Vessel, float]], facts: Facts
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """All vessels' pixels, their places in one long profile, their weights, and that profile for each frame.
+
+    Where vessels cross, a pixel belongs to the first of them, so the target comes first.
+    """
+    streams = rng.spawn(len(vessels))
+    tubes = [anatomy.tube_pixels(vessel, facts.height, facts.width) for vessel, _ in vessels]
+    profiles = [
+        flow.intensity(stream, vessel, facts.frames, speed)
+        for stream, (vessel, speed) in zip(streams, vessels, strict=True)
+    ]
+    starts = np.cumsum([0] + [profile.shape[1] for profile in profiles[:-1]])
+    pixels = np.concatenate([tube[0] for tube in tubes])
+    places = np.concatenate([tube[1] + start for tube, start in zip(tubes, starts, strict=True)])
+    weights = np.concatenate([tube[2] for tube in tubes])
+    pixels, first = np.unique(pixels, return_index=True)
+    return pixels, places[first], weights[first], np.concatenate(profiles, axis=1)
+
+
+def _motion(rng: np.random.Generator, frames: int) -> np.ndarray:
+    """Small motion of the living brain: (frames, 2) whole pixels, y and x, within -2..2."""
+    drift = np.cumsum(rng.normal(0, 0.25, (frames, 2)), axis=0)
+    return np.clip(np.round(drift - drift.mean(axis=0)), -2, 2).astype(np.int64)
+
+
+def write_clip(settings: Settings, index: int, stalled: bool, path: Path) -> None:
+    """Plan, render and encode one clip to `path` (an mp4 file), the same bytes wherever it is made."""
+    clip = plan_clip(settings, index, stalled)
+    alpha = anatomy.outline_alpha(clip.outline, clip.facts.height, clip.facts.width)
+    video.write_video(path, render(settings, index, clip), alpha)

@@ -1,0 +1,134 @@
+"""A whole phantom competition: which clip is train or test, stalled or flowing, and the work of making them."""
+
+import dataclasses
+import json
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from stagewise import paths
+from stagewise.errors import InputError
+from stagewise.phantom import clip, tables
+
+FIRST_NUMBER = 100_000  # the real files' numbers have six digits from here on
+MARKER = ".phantom-unfinished.json"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be made: counts of clips, shares of 0-1, and what `clip.Settings` holds."""
+
+    train: int
+    test: int
+    stalled_share: float
+    tier1_share: float
+    projects: int
+    seed: int
+    difficulty: float = 1.0
+
+    @property
+    def settings(self) -> clip.Settings:
+        """The part that the clips depend on."""
+        return clip.Settings(self.seed, self.projects, self.difficulty)
+
+
+def plan_rows(order: Order) -> list[tables.Row]:
+    """The rows of all tables, in the order of the file names; train and test are interleaved at random."""
+    count = order.train + order.test
+    rng = np.random.default_rng([order.seed, 0])
+    test = np.sort(rng.permutation(count)[: order.test])
+    train = np.setdiff1d(np.arange(count), test)
+    stalled = np.zeros(count, bool)
+    for members in (train, test):
+        stalled[rng.permutation(members)[: round(order.stalled_share * len(members))]] = True
+    in_test = np.isin(np.arange(count), test)
+    return [_row(order, index, "test" if in_test[index] else "train", bool(stalled[index])) for index in range(count)]
+
+
+def _row(order: Order, index: int, subset: str, stalled: bool) -> tables.Row:
+    rng = np.random.default_rng([order.seed, 6, index])
+    facts = clip.clip_facts(order.settings, index)
+    tier1 = rng.random() < order.tier1_share
+    micro = rng.random() < tables.MICRO_SHARE and tier1  # all of micro and nano is tier 1
+    nano = rng.random() < tables.NANO_SHARE and micro
+    score = tables.crowd_score(rng, stalled)
+    filename = f"{FIRST_NUMBER + index}.mp4"
+    return tables.Row(subset, filename, stalled, facts.frames, facts.project, score, tier1, micro, nano)
+
+
+def check_folder(folder: Path, order: Order) -> None:
+    """Refuse a folder that holds anything but `.gitkeep` or an interrupted run of the same order.
+
+    Raises InputError, naming what is there and how to go on.
+    """
+    there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    marker = folder / MARKER
+    if marker.exists():
+        begun = json.loads(marker.read_text(encoding="utf-8"))
+        if begun != dataclasses.asdict(order):
+            content = " ".join(str(folder / name) for name in there if name != ".gitkeep")
+            raise InputError(
+                f"{paths.shown(folder)} holds an unfinished phantom data set made with {begun}; finish it with the "
+                f"same command as then, or start anew: rm -r {content}"
+            )
+        return
+    foreign = [name for name in there if name != ".gitkeep"]
+    if foreign:
+        raise InputError(
+            f"{paths.shown(folder)} is not empty (it holds {', '.join(foreign[:5])}); phantom data never mixes with "
+            f"other files: choose an empty folder with STAGEWISE_ROOT=FOLDER, or move {folder}'s content away"
+        )
+
+
+def make(order: Order, workers: int) -> None:
+    """Make the data set in the input folder, or finish one that was interrupted.
+
+    The clips are the same bytes for any number of workers. Until the last table stands, a marker file in the
+    folder says that the set is not whole. Raises InputError as `check_folder` does.
+    """
+    folder = paths.input_folder()
+    check_folder(folder, order)
+    with paths.replacing(folder / MARKER) as temporary:
+        temporary.write_text(json.dumps(dataclasses.asdict(order)), encoding="utf-8")
+    rows = plan_rows(order)
+    for subset in paths.SUBSETS:
+        paths.videos_folder(subset).mkdir(exist_ok=True)
+        for leftover in paths.videos_folder(subset).glob(".tmp-*"):
+            leftover.unlink()
+    missing = [
+        (order.settings, index, row.stalled, target)
+        for index, row in enumerate(rows)
+        if not (target := paths.videos_folder(row.subset) / row.filename).exists()
+    ]
+    _make_clips(missing, workers)
+    tables.write_tables(folder, rows)
+    (folder / MARKER).unlink()
+
+
+def _make_clips(jobs: list[tuple[clip.Settings, int, bool, Path]], workers: int) -> None:
+    progress = tqdm(total=len(jobs), desc="phantom clips", unit="clip")
+    if workers == 0:
+        for job in jobs:
+            _make_clip(*job)
+            progress.update()
+        progress.close()
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
+    try:
+        for made in as_completed([pool.submit(_make_clip, *job) for job in jobs]):
+            made.result()
+            progress.update()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        progress.close()
+
+
+def _make_clip(settings: clip.Settings, index: int, stalled: bool, path: Path) -> None:
+    with paths.replacing(path) as temporary:
+        clip.write_clip(settings, index, stalled, temporary)

@@ -1,0 +1,130 @@
+"""What one training will do, checked before anything heavy is loaded: clips, parent, and where it writes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stagewise import paths, runs
+from stagewise.errors import InputError
+from stagewise.recipes.config import Recipe
+from stagewise.sampling import require_both_classes, validation_rows
+from stagewise.splits import Split
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Clips with their labels: files, and (n,) 0 flowing or 1 stalled."""
+
+    volumes: tuple[Path, ...]
+    stalled: np.ndarray
+
+    def __str__(self) -> str:
+        return f"{len(self.stalled)} clips ({int(self.stalled.sum())} stalled)"
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """One fold of one stage: the recipe, the clips, where the weights start, and where the run lives.
+
+    `made_from` is what the run's config.json keeps of all this; `start_weights` is None for random ones.
+    """
+
+    recipe: Recipe
+    fold: int
+    seed: int
+    training: Rows
+    validation: Rows
+    start_weights: Path | None
+    made_from: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The fold's folder."""
+        return paths.fold_folder(self.recipe.name, self.fold)
+
+    @property
+    def command(self) -> str:
+        """The command that trains this fold."""
+        return runs.train_command(self.recipe.name, self.fold)
+
+    def __str__(self) -> str:
+        recipe, start = self.recipe, self.start_weights and paths.shown(self.start_weights)
+        batches = f"{recipe.steps_per_epoch} batches of {recipe.batch_size}"
+        if recipe.accumulation_steps > 1:
+            batches += f", {recipe.accumulation_steps} accumulated"
+        return (
+            f"{recipe.name} fold {self.fold}: net of blocks {recipe.net.blocks} on {recipe.net.input_shape}, "
+            f"up to {recipe.epochs} epochs of {batches}\n"
+            f"  starts from {start or 'random weights'}\n"
+            f"  trains on {self.training}\n  validates on {self.validation}, best epoch by {recipe.monitor}\n"
+            f"  writes {paths.shown(self.folder)}/"
+        )
+
+
+def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> TrainingPlan:
+    """Everything one fold's training needs, all of it there. Raises InputError naming what is not."""
+    start_weights = _start_weights(recipe, fold, split.sha256)
+    held_out = split.table["fold"] == fold
+    training = _rows(split.table[~held_out], f"the training rows of fold {fold} in {paths.shown(split.path)}")
+    validation = _rows(split.table[held_out], f"the rows of fold {fold} in {paths.shown(split.path)}")
+    chosen = validation_rows(validation.stalled, recipe.validation_flowing_per_stalled, seed, fold)
+    return TrainingPlan(
+        recipe=recipe,
+        fold=fold,
+        seed=seed,
+        training=training,
+        validation=Rows(tuple(validation.volumes[row] for row in chosen), validation.stalled[chosen]),
+        start_weights=start_weights,
+        made_from={
+            "recipe": recipe.as_dict(),
+            "fold": fold,
+            "seed": seed,
+            "split": {"file": paths.shown(split.path), "sha256": split.sha256},
+            "start": {
+                "from": recipe.init_from,
+                "sha256": start_weights and runs.sha256_of(start_weights),
+            },
+        },
+    )
+
+
+def volumes_of(subset: str, filenames: pd.Series) -> tuple[Path, ...]:
+    """The extracted volumes of videos, all of them there. Raises InputError naming the first that are not."""
+    volumes = tuple(paths.volume_path(subset, filename) for filename in filenames)
+    missing = [path.name for path in volumes if not path.exists()]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise InputError(
+            f"no volume {', '.join(missing[:3])}{more} in {paths.shown(paths.roi_folder(subset))}; "
+            f"run: python preproc_data/r01_extract_roi.py {subset}"
+        )
+    return volumes
+
+
+def _rows(table: pd.DataFrame, what: str) -> Rows:
+    stalled = table["stalled"].to_numpy()
+    require_both_classes(stalled, what)
+    return Rows(volumes_of("train", table["filename"]), stalled)
+
+
+def _start_weights(recipe: Recipe, fold: int, split_sha256: str) -> Path | None:
+    if recipe.init_from == "random":
+        return None
+    if recipe.init_from == "imagenet":
+        path = paths.imagenet_weights()
+        if not path.exists():
+            raise InputError(
+                f"no ImageNet weights {paths.shown(path)}; run: python preproc_data/r04_inflate_imagenet.py "
+                f"(or ask for random ones: python {recipe.name}/r31_train.py --init random)"
+            )
+        return path
+    parent = runs.finished_config(recipe.init_from, fold, split_sha256)
+    if runs.net_of(parent) != recipe.net:
+        raise InputError(
+            f"{paths.shown(paths.fold_folder(recipe.init_from, fold))} was trained with another net; train both "
+            f"stages with the same --preset: {runs.train_command(recipe.init_from, fold)} --force"
+        )
+    return runs.best_weights(recipe.init_from, fold, parent)

@@ -1,0 +1,76 @@
+"""The split: which clip belongs to which fold. Anyone's CSV will do; see the README for its columns."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import GroupKFold, KFold
+
+from stagewise import paths, runs
+from stagewise.errors import InputError
+from stagewise.tables import booleans, read_table, require_values, whole_numbers
+
+ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never validated
+MEND = "correct that row, or make a split with: python preproc_data/r03_gen_kfold_split.py --force"
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split's rows (filename, stalled, fold and what else it carries), its file, and the file's sha256."""
+
+    path: Path
+    sha256: str
+    table: pd.DataFrame
+
+    @property
+    def folds(self) -> list[int]:
+        """The folds that can be validated, ascending."""
+        return sorted(int(fold) for fold in self.table["fold"].unique() if fold != ALWAYS_TRAINED)
+
+    def chosen_folds(self, asked: list[int] | None) -> list[int]:
+        """The folds asked for, each once, in the order asked; all where none is. Raises InputError for others."""
+        unknown = [fold for fold in asked or [] if fold not in self.folds]
+        if unknown:
+            raise InputError(
+                f"{paths.shown(self.path)} has no fold {', '.join(map(str, unknown))}; its folds are "
+                f"{', '.join(map(str, self.folds))}"
+            )
+        return list(dict.fromkeys(asked)) if asked else self.folds
+
+
+def gen_kfold_split(table: pd.DataFrame, folds: int, seed: int, group: str | None) -> pd.DataFrame:
+    """The table with a column `fold` of 0 to folds - 1.
+
+    Without a group it is the winner's split: KFold(folds, shuffle=True, random_state=seed) over the rows as
+    they stand. With one, rows of the same value in that column share a fold.
+    Raises InputError where there are fewer rows or groups than folds.
+    """
+    parts = len(table) if group is None else table[group].nunique()
+    if parts < folds:
+        raise InputError(f"{parts} {'rows' if group is None else group + ' groups'} cannot fill {folds} folds")
+    splitter = (KFold if group is None else GroupKFold)(folds, shuffle=True, random_state=seed)
+    groups = None if group is None else table[group].to_numpy()
+    fold = np.empty(len(table), np.int64)
+    for number, (_, held_out) in enumerate(splitter.split(table, groups=groups)):
+        fold[held_out] = number
+    return table.assign(fold=fold)
+
+
+def read_split(path: Path | None, tier1_only: bool = False) -> Split:
+    """Read and check a split CSV; with `tier1_only`, keep the rows whose column tier1 is true.
+
+    path: None for the recipe's own split. Raises InputError naming file, line and mend.
+    """
+    path = Path(path) if path else paths.split_csv()
+    required = ["filename", "stalled", "fold", *(["tier1"] if tier1_only else [])]
+    table = read_table(path, required, "run: python preproc_data/r03_gen_kfold_split.py")
+    table["stalled"] = whole_numbers(table, "stalled", path, MEND)
+    require_values(table, "stalled", (0, 1), path, MEND)
+    table["fold"] = whole_numbers(table, "fold", path, MEND, minimum=ALWAYS_TRAINED)
+    if tier1_only:
+        table = table[booleans(table, "tier1", path, MEND)].reset_index(drop=True)
+    split = Split(path, runs.sha256_of(path), table)
+    if not split.folds:
+        raise InputError(f"{paths.shown(path)} has no fold to validate on{' in tier 1' * tier1_only}; {MEND}")
+    return split

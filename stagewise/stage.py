@@ -1,0 +1,53 @@
+"""A stage script's `main`: the command line, the checks before anything heavy is loaded, then fold after fold."""
+
+import argparse
+from dataclasses import replace
+
+from stagewise import cli
+from stagewise.recipes.config import Recipe
+from stagewise.recipes.d121 import demo
+
+
+def train_stage(stage: Recipe, doc: str) -> None:
+    """Parse a stage script's command line, check everything that can be checked, and train fold after fold.
+
+    Raises the errors of `stagewise.plans.plan_training` before, and of `stagewise.train.train` while training.
+    """
+    arguments = _arguments(stage, doc)
+    from stagewise.plans import plan_training
+    from stagewise.splits import read_split
+
+    recipe = _recipe(stage, arguments)
+    split = read_split(arguments.split, tier1_only=recipe.tier1_only)
+    folds = split.chosen_folds(arguments.folds)
+    plans = [plan_training(recipe, split, fold, arguments.seed) for fold in folds]
+    print(*plans, sep="\n", flush=True)
+    if not arguments.dry_run:
+        _train(plans, arguments)
+
+
+def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
+    parser = cli.parser(doc, "split", "fold", "gpu", "workers", "seed", "preset", "dry-run", "force")
+    if stage.init_from == "imagenet":
+        parser.add_argument(
+            "--init",
+            choices=("imagenet", "random"),
+            default="imagenet",
+            help="where the weights start (default: %(default)s, made by r04)",
+        )
+    return parser.parse_args()
+
+
+def _recipe(stage: Recipe, arguments: argparse.Namespace) -> Recipe:
+    recipe = demo(stage) if arguments.preset == "demo" else stage
+    return replace(recipe, init_from=getattr(arguments, "init", recipe.init_from))
+
+
+def _train(plans: list, arguments: argparse.Namespace) -> None:
+    from stagewise import device
+
+    device.prepare(arguments.gpu)
+    from stagewise.train import train
+
+    for plan in plans:
+        train(plan, arguments.workers, arguments.force)

@@ -1,0 +1,150 @@
+"""Training one fold of one stage; the same function serves every stage, and a run that goes on."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from stagewise import device, paths, runs
+from stagewise.callbacks import BestWeights, epoch_callbacks
+from stagewise.checkpoints import load_state
+from stagewise.dataset import TrainingBatches
+from stagewise.errors import InputError, NumericalError
+from stagewise.nets.densenet3d import backbone, densenet3d
+from stagewise.plans import TrainingPlan
+from stagewise.predict import predict_volumes
+from stagewise.recipes.config import Recipe
+from stagewise.workers import WorkerPool
+
+
+def build(plan: TrainingPlan) -> keras.Model:
+    """The compiled net with the weights that the stage starts from."""
+    recipe = plan.recipe
+    model = densenet3d(recipe.net, seed=(plan.seed, plan.fold))
+    if plan.start_weights is not None:
+        whole = recipe.init_from != "imagenet"  # the ImageNet file has no head
+        try:
+            (model if whole else backbone(model)).load_weights(plan.start_weights)
+        except (ValueError, OSError, KeyError) as error:
+            raise InputError(
+                f"{paths.shown(plan.start_weights)} does not fit the net of {recipe.name} ({error}); "
+                "make it anew, with the --preset of this stage"
+            ) from error
+    accumulation = recipe.accumulation_steps if recipe.accumulation_steps > 1 else None
+    model.compile(
+        optimizer=keras.optimizers.Adam(recipe.learning_rate, gradient_accumulation_steps=accumulation),
+        loss="binary_crossentropy",
+        jit_compile=device.jit_compile(),
+    )
+    model.optimizer.build(model.trainable_variables)  # so that a resume state has a place for its moments
+    return model
+
+
+def train(plan: TrainingPlan, workers: int, force: bool) -> None:
+    """Train one fold from its start or from where its last run stopped, to the recipe's end.
+
+    Raises: InputError if the folder holds a run made from something else (unless `force`, which starts
+    anew), BusyError if another process trains it, NumericalError if the loss leaves the finite range (the
+    last good state stays), StagewiseError if a worker dies.
+    """
+    with runs.owned(plan.folder):
+        if force:
+            runs.clear(plan.folder)
+        if _is_finished(plan):
+            print(f"{paths.shown(plan.folder)} is finished; --force trains it anew")
+            return
+        _train_owned(plan, workers)
+
+
+def _is_finished(plan: TrainingPlan) -> bool:
+    """Whether the folder's run has ended; a folder without a run gets its config."""
+    path = plan.folder / runs.CONFIG
+    if path.exists():
+        config = runs.read_config(plan.recipe.name, plan.fold)
+        runs.require_same(plan.folder, config, plan.made_from, plan.command)
+        return config["finished"]
+    runs.clear(plan.folder)  # a run that was killed before it had a config left nothing of worth
+    runs.write_json(path, {**plan.made_from, "versions": runs.versions(), "finished": False})
+    return False
+
+
+def _train_owned(plan: TrainingPlan, workers: int) -> None:
+    device.make_deterministic()
+    model = build(plan)
+    state = plan.folder / runs.RESUME_STATE
+    progress = load_state(state, model, plan.command) if state.exists() else {}
+    with WorkerPool(workers) as pool:
+        callbacks = epoch_callbacks(
+            plan.recipe,
+            plan.folder,
+            _validation(model, plan, pool),
+            plan.validation.stalled,
+            progress,
+        )
+        _fit(model, plan, pool, callbacks, progress)
+    _finish(plan, callbacks)
+
+
+def _validation(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> Callable[[], np.ndarray]:
+    def predict() -> np.ndarray:
+        volumes, recipe = plan.validation.volumes, plan.recipe
+        return predict_volumes(model.predict_on_batch, volumes, recipe.resize, pool, recipe.batch_size, "validation")[
+            :, 0
+        ]
+
+    return predict
+
+
+def _fit(
+    model: keras.Model,
+    plan: TrainingPlan,
+    pool: WorkerPool,
+    callbacks: list[keras.callbacks.Callback],
+    progress: dict[str, Any],
+) -> None:
+    """The epochs. `model.fit` is not used because TensorFlow's iterator would bury a dead worker's error."""
+    recipe, first_epoch = plan.recipe, len(progress.get("history", []))
+    model.stop_training = progress.get("stopped", False)
+    listeners = keras.callbacks.CallbackList(callbacks, model=model)
+    clips = plan.training
+    batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed)
+    stream = batches.stream(pool, first_epoch)
+    listeners.on_train_begin()
+    for epoch in range(first_epoch, recipe.epochs):
+        if model.stop_training:
+            break
+        listeners.on_epoch_begin(epoch)
+        listeners.on_epoch_end(epoch, {"loss": _train_epoch(model, stream, recipe, epoch)})
+    listeners.on_train_end()
+
+
+def _train_epoch(model: keras.Model, stream: Iterator, recipe: Recipe, epoch: int) -> float:
+    """One epoch's mean loss. Raises NumericalError at the first batch whose loss is not finite."""
+    model.reset_metrics()
+    steps = tqdm(range(recipe.steps_per_epoch), desc=f"epoch {epoch + 1}", unit="batch", disable=None, leave=False)
+    for step in steps:
+        clips, stalled = next(stream)
+        loss = float(model.train_on_batch(clips, stalled))  # the mean since the epoch's start
+        if not np.isfinite(loss):
+            raise NumericalError(
+                f"the loss is {loss} at batch {step} of epoch {epoch} of {recipe.name}; the state after epoch "
+                f"{epoch - 1} is kept; lower learning_rate on the recipe's page and train with --force"
+            )
+        steps.set_postfix(loss=f"{loss:.4f}")
+    return loss
+
+
+def _finish(plan: TrainingPlan, callbacks: list[keras.callbacks.Callback]) -> None:
+    """Write down what came out; the resume state has then served its purpose."""
+    best = next(callback for callback in callbacks if isinstance(callback, BestWeights))
+    summary = {
+        "epoch": best.best_epoch,
+        plan.recipe.monitor: best.best,
+        "sha256": runs.sha256_of(plan.folder / runs.BEST_WEIGHTS),
+    }
+    config = runs.read_config(plan.recipe.name, plan.fold)
+    runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary})
+    (plan.folder / runs.RESUME_STATE).unlink()
+    print(f"{paths.shown(plan.folder)}: best {plan.recipe.monitor} {best.best:.4f} in epoch {best.best_epoch + 1}")

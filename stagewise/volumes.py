@@ -1,0 +1,88 @@
+"""Volumes on disk: `<name>.mp4.pklz`, a gzip of a pickle of one (T, h, w, 3) uint8 array.
+
+It is the original solution's format: `pickle.load(gzip.open(path))` reads these files. That reader stops
+before the checksum at the end of the file, though, and runs whatever the pickle says; this one does neither.
+"""
+
+import hashlib
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from stagewise import paths
+from stagewise.array_pickle import NotAnArrayError, array_from_pickle, is_volume_shape, pickle_around
+from stagewise.errors import InputError
+
+LARGEST_BYTES = 1 << 29  # twice the competition's longest video uncropped: 434 x 384 x 512 x 3 = 256 MB
+LARGEST_OVERHEAD = 4096  # bytes of a pickled array that are not pixels: about 200
+GZIP = 31  # zlib's number for a gzip header and trailer around a window of 32 KiB
+GZIP_LEVEL = 1  # ours: noise hardly compresses; level 9 takes 1.7 times as long and saves nothing
+CHUNK = 1 << 20
+
+
+def save_volume(path: Path, volume: np.ndarray) -> str:
+    """Write a volume, the same bytes for the same volume.
+
+    volume: (T, h, w, 3) uint8 BGR, every size at least 1.
+    Returns: the file's sha256, hexadecimal. Raises ValueError for any other array.
+    """
+    if volume.dtype != np.uint8 or not is_volume_shape(volume.shape) or volume.nbytes > LARGEST_BYTES:
+        raise ValueError(
+            f"{volume.dtype} {volume.shape} is no volume: (T, h, w, 3) uint8 of {LARGEST_BYTES} bytes at most"
+        )
+    before, after = pickle_around(volume.shape)
+    pixels = np.ascontiguousarray(volume).data.cast("B")
+    compressor = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, GZIP)  # its header holds no time and no name
+    packed = b"".join(compressor.compress(piece) for piece in (before, pixels, after)) + compressor.flush()
+    with paths.replacing(path) as temporary:
+        temporary.write_bytes(packed)
+    return hashlib.sha256(packed).hexdigest()
+
+
+def load_volume(path: Path) -> np.ndarray:
+    """Read a volume, through to the checksum at the end of the file.
+
+    Returns: (T, h, w, 3) uint8 BGR, C order, writable. Raises InputError, naming the file and the mend, for a
+    file that is missing, damaged, too large, or holds anything else.
+    """
+    path = Path(path)
+    try:
+        return array_from_pickle(_decompressed(path))
+    except FileNotFoundError:
+        problem = "is not there"
+    except OSError:
+        raise  # the disk's fault, not the content's
+    except (NotAnArrayError, zlib.error) as error:
+        problem = str(error)
+    except Exception as error:  # a hostile pickle can raise anything; all of it means the same to the user
+        problem = f"is no pickled array ({type(error).__name__}: {error})"
+    raise InputError(f"volume {paths.shown(path)}: {problem}; run: {extraction_command(path)}")
+
+
+def extraction_command(path: Path) -> str:
+    """The command that makes the volume `path` anew; the folder tells whether it is train or test."""
+    subset = Path(path).parent.name
+    return "python preproc_data/r01_extract_roi.py" + (f" {subset}" if subset in paths.SUBSETS else "")
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, hexadecimal; what the extraction's table holds of a volume."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _decompressed(path: Path) -> bytearray:
+    """The gzip's content; stops at the cap, and checks length, checksum and that nothing follows."""
+    decompressor, content = zlib.decompressobj(GZIP), bytearray()
+    with path.open("rb") as file:
+        while not decompressor.eof:
+            waiting = decompressor.unconsumed_tail or file.read(CHUNK)
+            if not waiting:
+                raise NotAnArrayError("ends before its checksum (truncated)")
+            content += decompressor.decompress(waiting, CHUNK)
+            if len(content) > LARGEST_BYTES + LARGEST_OVERHEAD:
+                raise NotAnArrayError(f"unpacks to more than {LARGEST_BYTES >> 20} MiB")
+        if decompressor.unused_data or file.read(1):
+            raise NotAnArrayError("has bytes after its end")
+    return content

@@ -1,0 +1,88 @@
+"""The recipe's split, groups that stay together, and split files that are refused with line and mend."""
+
+import pandas as pd
+import pytest
+from conftest import real_file
+from sklearn.model_selection import KFold
+
+from stagewise import paths
+from stagewise.errors import InputError
+from stagewise.splits import gen_kfold_split, read_split
+
+
+@pytest.fixture
+def micro():
+    return pd.read_csv(real_file("stallcatchers/micro_labels.csv"))
+
+
+def write(root, text: str):
+    path = root / "own.csv"
+    path.write_text(text)
+    return path
+
+
+def test_split_of_the_real_labels_is_scikit_learns(micro):
+    split = gen_kfold_split(micro, folds=5, seed=42, group=None)
+    for fold, (_, held_out) in enumerate(KFold(5, shuffle=True, random_state=42).split(micro)):
+        assert (split["fold"].to_numpy()[held_out] == fold).all()
+    assert split["filename"].tolist() == micro["filename"].tolist()
+
+
+def test_split_is_scikit_learns_on_all_metadata():
+    metadata = pd.read_csv(real_file("stallcatchers/train_metadata.csv.xz"), usecols=["filename"])
+    split = gen_kfold_split(metadata, folds=5, seed=42, group=None)
+    expected = list(KFold(5, shuffle=True, random_state=42).split(metadata))[3][1]
+    assert (split.index[split["fold"] == 3] == expected).all()
+
+
+def test_grouped_folds_share_no_project(micro):
+    split = gen_kfold_split(micro, folds=4, seed=42, group="project_id")
+    assert split.groupby("project_id")["fold"].nunique().max() == 1
+    assert sorted(split["fold"].unique()) == [0, 1, 2, 3]
+
+
+def test_more_folds_than_groups_are_refused(micro):
+    with pytest.raises(InputError, match="cannot fill 99 folds"):
+        gen_kfold_split(micro, folds=99, seed=42, group="project_id")
+
+
+def test_own_split_may_have_any_folds_and_rows_that_are_always_trained(root):
+    split = read_split(write(root, "filename,stalled,fold,note\na.mp4,0,7,x\nb.mp4,1,-1,y\nc.mp4,1,2,z\n"))
+    assert split.folds == [2, 7]
+    assert split.chosen_folds(None) == [2, 7]
+    assert split.chosen_folds([7, 7]) == [7]
+    assert split.table["note"].tolist() == ["x", "y", "z"]
+
+
+def test_tier1_keeps_its_rows_alone(root):
+    path = write(root, "filename,stalled,fold,tier1\na.mp4,0,0,True\nb.mp4,1,0,False\nc.mp4,1,1,1\n")
+    assert read_split(path, tier1_only=True).table["filename"].tolist() == ["a.mp4", "c.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("filename,stalled\na.mp4,0\n", "line 1: no column fold"),
+        ("filename,stalled,fold\na.mp4,0,0\nb.mp4,2,1\n", "line 3: stalled '2' is not one of 0, 1"),
+        ("filename,stalled,fold\na.mp4,0,0\nb.mp4,1,-2\n", "line 3: fold '-2' is less than -1"),
+        ("filename,stalled,fold\na.mp4,0,zero\n", "line 2: fold 'zero' is not a number"),
+        ("filename,stalled,fold\na.mp4,0,0\na.mp4,1,1\n", "line 3: filename 'a.mp4' stands there a second time"),
+        ("filename,stalled,fold\na.mp4,0,-1\n", "no fold to validate on"),
+    ],
+)
+def test_bad_splits_are_refused_with_line_and_mend(root, text, message):
+    with pytest.raises(InputError, match=message) as error:
+        read_split(write(root, text))
+    assert "r03_gen_kfold_split.py" in str(error.value)
+
+
+def test_missing_split_names_the_command(root):
+    with pytest.raises(InputError, match="r03_gen_kfold_split.py"):
+        read_split(None)
+    assert not paths.split_csv().exists()
+
+
+def test_unknown_fold_is_refused_with_the_folds_there_are(root):
+    split = read_split(write(root, "filename,stalled,fold\na.mp4,0,0\nb.mp4,1,1\n"))
+    with pytest.raises(InputError, match=r"has no fold 5; its folds are 0, 1"):
+        split.chosen_folds([0, 5])

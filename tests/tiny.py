@@ -1,0 +1,55 @@
+"""A recipe and clips small enough for a test to train on in seconds, with the full recipe's code path."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from stagewise import paths
+from stagewise.augment import Resize
+from stagewise.recipes.config import Net, Recipe
+from stagewise.recipes.d121 import AUGMENTATION, D121
+from stagewise.volumes import save_volume
+
+NET = Net((8, 12, 12), blocks=(1, 1), growth_rate=4, stem_filters=4, reduction=0.5, head_units=4, dropout=0.5)
+
+
+def recipe(**changes) -> Recipe:
+    """D121 with a tiny net and three epochs of four batches of two, accumulated by two."""
+    resize = Resize(NET.input_shape)
+    small = replace(
+        D121,
+        name="net_d121_stage1",
+        net=NET,
+        init_from="random",
+        augmentation=tuple(resize if isinstance(step, Resize) else step for step in AUGMENTATION),
+        batch_size=2,
+        accumulation_steps=2,
+        steps_per_epoch=4,
+        epochs=3,
+        learning_rate=1e-2,
+        plateau_patience=1,
+        stop_patience=2,
+    )
+    return replace(small, **changes)
+
+
+def write_volumes(subset: str, count: int, seed: int = 0) -> pd.DataFrame:
+    """Save `count` volumes of noise, stalled ones brighter, and return their rows with folds 0, 1, 2 and tier1."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for number in range(count):
+        stalled = number % 2
+        shape = (*generator.integers(9, 14, 3), 3)
+        volume = np.clip(generator.normal(90 + 60 * stalled, 40, shape), 0, 255).astype(np.uint8)
+        filename = f"{100000 + number}.mp4"
+        save_volume(paths.volume_path(subset, filename), volume)
+        rows.append((filename, stalled, number // 2 % 3, number % 5 != 0))
+    return pd.DataFrame(rows, columns=["filename", "stalled", "fold", "tier1"])
+
+
+def write_split(count: int = 18) -> pd.DataFrame:
+    """Volumes of `train`, and the split CSV in its default place."""
+    table = write_volumes("train", count)
+    table.to_csv(paths.split_csv(), index=False)
+    return table
