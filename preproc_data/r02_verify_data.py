@@ -47,9 +47,11 @@ def main() -> None:
         print("no problems")
         return
     message = f"{len(data.findings)} kinds of problem:\n  " + "\n  ".join(map(str, data.findings))
-    if arguments.keep_going and all(finding.optional for finding in data.findings):
+    if not all(finding.optional for finding in data.findings):
+        raise InputError(message)
+    if arguments.keep_going:
         raise QuarantinedError(message + "\nthe other data is whole, and --keep-going asked for it alone")
-    raise InputError(message)
+    raise InputError(message + "\nthe other data is whole; to go on with it alone: --keep-going")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def load_imagenet(weights: Path | None):
     import keras
 
     try:
-        return keras.applications.DenseNet121(include_top=False, weights=str(weights or "imagenet"))
+        return keras.applications.DenseNet121(include_top=False, weights=str(weights.absolute()) if weights else "imagenet")
     except Exception as error:  # keras raises bare Exception where a download fails
         if weights is None:
             raise StagewiseError(f"the ImageNet weights could not be fetched ({error}); {MENDS}") from error

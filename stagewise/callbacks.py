@@ -58,7 +58,8 @@ class BestWeights(keras.callbacks.Callback):
         """Save, if the score is better than every one before."""
         if logs[self.monitor] > self.best:
             self.best, self.best_epoch = logs[self.monitor], epoch
-            weights_alone = keras.Model(self.model.inputs, self.model.outputs)  # without the optimizer's moments
+            # the weights without the optimizer's moments; its own name would count up in the file
+            weights_alone = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)
             with paths.replacing(self.path) as temporary:
                 weights_alone.save_weights(temporary)
 

@@ -24,7 +24,7 @@ def save_state(path: Path, model: keras.Model, progress: dict[str, Any]) -> None
 
     progress: plain values, kept as JSON beside the arrays, whose floats come back bit for bit.
     """
-    arrays = {name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in _variables(model).items()}
+    arrays = {name: keras.ops.convert_to_numpy(v) for name, v in _variables(model).items()}
     with paths.replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, progress=np.array(json.dumps(progress)), **arrays)
 

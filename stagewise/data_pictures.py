@@ -30,7 +30,7 @@ def draw_sizes(path: Path, index: pd.DataFrame) -> None:
         axes.axvline(net_size, color="tab:orange", label=f"net input {net_size}: {smaller:.0%} fit")
         axes.set(xlabel=f"{name} of the crop" if name == "frames" else f"{name} of the crop, pixels")
         axes.set_ylabel("volumes")
-        axes.legend()
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
     _save(figure, path)
 
 

@@ -34,7 +34,7 @@ def merge(models: Sequence[keras.Model]) -> keras.Model:
     clip = keras.Input(batch_shape=first.shape, dtype=first.dtype, name="clip")
     # Each net stays whole as one layer: its own layer names, the same in every net, do not meet. The new name
     # is given to a shell around the same layers, for the caller's model keeps its own.
-    nets = [keras.Model(model.inputs, model.outputs[0], name=f"net_{k}") for k, model in enumerate(models)]
+    nets = [keras.Model(model.input, model.output, name=f"net_{k}") for k, model in enumerate(models)]
     probabilities = [net(clip) for net in nets]
     # float32 whatever the policy, for it would round the nets' float32 probabilities to 16 bits
     joined = keras.layers.Concatenate(dtype="float32", name="probabilities")

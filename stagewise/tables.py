@@ -40,7 +40,7 @@ def read_table(path: Path, required: Sequence[str], mend: str, may_be_blank: Seq
         raise InputError(f"{paths.shown(path)}, line 1: no column {', '.join(missing)}; found {found}; {mend}")
     if frame.empty:
         raise InputError(f"{paths.shown(path)}: no rows after the header; {mend}")
-    for column in set(required) - set(may_be_blank):
+    for column in [column for column in required if column not in may_be_blank]:
         _refuse_rows(frame[column].str.strip() == "", frame, column, "is blank", path, mend)
     if "filename" in frame.columns:
         names = frame["filename"]

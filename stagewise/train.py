@@ -71,7 +71,6 @@ def _is_finished(plan: TrainingPlan) -> bool:
 
 
 def _train_owned(plan: TrainingPlan, workers: int) -> None:
-    device.make_deterministic()
     model = build(plan)
     state = plan.folder / runs.RESUME_STATE
     progress = load_state(state, model, plan.command) if state.exists() else {}

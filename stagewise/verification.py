@@ -6,7 +6,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from stagewise import paths
-from stagewise.errors import InputError
 from stagewise.findings import Data
 from stagewise.table_checks import check_leaks, check_split, check_test, check_train, labelled_volumes
 from stagewise.tables import (
@@ -16,7 +15,7 @@ from stagewise.tables import (
     read_roi_index,
     read_submission_format,
 )
-from stagewise.volumes import extraction_command, file_sha256, load_volume
+from stagewise.volumes import ExpectedVolume, extraction_command, volume_problem
 from stagewise.workers import WorkerPool
 
 
@@ -32,11 +31,12 @@ def verify(split: Path | None, workers: int) -> Data:
     data.read("submission_format", read_submission_format, folder / "submission_format.csv")
     for subset in paths.SUBSETS:
         data.read(f"{subset}_volumes", read_roi_index, paths.roi_index(subset))
-    for subset in paths.SUBSETS:
-        if data.has(f"{subset}_volumes"):
-            _check_files(data, subset)
-            _check_volumes(data, subset, workers)
-            _check_frame_counts(data, subset)
+    with WorkerPool(workers) as pool:
+        for subset in paths.SUBSETS:
+            if data.has(f"{subset}_volumes"):
+                _check_files(data, subset)
+                _check_volumes(data, subset, pool)
+                _check_frame_counts(data, subset)
     check_train(data)
     check_test(data)
     check_leaks(data)
@@ -71,38 +71,28 @@ def _check_files(data: Data, subset: str) -> None:
     videos = {path.name for path in paths.videos_folder(subset).glob("[!.]*") if path.suffix.lower() == ".mp4"}
     volumes = {path.name.removesuffix(".pklz") for path in paths.roi_folder(subset).glob("[!.]*.pklz")}
     data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command)
-    data.find(f"{subset} volumes without a row in the index", volumes - data.names(f"{subset}_volumes"), command)
+    unknown, folder = volumes - data.names(f"{subset}_volumes"), paths.shown(paths.roi_folder(subset))
+    data.find(f"{subset} volumes without a row in the index", unknown, f"delete them from {folder}")
     bad = index[index["status"] == "quarantined"]
     labelled = [f"{name} ({reason})" for name, reason in zip(bad["filename"], bad["reason"], strict=True)]
     data.find(f"{subset} videos quarantined", labelled, f"replace them and {command}", optional=True)
 
 
-def _check_volumes(data: Data, subset: str, workers: int) -> None:
+def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
     """Every volume is whole, and is what the index says."""
-    index = data.tables[f"{subset}_volumes"]
-    rows = index[index["status"] == "ok"].to_dict("records")
-    with WorkerPool(workers) as pool:
-        checked = pool.in_order(_volume_problem, [(subset, row) for row in rows])
-        progress = tqdm(checked, total=len(rows), desc=f"{subset} volumes", unit="volume")
-        problems = {row["filename"]: problem for (_, row), problem in progress if problem}
+    index = data.tables[f"{subset}_volumes"].query("status == 'ok'")
+    columns = (index[name].tolist() for name in ("filename", "frames", "height", "width", "sha256"))
+    expected = [
+        ExpectedVolume(paths.volume_path(subset, filename), tuple(size), sha256)
+        for filename, *size, sha256 in zip(*columns, strict=True)
+    ]
+    checked = pool.in_order(volume_problem, expected)
+    progress = tqdm(checked, total=len(expected), desc=f"{subset} volumes", unit="volume")
+    problems = {volume.path.stem: problem for volume, problem in progress if problem}
     data.damaged |= problems.keys()
     command = f"run: {extraction_command(paths.volume_path(subset, ''))}"
-    data.find(
-        f"{subset} volumes that cannot be used", [f"{name} ({problem})" for name, problem in problems.items()], command
-    )
-
-
-def _volume_problem(task: tuple[str, dict]) -> str:
-    """What is wrong with one volume, or nothing."""
-    subset, row = task
-    path = paths.volume_path(subset, row["filename"])
-    try:
-        shape = load_volume(path).shape
-    except InputError as error:
-        return str(error).split(": ", 1)[1].rpartition("; ")[0]
-    if shape[:3] != (row["frames"], row["height"], row["width"]):
-        return f"its shape {shape} is not the index's"
-    return "changed since its extraction" if file_sha256(path) != row["sha256"] else ""
+    listed = [f"{name} ({problem})" for name, problem in problems.items()]
+    data.find(f"{subset} volumes that cannot be used", listed, command)
 
 
 def _check_frame_counts(data: Data, subset: str) -> None:

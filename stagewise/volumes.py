@@ -6,6 +6,7 @@ before the checksum at the end of the file, though, and runs whatever the pickle
 
 import hashlib
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,29 @@ def load_volume(path: Path) -> np.ndarray:
     except Exception as error:  # a hostile pickle can raise anything; all of it means the same to the user
         problem = f"is no pickled array ({type(error).__name__}: {error})"
     raise InputError(f"volume {paths.shown(path)}: {problem}; run: {extraction_command(path)}")
+
+
+@dataclass(frozen=True)
+class ExpectedVolume:
+    """What the extraction's table says of a volume: size (T, h, w), and the sha256 of its file."""
+
+    path: Path
+    size: tuple[int, int, int]
+    sha256: str
+
+    def __str__(self) -> str:
+        return paths.shown(self.path)
+
+
+def volume_problem(expected: ExpectedVolume) -> str:
+    """What is wrong with a volume, or "" where it is whole and as expected."""
+    try:
+        shape = load_volume(expected.path).shape
+    except InputError as error:
+        return str(error).partition(": ")[2].rpartition("; ")[0]
+    if shape[:3] != expected.size:
+        return f"holds {shape[:3]} frames, height, width; the index says {expected.size}"
+    return "" if file_sha256(expected.path) == expected.sha256 else "changed since its extraction"
 
 
 def extraction_command(path: Path) -> str:

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from stagewise import device
+
+device.prepare()  # before any test imports Keras, as the scripts do
+
 REAL_DATA = Path(os.environ.get("STAGEWISE_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 

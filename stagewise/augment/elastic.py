@@ -38,8 +38,10 @@ class ElasticTransform(Transform):
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
         """`sigmas` and largest `shifts` of the three axes in voxels, and the `seed` of the noise."""
-        sigmas = rng.uniform(*self.deformation) * np.array(shape[:3])
+        lengths = np.array(shape[:3])
+        sigmas = rng.uniform(*self.deformation) * lengths
         shifts = rng.uniform(sigmas / 8, sigmas / 2)
+        shifts[lengths == 1] = 0  # ours: any shift across a single plane would turn all of it to 0
         return {"sigmas": sigmas.tolist(), "shifts": shifts.tolist(), "seed": int(rng.integers(2**63))}
 
     def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
@@ -71,11 +73,11 @@ def smooth_fields(noise: np.ndarray, sigmas: list[float], shifts: list[float]) -
 
 
 def _gaussian_matrix(length: int, sigma: float) -> np.ndarray:
-    """The (length, length) matrix that smooths an axis with 0 outside; symmetric, the whole kernel sums to 1."""
+    """The symmetric (length, length) matrix that smooths an axis with 0 outside, but for a factor."""
     radius = int(KERNEL_SIGMAS * sigma + 0.5)
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     by_distance = np.zeros(max(length, radius + 1))
-    by_distance[: radius + 1] = kernel[radius:] / kernel.sum()
+    by_distance[: radius + 1] = kernel[radius:]
     places = np.arange(length)
     return by_distance[np.abs(places[:, np.newaxis] - places)]
 
@@ -84,8 +86,8 @@ def warp(volume: np.ndarray, fields: np.ndarray) -> np.ndarray:
     """The volume sampled at every voxel's place plus its shift: smooth in all axes, 0 outside.
 
     Over frames this is the quadratic spline of scipy.ndimage.map_coordinates (order 2, mode "constant"), in
-    the image plane OpenCV's cubic convolution; on vessels the two stay within 3 grey levels, and this takes
-    a third of the time.
+    the image plane OpenCV's cubic convolution; on blobs of sigma 1.5 pixels the two stay within 4 grey levels,
+    and this takes a third of the time.
 
     volume: (T, H, W, 3) uint8 or float32. fields: (3, T, H, W) float32 voxels.
     Returns: the volume's shape and dtype, overshoot clipped to 0-255.

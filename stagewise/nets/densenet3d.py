@@ -50,7 +50,7 @@ def backbone(model: keras.Model) -> keras.Model:
 
     Maps `clip` to the output of `relu`, (B, t, h, w, channels); weights loaded into it are the model's.
     """
-    return keras.Model(model.inputs, model.get_layer("relu").output, name="backbone")
+    return keras.Model(model.input, model.get_layer("relu").output, name="backbone")
 
 
 def shortest_axis(blocks: int) -> int:

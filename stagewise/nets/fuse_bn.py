@@ -30,10 +30,11 @@ def fuse(model: keras.Model) -> tuple[keras.Model, int]:
         return arguments[0] if layer.name in folded else layer(*arguments, **options)
 
     fused = keras.models.clone_model(model, clone_function=copy, call_function=call)
-    for layer in fused.layers:
-        original = model.get_layer(layer.name)
-        bn = pairs.get(layer.name)
-        layer.set_weights(original.get_weights() if bn is None else _folded_weights(original, bn))
+    for layer in model.layers:
+        if layer.weights and layer.name not in folded:
+            bn = pairs.get(layer.name)
+            weights = layer.get_weights() if bn is None else _folded_weights(layer, bn)
+            fused.get_layer(layer.name).set_weights(weights)
     return fused, len(pairs)
 
 

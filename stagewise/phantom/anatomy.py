@@ -79,7 +79,8 @@ def outline_alpha(outline: np.ndarray, height: int, width: int) -> np.ndarray:
     """The share of each pixel that the outline covers: (height, width) uint8, 255 is all of it."""
     alpha = np.zeros((height, width), np.uint8)
     points = np.round(outline * 16).astype(np.int32)  # 4 fractional bits
-    cv2.polylines(alpha, [points], True, 255, OUTLINE_WIDTH, cv2.LINE_AA, 4)
+    thickness = OUTLINE_WIDTH - 1  # antialiased lines of OpenCV come out about one pixel wider than asked
+    cv2.polylines(alpha, [points], True, 255, thickness, cv2.LINE_AA, 4)
     return alpha
 
 

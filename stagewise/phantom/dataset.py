@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from stagewise import paths
 from stagewise.errors import InputError
-from stagewise.phantom import clip, tables
+from stagewise.phantom import clip, rendering, tables
 
 FIRST_NUMBER = 100_000  # the real files' numbers have six digits from here on
 MARKER = ".phantom-unfinished.json"
@@ -131,4 +131,4 @@ def _make_clips(jobs: list[tuple[clip.Settings, int, bool, Path]], workers: int)
 
 def _make_clip(settings: clip.Settings, index: int, stalled: bool, path: Path) -> None:
     with paths.replacing(path) as temporary:
-        clip.write_clip(settings, index, stalled, temporary)
+        rendering.write_clip(settings, index, stalled, temporary)

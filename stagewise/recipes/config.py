@@ -62,7 +62,5 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for config.json; a transform is its parameters and its name."""
         plain = dataclasses.asdict(self)
-        plain["augmentation"] = [
-            {"transform": type(transform).__name__, **dataclasses.asdict(transform)} for transform in self.augmentation
-        ]
+        plain["augmentation"] = [transform.describe() for transform in self.augmentation]
         return plain

@@ -1,0 +1,60 @@
+"""Batches are the same for any number of workers and wherever a run begins; nothing is replaced silently."""
+
+import numpy as np
+import pytest
+import tiny
+
+from stagewise import paths
+from stagewise.dataset import TrainingBatches, stream_clips
+from stagewise.errors import InputError
+from stagewise.volumes import load_volume
+from stagewise.workers import WorkerPool
+
+
+@pytest.fixture
+def batches(root):
+    table = tiny.write_volumes("train", 8)
+    volumes = [paths.volume_path("train", filename) for filename in table["filename"]]
+    return TrainingBatches(tiny.recipe(), volumes, table["stalled"].to_numpy(), fold=0, seed=1)
+
+
+def collect(batches, workers: int, first_epoch: int = 0):
+    with WorkerPool(workers) as pool:
+        return list(batches.stream(pool, first_epoch))
+
+
+def test_batches_do_not_depend_on_the_number_of_workers(batches):
+    one, three = collect(batches, 0), collect(batches, 3)
+    assert len(one) == len(three) == 12  # three epochs of four
+    for (clips, labels), (other_clips, other_labels) in zip(one, three, strict=True):
+        assert clips.dtype == np.uint8
+        assert clips.shape == (2, *tiny.NET.input_shape, 3)
+        assert labels.shape == (2, 1)
+        assert (clips == other_clips).all()
+        assert (labels == other_labels).all()
+
+
+def test_a_later_epoch_begins_where_an_uninterrupted_run_would_be(batches):
+    for (clips, _), (later, _) in zip(collect(batches, 0)[8:], collect(batches, 0, first_epoch=2), strict=True):
+        assert (clips == later).all()
+
+
+def test_epochs_and_stages_see_other_samples(batches):
+    streamed = collect(batches, 0)
+    assert any((streamed[step][0] != streamed[step + 4][0]).any() for step in range(4))
+    assert batches.task(0, 0).keys != batches.task(1, 0).keys
+
+
+def test_streamed_clips_are_only_resized_in_order_and_the_last_batch_is_short(batches):
+    recipe = tiny.recipe()
+    with WorkerPool(2) as pool:
+        streamed = list(stream_clips(batches.volumes, recipe.resize, pool, batch_size=3))
+    assert [len(clips) for clips in streamed] == [3, 3, 2]
+    resized = recipe.resize.apply(load_volume(batches.volumes[4]), None)
+    assert (streamed[1][1] == resized).all()
+
+
+def test_a_damaged_volume_stops_the_stream_and_is_named(batches):
+    batches.volumes[3].write_bytes(batches.volumes[3].read_bytes()[:-9])
+    with WorkerPool(2) as pool, pytest.raises(InputError, match=r"100003\.mp4\.pklz"):
+        list(stream_clips(batches.volumes, tiny.recipe().resize, pool, batch_size=2))

@@ -1,0 +1,352 @@
+"""The phantom data: real contracts, the answer in the motion alone, the same bytes for the same seed."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import real_file
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from stagewise import paths
+from stagewise.errors import InputError
+from stagewise.phantom import anatomy, clip, dataset, flow, rendering, tables
+
+SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r00_make_phantom.py"
+SETTINGS = clip.Settings(seed=5)
+SMALL = dataset.Order(train=4, test=2, stalled_share=0.5, tier1_share=0.5, projects=3, seed=8)
+ORANGE = ((9, 13, 104), (98, 143, 255))  # the recipe's rule, BGR, inclusive
+
+
+def decoded(path: Path) -> np.ndarray:
+    """All frames, (T, H, W, 3) uint8 BGR."""
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def small_set(tmp_path_factory):
+    """The input folder of a small data set, made without worker processes."""
+    folder = tmp_path_factory.mktemp("phantom")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STAGEWISE_ROOT", str(folder))
+        dataset.make(SMALL, workers=0)
+    return folder / "input"
+
+
+# the answer is in the motion, and nowhere else
+
+
+def profile_correlation(frames: np.ndarray, plan: clip.Clip) -> float:
+    """Mean correlation of the profile along the true centreline between neighbouring frames in focus."""
+    target = plan.target
+    points = target.centreline[::2]
+    tangents = np.gradient(points, axis=0)
+    normals = np.stack([-tangents[:, 1], tangents[:, 0]], axis=1)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    across = points[None] + np.array([-1.5, -0.5, 0.5, 1.5])[:, None, None] * normals[None]
+    across = across.astype(np.float32)
+    first = max(int(target.focus_centre - target.focus_half_width * 0.8), 0)
+    last = int(target.focus_centre + target.focus_half_width * 0.8)
+    profiles = np.stack(
+        [
+            cv2.remap(frame, across[..., 0], across[..., 1], cv2.INTER_LINEAR).mean(axis=0)
+            for frame in frames[first:last].astype(np.float32)
+        ]
+    )
+    profiles -= profiles.mean(axis=1, keepdims=True)
+    profiles /= np.linalg.norm(profiles, axis=1, keepdims=True)
+    return float((profiles[1:] * profiles[:-1]).sum(axis=1).mean())
+
+
+def crop_statistics(frames: np.ndarray, plan: clip.Clip) -> list[float]:
+    """Frame count, size, and per-frame mean and standard deviation with their course over time."""
+    low = np.floor(plan.outline.min(axis=0) - 2).astype(int)
+    high = np.ceil(plan.outline.max(axis=0) + 2).astype(int)
+    crop = frames[:, low[1] : high[1], low[0] : high[0]].reshape(len(frames), -1)
+    mean, deviation = crop.mean(axis=1), crop.std(axis=1)
+    courses = [(c.mean(), c.std(), np.abs(np.diff(c)).mean()) for c in (mean, deviation)]
+    return [len(frames), *(high - low), *courses[0], *courses[1]]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Labels, per-frame statistics and profile correlations of 110 clips, as decoded."""
+    folder = tmp_path_factory.mktemp("measured")
+    labels = np.arange(110) % 2
+
+    def measure(index: int) -> tuple[list[float], float]:
+        path = folder / f"{index}.mp4"
+        rendering.write_clip(SETTINGS, index, bool(labels[index]), path)
+        with av.open(str(path)) as container:
+            frames = np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
+        path.unlink()
+        plan = clip.plan_clip(SETTINGS, index, bool(labels[index]))
+        return crop_statistics(frames, plan), profile_correlation(frames, plan)
+
+    with ThreadPoolExecutor(2) as pool:
+        statistics, correlations = zip(*pool.map(measure, range(len(labels))), strict=True)
+    return labels, np.array(statistics), np.array(correlations)
+
+
+def test_motion_along_the_vessel_separates_the_classes(measured):
+    labels, _, correlations = measured
+    assert roc_auc_score(labels, correlations) >= 0.9
+
+
+def test_per_frame_statistics_do_not_tell_the_classes_apart(measured):
+    labels, statistics, _ = measured
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    answers = cross_val_predict(model, statistics, labels, cv=folds, method="predict_proba")[:, 1]
+    assert roc_auc_score(labels, answers) < 0.65
+    for column in statistics.T:  # nor does any one of them, in either direction
+        assert abs(roc_auc_score(labels, column) - 0.5) < 0.15
+
+
+@pytest.mark.parametrize("index", range(5))
+def test_the_label_decides_nothing_but_whether_the_target_moves(index):
+    flowing, stalled = (clip.plan_clip(SETTINGS, index, label) for label in (False, True))
+    assert flowing.target_speed != 0
+    assert stalled.target_speed == 0
+    np.testing.assert_array_equal(flowing.outline, stalled.outline)
+    for one, other in zip(flowing.surroundings, stalled.surroundings, strict=True):
+        assert one[1] == other[1]
+        np.testing.assert_array_equal(one[0].centreline, other[0].centreline)
+    flowing_values, stalled_values = (
+        {f.name: getattr(plan.target, f.name) for f in dataclasses.fields(plan.target)} for plan in (flowing, stalled)
+    )
+    np.testing.assert_equal(flowing_values, stalled_values)
+    assert (flowing.facts, flowing.haze, flowing.gain) == (stalled.facts, stalled.haze, stalled.gain)
+
+
+def test_neighbours_flow_or_stall_whatever_the_label_is():
+    moving = [speed != 0 for vessel, speed in clip.plan_clip(SETTINGS, 0, True).surroundings if vessel.beaded]
+    assert 0.5 < np.mean(moving) < 1
+
+
+def test_a_flowing_pattern_moves_by_its_speed_and_a_stalled_one_stays():
+    line = np.stack([np.arange(0, 100, anatomy.ARC_STEP), np.zeros(200)], axis=1).astype(np.float32)
+    vessel = anatomy.Vessel(line, 3.0, 200.0, 20.0, 1000.0)
+    for speed in (-3.0, 0.0, 3.0):
+        profile = flow.intensity(np.random.default_rng(1), vessel, 40, speed)[:, ::2]  # a sample a pixel
+        travelled = flow.displacement(np.random.default_rng(1), 40, speed)
+        for frame in range(39):
+            step = round(travelled[frame + 1] - travelled[frame])
+            errors = [
+                np.abs(profile[frame + 1, 8:-8] - np.roll(profile[frame], shift)[8:-8]).mean() for shift in range(-7, 8)
+            ]
+            assert abs(int(np.argmin(errors)) - 7 - step) <= 1
+
+
+def test_gaps_are_dark_and_irregular():
+    pattern = flow.red_cell_pattern(np.random.default_rng(0), 2000)
+    assert pattern.min() < 0.15
+    assert pattern.max() > 0.95
+    starts = np.flatnonzero(np.diff((pattern < 0.5).astype(int)) == 1) * flow.SAMPLE
+    spacing = np.diff(starts)
+    assert 8 < spacing.mean() < 16
+    assert spacing.std() > 1.5
+
+
+# the files look like the real ones
+
+
+def test_videos_are_h264_of_the_planned_size_and_length(small_set):
+    for subset in paths.SUBSETS:
+        table = pd.read_csv(small_set / f"{subset}_metadata.csv")
+        assert sorted(path.name for path in (small_set / subset).iterdir()) == sorted(table.filename)
+        for row in table.itertuples():
+            with av.open(str(small_set / subset / row.filename)) as container:
+                stream = container.streams.video[0]
+                assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")
+                assert (stream.height, stream.width) in {(384, 512), (384, 418)}
+                assert sum(1 for _ in container.decode(video=0)) == row.num_frames
+
+
+def test_a_narrow_clip_can_be_encoded(tmp_path):
+    index = next(i for i in range(500) if clip.clip_facts(SETTINGS, i).width == 418)
+    rendering.write_clip(SETTINGS, index, False, tmp_path / "narrow.mp4")
+    assert decoded(tmp_path / "narrow.mp4").shape == (clip.clip_facts(SETTINGS, index).frames, 384, 418, 3)
+
+
+def test_the_recipes_rule_finds_the_outline_in_every_frame_and_nothing_else(small_set):
+    rows = dataset.plan_rows(SMALL)
+    for index, row in enumerate(rows):
+        frames = decoded(small_set / row.subset / row.filename)
+        plan = clip.plan_clip(SMALL.settings, index, row.stalled)
+        alpha = anatomy.outline_alpha(plan.outline, *frames.shape[1:3])
+        found = np.stack([cv2.inRange(frame, *ORANGE) for frame in frames]) > 0
+        drawn = alpha == 255
+        assert (found[:, drawn].mean(axis=1) > 0.9).all()
+        # colour is coded in blocks of 8 px: it may blur that far, and no further
+        assert not found[:, cv2.dilate(alpha, np.ones((17, 17))) == 0].any()
+        x, y, width, height = cv2.boundingRect(found.any(axis=0).astype(np.uint8))
+        true_box = np.array(cv2.boundingRect(drawn.astype(np.uint8)))
+        assert np.abs(np.array([x, y, x + width, y + height]) - _corners(true_box)).max() <= 3
+
+
+def _corners(box: np.ndarray) -> np.ndarray:
+    return np.array([box[0], box[1], box[0] + box[2], box[1] + box[3]])
+
+
+def test_the_outline_keeps_5_to_15_pixels_from_the_vessel():
+    for index in range(20):
+        plan = clip.plan_clip(SETTINGS, index, False)
+        distances = np.linalg.norm(plan.outline[:, None] - plan.target.centreline[None], axis=2).min(axis=1)
+        gaps = distances - plan.target.radius - anatomy.OUTLINE_WIDTH / 2
+        assert gaps.min() > 4
+        assert gaps.max() < 16
+
+
+def test_frame_counts_follow_the_real_ones():
+    table = pd.read_csv(real_file("stallcatchers/train_metadata.csv.xz"))
+    counts = [clip.clip_facts(SETTINGS, index).frames for index in range(4000)]
+    levels = [0.05, 0.25, 0.5, 0.75, 0.95]
+    np.testing.assert_allclose(np.quantile(counts, levels), table.num_frames.quantile(levels), rtol=0.04)
+    assert 17 <= min(counts) <= max(counts) <= 434
+
+
+def test_crop_sizes_follow_the_real_ones():
+    outlines = [clip.plan_clip(SETTINGS, index, False).outline for index in range(250)]
+    sizes = np.array([np.ptp(outline, axis=0) + anatomy.OUTLINE_WIDTH for outline in outlines])
+    # 68.0 wide and 66.6 high on average, in 21,300 real crops; here within three standard errors
+    assert np.all(np.abs(sizes.mean(axis=0) - (68.0, 66.6)) < 3 * sizes.std(axis=0) / np.sqrt(250))
+    assert sizes.min() > 20
+    assert np.all(sizes.max(axis=0) <= (448, 335))
+
+
+def test_the_target_is_in_focus_for_a_part_of_the_frames():
+    for index in range(30):
+        plan = clip.plan_clip(SETTINGS, index, True)
+        seen = flow.focus(plan.target, plan.facts.frames)
+        middle = seen[:, seen.shape[1] // 2]
+        assert 0.35 <= (middle > 0.5).mean() <= 0.85
+
+
+# the tables
+
+
+def test_tables_agree_with_each_other(small_set):
+    labels, metadata = (pd.read_csv(small_set / f"train_{name}.csv") for name in ("labels", "metadata"))
+    answers = pd.read_csv(small_set / "phantom_test_labels.csv")
+    submission = pd.read_csv(small_set / "submission_format.csv")
+    assert list(labels.columns) == list(answers.columns) == list(submission.columns) == ["filename", "stalled"]
+    assert list(labels.filename) == list(metadata.filename)
+    assert list(answers.filename) == list(submission.filename)
+    assert not submission.stalled.any()
+    assert (labels.stalled.sum(), answers.stalled.sum()) == (2, 1)
+    assert set(metadata.project_id) <= set("ACD")
+
+
+def test_columns_are_the_real_ones(small_set):
+    for subset in paths.SUBSETS:
+        real = pd.read_csv(real_file(f"stallcatchers/{subset}_metadata.csv.xz"), nrows=100)
+        made = pd.read_csv(small_set / f"{subset}_metadata.csv")
+        assert list(made.columns) == list(real.columns)
+        assert [made[name].dtype.kind for name in made] == [real[name].dtype.kind for name in real]
+
+
+def test_shares_follow_the_order():
+    order = dataset.Order(train=3000, test=1000, stalled_share=0.3, tier1_share=0.8, projects=12, seed=0)
+    rows = pd.DataFrame(dataset.plan_rows(order))
+    assert rows[rows.subset == "train"].stalled.sum() == 900
+    assert rows[rows.subset == "test"].stalled.sum() == 300
+    assert rows.tier1.mean() == pytest.approx(0.8, abs=0.03)
+    assert rows[rows.micro].tier1.all()
+    assert rows[rows.nano].micro.all()
+    assert rows.project.nunique() >= 11
+    assert list(rows.filename) == sorted(rows.filename)
+    # neither test nor stalled clips come first or last
+    assert abs(roc_auc_score(rows.subset == "test", rows.index) - 0.5) < 0.05
+    assert abs(roc_auc_score(rows.stalled, rows.index) - 0.5) < 0.05
+
+
+def test_crowd_scores_follow_the_real_ones():
+    real = pd.read_csv(real_file("stallcatchers/micro_labels.csv"))
+    rng = np.random.default_rng(0)
+    for stalled in (False, True):
+        drawn = [tables.crowd_score(rng, stalled) for _ in range(4000)]
+        assert np.mean(drawn) == pytest.approx(real[real.stalled == stalled].crowd_score.mean(), abs=0.03)
+
+
+# the same seed, whole or not at all
+
+
+def test_worker_processes_change_no_byte(small_set, root):
+    dataset.make(SMALL, workers=2)
+    assert contents(root / "input") == contents(small_set)
+
+
+def test_another_seed_makes_other_clips(small_set, tmp_path):
+    row = dataset.plan_rows(SMALL)[0]
+    other = dataclasses.replace(SMALL.settings, seed=9)
+    rendering.write_clip(other, 0, row.stalled, tmp_path / "other.mp4")
+    assert (tmp_path / "other.mp4").read_bytes() != (small_set / row.subset / row.filename).read_bytes()
+
+
+def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    shutil.copytree(small_set, root / "input")
+    for table in tables.TABLES:
+        (root / "input" / table).unlink()
+    lost = next((root / "input" / "train").iterdir())
+    lost.unlink()
+    (root / "input" / "train" / ".tmp-1-100000.mp4").write_bytes(b"half")
+    (root / "input" / dataset.MARKER).write_text(dataset.json.dumps(dataclasses.asdict(SMALL)))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(rendering, "write_clip", interrupt)
+        dataset.make(SMALL, workers=0)
+    assert (root / "input" / dataset.MARKER).exists()
+    assert not list((root / "input").glob("*.csv"))
+    with pytest.raises(InputError, match=r"unfinished.*start anew: rm -r"):
+        dataset.make(dataclasses.replace(SMALL, seed=9), workers=0)
+    dataset.make(SMALL, workers=0)
+    assert contents(root / "input") == contents(small_set)
+
+
+@pytest.mark.parametrize("name", ["train_labels.csv", "train/100000.mp4", "notes.txt"])
+def test_a_folder_with_files_is_refused_and_left_alone(root, name):
+    (root / "input" / name).parent.mkdir(parents=True)
+    (root / "input" / name).write_text("mine")
+    (root / "input" / ".gitkeep").touch()
+    before = contents(root)
+    with pytest.raises(InputError, match=name.split("/")[0]):
+        dataset.make(SMALL, workers=0)
+    assert contents(root) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--train", "0"], 2),
+        (["--stalled-share", "1.5"], 2),
+        (["--projects", "13"], 2),
+        (["--difficulty", "0"], 2),
+        (["--dry-run", "--train", "7"], 0),
+    ],
+)
+def test_the_script_checks_its_arguments_and_writes_nothing(root, options, code):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *options], capture_output=True, text=True, env={**os.environ}, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert not list(root.iterdir())

@@ -1,0 +1,236 @@
+"""One fold's training: resumed equals straight bit for bit, and nothing starts from what it should not."""
+
+import json
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tiny
+
+from stagewise import callbacks, paths, runs
+from stagewise.dataset import TrainingBatches
+from stagewise.errors import BusyError, InputError, NumericalError
+from stagewise.plans import plan_training
+from stagewise.splits import read_split
+from stagewise.train import build, train
+
+
+@pytest.fixture
+def split(root):
+    tiny.write_split()
+    return read_split(None)
+
+
+def plan(split, fold: int = 0, **changes):
+    return plan_training(tiny.recipe(**changes), split, fold, seed=1)
+
+
+def weights_of(folder) -> list[np.ndarray]:
+    """What best.weights.h5 holds, read back through a fresh net."""
+    model = tiny_model()
+    model.load_weights(folder / runs.BEST_WEIGHTS)
+    return model.get_weights()
+
+
+def tiny_model() -> keras.Model:
+    from stagewise.nets.densenet3d import densenet3d
+
+    return densenet3d(tiny.NET)
+
+
+def outcome(folder) -> tuple[list[np.ndarray], str, dict]:
+    return weights_of(folder), (folder / runs.HISTORY).read_text(), json.loads((folder / runs.CONFIG).read_text())
+
+
+def assert_same(one: tuple, other: tuple) -> None:
+    for array, other_array in zip(one[0], other[0], strict=True):
+        np.testing.assert_array_equal(array, other_array)
+    assert one[1:] == other[1:]
+
+
+class Stop(Exception):
+    """Stands for the end of a process between two epochs."""
+
+
+def interrupt_after(monkeypatch, epoch: int) -> None:
+    record = callbacks.Recorder.on_epoch_end
+
+    def recorded_then_stopped(self, number: int, logs: dict) -> None:
+        record(self, number, logs)
+        if number == epoch:
+            raise Stop
+
+    monkeypatch.setattr(callbacks.Recorder, "on_epoch_end", recorded_then_stopped)
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, monkeypatch, epoch):
+    # three batches an epoch and two accumulated: the accumulator is half full at every other epoch's end
+    wanted = plan(split, steps_per_epoch=3)
+    train(wanted, workers=0, force=False)
+    straight = outcome(wanted.folder)
+    with monkeypatch.context() as patched, pytest.raises(Stop):
+        interrupt_after(patched, epoch)
+        train(wanted, workers=0, force=True)
+    assert not json.loads((wanted.folder / runs.CONFIG).read_text())["finished"]
+    train(wanted, workers=2, force=False)
+    assert_same(outcome(wanted.folder), straight)
+
+
+def test_plateau_and_early_stopping_remember_across_an_interruption(split, monkeypatch):
+    # a monitor that never rises: the rate falls after every epoch, and training stops after the third
+    monkeypatch.setattr(callbacks, "mcc_curve", lambda labels, probabilities: np.zeros(96))
+    wanted = plan(split, monitor="mcc", epochs=9)
+    with monkeypatch.context() as patched, pytest.raises(Stop):
+        interrupt_after(patched, 1)
+        train(wanted, workers=0, force=False)
+    train(wanted, workers=0, force=False)
+    history = (wanted.folder / runs.HISTORY).read_text().splitlines()
+    assert len(history) == 1 + 3
+    rates = [float(row.split(",")[history[0].split(",").index("learning_rate")]) for row in history[1:]]
+    np.testing.assert_allclose(rates, [1e-2, 1e-2, 0.95e-2], rtol=1e-6)
+    assert json.loads((wanted.folder / runs.CONFIG).read_text())["best"]["epoch"] == 0
+
+
+def test_folds_trained_in_one_process_or_alone_give_the_same_files(split):
+    folders = [paths.fold_folder("net_d121_stage1", fold) for fold in (0, 1)]
+    for fold in (0, 1):
+        train(plan(split, fold), workers=0, force=False)
+    together = [outcome(folder) for folder in folders]
+    keras.utils.clear_session()
+    for fold in (1, 0):
+        train(plan(split, fold), workers=0, force=True)
+    for before, folder in zip(together, folders, strict=True):
+        assert_same(before, outcome(folder))
+
+
+def test_best_weights_are_those_of_the_best_epoch_and_not_the_last(split, monkeypatch):
+    curves = iter([0.5, 0.9, 0.1])
+    monkeypatch.setattr(callbacks, "mcc_curve", lambda labels, probabilities: np.full(96, next(curves)))
+    saved = []
+    save = callbacks.BestWeights.on_epoch_end
+
+    def noted(self, epoch, logs):
+        saved.append([array.copy() for array in self.model.get_weights()])
+        save(self, epoch, logs)
+
+    monkeypatch.setattr(callbacks.BestWeights, "on_epoch_end", noted)
+    wanted = plan(split, monitor="mcc")
+    train(wanted, workers=0, force=False)
+    kept = weights_of(wanted.folder)
+    assert all((array == best).all() for array, best in zip(kept, saved[1], strict=True))
+    assert any((array != last).any() for array, last in zip(kept, saved[2], strict=True))
+
+
+def test_a_stage_starts_from_its_parents_best_weights_of_the_same_fold(split):
+    for fold in (0, 1):
+        train(plan(split, fold), workers=0, force=False)
+    child = plan(split, 1, name="net_d121_stage2_auc", init_from="net_d121_stage1", monitor="auc")
+    started = build(child).get_weights()
+    for array, parent in zip(started, weights_of(paths.fold_folder("net_d121_stage1", 1)), strict=True):
+        np.testing.assert_array_equal(array, parent)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: runs.clear(folder), "no trained fold 0 of net_d121_stage1"),
+        (lambda folder: (folder / runs.BEST_WEIGHTS).unlink(), "no weights"),
+        (lambda folder: (folder / runs.BEST_WEIGHTS).write_bytes(b"torn"), "is not the file that its training wrote"),
+        (lambda folder: edit(folder, finished=False), "has not finished"),
+        (lambda folder: edit(folder, split={"file": "other.csv", "sha256": "0" * 64}), "on another split"),
+    ],
+    ids=["no folder", "no weights", "other weights", "unfinished", "other split"],
+)
+def test_a_missing_or_unlike_parent_is_an_error_with_the_command(split, spoil, message):
+    train(plan(split, epochs=1), workers=0, force=False)
+    spoil(paths.fold_folder("net_d121_stage1", 0))
+    with pytest.raises(InputError, match=message) as error:
+        plan(split, name="net_d121_stage2_auc", init_from="net_d121_stage1")
+    assert "python net_d121_stage1/r31_train.py --fold 0" in str(error.value)
+
+
+def edit(folder, **changes) -> None:
+    config = json.loads((folder / runs.CONFIG).read_text())
+    (folder / runs.CONFIG).write_text(json.dumps({**config, **changes}))
+
+
+def test_a_changed_recipe_is_refused_naming_what_changed_and_force_starts_anew(split):
+    train(plan(split, epochs=1), workers=0, force=False)
+    changed = plan(split, epochs=1, learning_rate=0.5)
+    with pytest.raises(InputError, match=r"recipe\.learning_rate: 0\.01 is now 0\.5.*--force"):
+        train(changed, workers=0, force=False)
+    train(changed, workers=0, force=True)
+    assert json.loads((changed.folder / runs.CONFIG).read_text())["recipe"]["learning_rate"] == 0.5
+
+
+def test_a_finished_fold_is_left_alone(split, capsys):
+    wanted = plan(split, epochs=1)
+    train(wanted, workers=0, force=False)
+    before = (wanted.folder / runs.BEST_WEIGHTS).stat().st_mtime_ns
+    train(wanted, workers=0, force=False)
+    assert "is finished; --force trains it anew" in capsys.readouterr().out
+    assert (wanted.folder / runs.BEST_WEIGHTS).stat().st_mtime_ns == before
+    assert not (wanted.folder / runs.RESUME_STATE).exists()
+
+
+def test_a_leftover_checkpoint_without_its_config_is_not_resumed_from(split):
+    wanted = plan(split, epochs=1)
+    wanted.folder.mkdir(parents=True)
+    (wanted.folder / runs.RESUME_STATE).write_bytes(b"left over from something else")
+    train(wanted, workers=0, force=False)
+
+
+def test_a_damaged_resume_state_is_an_error(split, monkeypatch):
+    wanted = plan(split)
+    with monkeypatch.context() as patched, pytest.raises(Stop):
+        interrupt_after(patched, 0)
+        train(wanted, workers=0, force=False)
+    state = wanted.folder / runs.RESUME_STATE
+    damaged = bytearray(state.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    state.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"resume_state.npz is damaged .*--fold 0 --force"):
+        train(wanted, workers=0, force=False)
+
+
+def test_a_fold_in_use_is_busy_and_names_its_holder(split):
+    wanted = plan(split)
+    with runs.owned(wanted.folder), pytest.raises(BusyError, match=r"written by process \d+ on "):
+        train(wanted, workers=0, force=False)
+
+
+def test_a_loss_that_is_not_finite_stops_at_its_batch_and_saves_nothing(split, monkeypatch):
+    task = TrainingBatches.task
+
+    def with_a_bad_label(self, epoch: int, step: int):
+        drawn = task(self, epoch, step)
+        return replace(drawn, stalled=(float("nan"),) * len(drawn.stalled)) if (epoch, step) == (1, 2) else drawn
+
+    monkeypatch.setattr(TrainingBatches, "task", with_a_bad_label)
+    wanted = plan(split)
+    with pytest.raises(NumericalError, match="nan at batch 2 of epoch 1"):
+        train(wanted, workers=0, force=False)
+    assert len((wanted.folder / runs.HISTORY).read_text().splitlines()) == 2
+
+
+def test_gradients_of_accumulated_batches_are_averaged_into_one_step(split):
+    accumulated, joined = build(plan(split)), build(plan(split, accumulation_steps=1))
+    generator = np.random.default_rng(0)
+    clips = generator.integers(0, 256, (4, *tiny.NET.input_shape, 3), np.uint8)
+    stalled = np.array([[0.0], [1.0], [1.0], [0.0]], np.float32)
+    for model in (accumulated, joined):  # BatchNorm and dropout would tell batches of two from one of four
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization | keras.layers.Dropout):
+                layer.trainable = False
+                layer.rate = 0.0
+        model.compile(optimizer=model.optimizer, loss="binary_crossentropy", jit_compile=False)
+    before = joined.get_weights()
+    accumulated.train_on_batch(clips[:2], stalled[:2])
+    assert all((a == b).all() for a, b in zip(accumulated.get_weights(), before, strict=True))
+    accumulated.train_on_batch(clips[2:], stalled[2:])
+    joined.train_on_batch(clips, stalled)
+    assert any((a != b).any() for a, b in zip(joined.get_weights(), before, strict=True))
+    for array, other in zip(accumulated.get_weights(), joined.get_weights(), strict=True):
+        np.testing.assert_allclose(array, other, atol=1e-5)

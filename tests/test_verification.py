@@ -1,0 +1,225 @@
+"""Verification finds each kind of disagreement between the files, and nothing in whole data."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from stagewise import paths
+from stagewise.extraction import write_index
+from stagewise.tables import ROI_INDEX
+from stagewise.verification import verify
+from stagewise.volumes import save_volume
+
+SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r02_verify_data.py"
+TRAIN = [f"10000{number}.mp4" for number in range(6)]
+TEST = ["200000.mp4", "200001.mp4"]
+
+
+def write_csv(path, **columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(columns).to_csv(path, index=False)
+
+
+def change(path, function):
+    """Rewrite a table as text by a function of its lines."""
+    path.write_text("\n".join(function(path.read_text().splitlines())) + "\n")
+
+
+def make_volumes(subset, filenames):
+    rows = []
+    for seed, name in enumerate(filenames):
+        shape = (5 + seed, 20, 30, 3)
+        volume = np.random.default_rng([seed, len(subset)]).integers(0, 256, shape, dtype=np.uint8)
+        sha256 = save_volume(paths.volume_path(subset, name), volume)
+        cells = (name, shape[0], 20, 30, 1, 1, 21, 31, shape[0], sha256, "ok", "")
+        rows.append(dict(zip(ROI_INDEX, cells, strict=True)))
+        video = paths.videos_folder(subset) / name
+        video.parent.mkdir(parents=True, exist_ok=True)
+        video.touch()
+    write_index(subset, rows)
+
+
+@pytest.fixture
+def data(root):
+    """Whole data: six training videos in two folds, two test videos."""
+    folder = paths.input_folder()
+    make_volumes("train", TRAIN)
+    make_volumes("test", TEST)
+    write_csv(folder / "train_labels.csv", filename=TRAIN, stalled=[0, 1] * 3)
+    counts = range(5, 11)
+    write_csv(
+        folder / "train_metadata.csv",
+        **dict(filename=TRAIN, project_id="A", num_frames=counts, crowd_score=0.5, tier1=True),
+    )
+    write_csv(folder / "test_metadata.csv", filename=TEST, num_frames=[5, 6])
+    write_csv(folder / "submission_format.csv", filename=TEST, stalled=0)
+    write_csv(paths.split_csv(), filename=TRAIN, stalled=[0, 1] * 3, fold=[0, 0, 1, 1, -1, -1])
+    return folder
+
+
+def findings():
+    return [str(finding) for finding in verify(None, workers=0).findings]
+
+
+def test_whole_data_has_no_problem(data):
+    found = verify(None, workers=0)
+    assert found.findings == []
+    assert "fold 1: 1 flowing, 1 stalled" in found.notes
+
+
+def drop_last(lines):
+    return lines[:-1]
+
+
+def damage(data):
+    path = paths.volume_path("train", TRAIN[2])
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def exchange(data):
+    one, other = (paths.volume_path("train", name) for name in TRAIN[:2])
+    other.write_bytes(one.read_bytes())
+
+
+def resave(data):
+    volume = np.zeros((5, 20, 30, 3), np.uint8)  # the size of the index, other pixels
+    save_volume(paths.volume_path("test", TEST[0]), volume)
+
+
+def quarantine(lines):
+    return [*lines[:-1], f"{TRAIN[5]},0,0,0,0,0,0,0,0,,quarantined,cut off"]
+
+
+def same_content(subset, place):
+    """Give a row of an index the content of train's first."""
+
+    def copy(data):
+        sizes = paths.roi_index("train").read_text().splitlines()[1].partition(",")[2]
+        name = (TRAIN if subset == "train" else TEST)[place]
+        change(paths.roi_index(subset), lambda lines: [*lines[: place + 1], f"{name},{sizes}", *lines[place + 2 :]])
+        source = paths.volume_path("train", TRAIN[0])
+        paths.volume_path(subset, name).write_bytes(source.read_bytes())
+
+    return copy
+
+
+CASES = {
+    "label missing": (
+        lambda data: change(data / "train_labels.csv", drop_last),
+        "train videos without a label (1): 100005.mp4",
+    ),
+    "video missing": (
+        lambda data: change(data / "train_labels.csv", lambda lines: [*lines, "300000.mp4,1"]),
+        "labels without a train video (1): 300000.mp4",
+    ),
+    "label twice": (
+        lambda data: change(data / "train_labels.csv", lambda lines: [*lines, lines[1]]),
+        "input/train_labels.csv, line 8: filename '100000.mp4' stands there a second time",
+    ),
+    "metadata missing": (
+        lambda data: change(data / "train_metadata.csv", drop_last),
+        "labelled train videos without metadata (1): 100005.mp4",
+    ),
+    "no metadata": (
+        lambda data: (data / "train_metadata.csv").unlink(),
+        "input/train_metadata.csv is not there",
+    ),
+    "not extracted": (
+        lambda data: (data / "train" / "300000.mp4").touch(),
+        "train videos that were not extracted (1): 300000.mp4; run: python preproc_data/r01_extract_roi.py train",
+    ),
+    "damaged": (damage, "train volumes that cannot be used (1): 100002.mp4 (ends before its checksum"),
+    "exchanged": (exchange, "100001.mp4 (holds (5, 20, 30) frames, height, width; the index says (6, 20, 30))"),
+    "changed": (resave, "test volumes that cannot be used (1): 200000.mp4 (changed since its extraction)"),
+    "volume missing": (
+        lambda data: paths.volume_path("test", TEST[1]).unlink(),
+        "test volumes that cannot be used (1): 200001.mp4 (is not there)",
+    ),
+    "volume unknown": (
+        lambda data: save_volume(paths.volume_path("train", "9.mp4"), np.zeros((1, 1, 1, 3), np.uint8)),
+        "train volumes without a row in the index (1): 9.mp4; delete them from modified_data/roi_parts/train",
+    ),
+    "quarantined": (
+        lambda data: change(paths.roi_index("train"), quarantine),
+        "train videos quarantined (1): 100005.mp4 (cut off)",
+    ),
+    "test in train": (
+        lambda data: change(data / "submission_format.csv", lambda lines: [*lines, "100001.mp4,0"]),
+        "test names among the training names (1): 100001.mp4",
+    ),
+    "test content in train": (
+        same_content("test", 0),
+        "crops that are in train and in test (2): 100000.mp4, 200000.mp4",
+    ),
+    "content twice": (same_content("train", 2), "equal crops under several names (2): 100000.mp4, 100002.mp4"),
+    "format short": (
+        lambda data: change(data / "submission_format.csv", drop_last),
+        "test metadata without a row in submission_format (1): 200001.mp4",
+    ),
+    "test metadata short": (
+        lambda data: change(data / "test_metadata.csv", drop_last),
+        "submission_format names without test metadata (1): 200001.mp4",
+    ),
+    "test volume not made": (
+        lambda data: change(paths.roi_index("test"), drop_last),
+        "submission_format names without a test volume (1): 200001.mp4",
+    ),
+    "fold of one class": (
+        lambda data: change(
+            paths.split_csv(), lambda lines: [line.replace("3.mp4,1,1", "3.mp4,1,0") for line in lines]
+        ),
+        "fold 1 without a video of class (1): stalled",
+    ),
+    "split contradicts": (
+        lambda data: change(paths.split_csv(), lambda lines: [line.replace("4.mp4,0", "4.mp4,1") for line in lines]),
+        "split rows that contradict train_labels.csv (1): 100004.mp4",
+    ),
+    "split of others": (
+        lambda data: change(paths.split_csv(), lambda lines: [*lines, "300000.mp4,0,1"]),
+        "split rows without a volume (1): 300000.mp4",
+    ),
+}
+
+
+@pytest.mark.parametrize(("harm", "finding"), CASES.values(), ids=CASES.keys())
+def test_each_harm_is_found(data, harm, finding):
+    harm(data)
+    found = findings()
+    assert any(finding in line for line in found), found
+
+
+def test_all_problems_are_collected(data):
+    damage(data)
+    change(data / "train_labels.csv", drop_last)
+    (data / "submission_format.csv").unlink()
+    found = "\n".join(findings())
+    for part in ("cannot be used", "without a label", "submission_format.csv is not there"):
+        assert part in found
+
+
+def run_script(*arguments):
+    command = [sys.executable, str(SCRIPT), "--workers", "0", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_script_draws_and_ends_with_the_right_code(data):
+    result = run_script()
+    assert result.returncode == 0 and "no problems" in result.stdout, result.stderr
+    folder = paths.modified_data_folder() / "verify"
+    for name in ("crop_sizes.png", "class_share.png", "contact_sheet.png"):
+        picture = cv2.imread(str(folder / name))
+        assert picture.std() > 10, name  # something is drawn
+
+    change(data / "train_labels.csv", lambda lines: [*lines, "300000.mp4,1"])  # a video not downloaded
+    assert run_script().returncode == 2
+    assert run_script("--keep-going").returncode == 5
+    damage(data)
+    result = run_script("--keep-going")
+    assert result.returncode == 2 and "100002.mp4 (ends before" in result.stderr
+    problems = pd.read_csv(folder / "problems.csv")
+    assert set(problems["optional"]) == {True, False} and len(problems) == 2

@@ -1,0 +1,83 @@
+"""Results come in order; a worker that dies is an error within seconds, and no process outlives its parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stagewise.errors import InputError, StagewiseError
+from stagewise.workers import WorkerPool
+
+
+def square(task: int) -> int:
+    time.sleep(0.02 * (task % 3))  # so that later tasks finish first
+    return task * task
+
+
+def die(task: int) -> int:
+    if task == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task
+
+
+def refuse(task: int) -> int:
+    raise InputError(f"task {task} is bad")
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_results_come_in_the_tasks_order(workers):
+    with WorkerPool(workers) as pool:
+        assert list(pool.in_order(square, range(12))) == [(task, task * task) for task in range(12)]
+
+
+def test_tasks_are_drawn_only_a_little_ahead():
+    drawn = []
+
+    def tasks():
+        for task in range(100):
+            drawn.append(task)
+            yield task
+
+    with WorkerPool(2) as pool:
+        next(pool.in_order(square, tasks()))
+    assert len(drawn) <= 6
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_of_the_task_reaches_the_caller(workers):
+    with WorkerPool(workers) as pool, pytest.raises(InputError, match="task 0 is bad"):
+        list(pool.in_order(refuse, range(3)))
+
+
+def test_a_killed_worker_is_an_error_that_names_the_task_within_ten_seconds():
+    with WorkerPool(2) as pool:
+        list(pool.in_order(square, range(4)))  # the processes are up
+        start = time.monotonic()
+        with pytest.raises(StagewiseError, match=r"died .* while \d was waited for; run the same command again"):
+            list(pool.in_order(die, range(50)))
+        assert time.monotonic() - start < 10
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    (tmp_path / "probe.py").write_text("import os\ndef pid(task):\n    return os.getpid()\n")
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import time\nfrom probe import pid\nfrom stagewise.workers import WorkerPool\n"
+        "if __name__ == '__main__':\n"
+        "    pool = WorkerPool(2)\n"
+        "    print(*(found for _, found in pool.in_order(pid, range(8))), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    children = {int(pid) for pid in parent.stdout.readline().split()}
+    assert children
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
