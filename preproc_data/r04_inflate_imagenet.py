@@ -28,11 +28,15 @@ def load_imagenet(weights: Path | None):
     import keras
 
     try:
-        return keras.applications.DenseNet121(include_top=False, weights=str(weights.absolute()) if weights else "imagenet")
+        return keras.applications.DenseNet121(
+            include_top=False, weights=str(weights.absolute()) if weights else "imagenet"
+        )
     except Exception as error:  # keras raises bare Exception where a download fails
         if weights is None:
             raise StagewiseError(f"the ImageNet weights could not be fetched ({error}); {MENDS}") from error
-        raise InputError(f"{weights} does not hold the weights of DenseNet121 without top ({error}); {MENDS}") from error
+        raise InputError(
+            f"{weights} does not hold the weights of DenseNet121 without top ({error}); {MENDS}"
+        ) from error
 
 
 def main() -> None:

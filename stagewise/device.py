@@ -27,13 +27,13 @@ def prepare(gpu: int | None = None) -> str:
     keras, backend = _load_keras()
     # The layers' axes are those of (T, H, W, C); a user's keras.json could say otherwise.
     keras.config.set_image_data_format("channels_last")
-    gpus = _gpus()
-    if gpu is not None and not gpus:
+    found = gpus()
+    if gpu is not None and not found:
         raise StagewiseError(
             f"GPU {gpu} was asked for, but {keras.backend.backend()} {backend.__version__} sees no GPU there; list the "
             "GPUs with: nvidia-smi -L; install the backend with CUDA (see the README), or leave --gpu out"
         )
-    used = ", ".join(gpus) if gpus else f"CPU, {available_cpus()} cores"
+    used = ", ".join(found) if found else f"CPU, {available_cpus()} cores"
     line = f"keras {keras.__version__} on {keras.backend.backend()} {backend.__version__}: {used}"
     print(line, flush=True)
     return line
@@ -48,7 +48,7 @@ def jit_compile() -> bool:
     import keras
 
     backend = keras.backend.backend()
-    return backend == "jax" or (backend == "tensorflow" and bool(_gpus()))
+    return backend == "jax" or (backend == "tensorflow" and bool(gpus()))
 
 
 def _show_only(gpu: int) -> None:
@@ -88,7 +88,7 @@ def _set_up_tensorflow(tensorflow: ModuleType) -> None:
         os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 
 
-def _gpus() -> list[str]:
+def gpus() -> list[str]:
     """The names of the GPUs that the loaded backend sees."""
     import keras
 

@@ -32,7 +32,7 @@ def read_frames(path: Path) -> Iterator[np.ndarray]:
     shape = None
     try:
         for frame in _decoded(path):
-            if frame.is_corrupt:
+            if frame.is_corrupt:  # the decoder has painted over what it could not read
                 raise VideoError(path, "a frame is damaged")
             pixels = frame.to_ndarray(format="bgr24")
             if shape not in (None, pixels.shape):
@@ -51,8 +51,6 @@ def _decoded(path: Path) -> Iterator[av.VideoFrame]:
             raise VideoError(path, "has no video stream")
         stream = container.streams.video[0]
         stream.thread_type = "NONE"  # one thread: there is a worker process for every core
-        # by default the decoder paints over what it cannot read
-        stream.codec_context.options = {"err_detect": "explode"}
         yield from container.decode(stream)
 
 

@@ -21,7 +21,16 @@ from stagewise.recipes.config import Net
 from stagewise.recipes.d121 import D121
 
 CUBE = replace(D121.net, input_shape=(32, 32, 32))
-SMALL = Net((16, 16, 24), blocks=(2, 1), growth_rate=4, stem_filters=8, reduction=0.5, head_units=6, dropout=0.5)
+SMALL = Net(
+    (16, 16, 24),
+    blocks=(2, 1),
+    growth_rate=4,
+    stem_filters=8,
+    reduction=0.5,
+    head_units=6,
+    dropout=0.5,
+    batch_norm_momentum=0.99,
+)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +141,7 @@ def test_features_equal_classification_models_3d(recipe_net):
         pytest.skip("classification-models-3D is not installed; it is in requirements-test.txt")
     from classification_models_3D.kkeras import Classifiers
 
-    peer_class, peer_preprocessing = Classifiers.get("densenet121")
+    peer_class, _ = Classifiers.get("densenet121")
     peer = peer_class(input_shape=(32, 32, 32, 3), weights=None)
     flat_net = keras.applications.DenseNet121(include_top=False, weights=weights)
     inflate(flat_net, backbone(recipe_net))
@@ -144,7 +153,9 @@ def test_features_equal_classification_models_3d(recipe_net):
                 arrays[0] = np.stack([arrays[0] / depth] * depth)
             layer.set_weights(arrays)
     batch = clips(CUBE, 1)
-    features = keras.ops.convert_to_numpy(peer(peer_preprocessing(batch.astype(np.float32)), training=False))
+    # its own preprocess_input hands an argument on that Keras 3 does not take; the mode is the one that it names
+    ready = keras.applications.imagenet_utils.preprocess_input(batch.astype(np.float32), mode="torch")
+    features = keras.ops.convert_to_numpy(peer(ready, training=False))
     assert features.std() > 0.1
     np.testing.assert_allclose(backbone(recipe_net)(batch, training=False), features, atol=1e-4)
 

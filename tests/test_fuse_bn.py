@@ -76,9 +76,7 @@ def test_unfoldable_pairs_stay(reason):
     fused, pairs = fuse(model)
     assert pairs == 0
     batch = np.random.default_rng(1).normal(size=(2, 6, 5, 4, 2)).astype(np.float32)
-    for one, other in zip(
-        keras.tree.flatten(fused(batch)), keras.tree.flatten(model(batch)), strict=True
-    ):
+    for one, other in zip(keras.tree.flatten(fused(batch)), keras.tree.flatten(model(batch)), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 

@@ -159,21 +159,26 @@ def test_interrupted_run_goes_on_from_its_journal(root, monkeypatch):
     for path in paths.modified_data_folder().rglob("*.*"):
         path.unlink()
 
-    def interrupted(path):
-        if path.name == "100002.mp4":
-            raise KeyboardInterrupt
-        return extract_roi(path)
+    for stop in ("100000.mp4", "100003.mp4"):
+        done = []
 
-    monkeypatch.setattr(extraction, "extract_roi", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        extraction.extract_subset("train", workers=0)
-    assert not paths.roi_index("train").exists()
-    with extraction.journal_path("train").open("a") as journal:
-        journal.write("100002.mp4,9,9,9,0,0")  # torn by the interruption
+        def interrupted(path, stop=stop, done=done):
+            if path.name == stop:
+                raise KeyboardInterrupt
+            done.append(path.name)
+            return extract_roi(path)
+
+        monkeypatch.setattr(extraction, "extract_roi", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            extraction.extract_subset("train", workers=0)
+        with extraction.journal_path("train").open("a") as journal:
+            journal.write(f"{stop},9,9,9,0,0")  # torn by the interruption
+    assert len(done) == 3 and not paths.roi_index("train").exists()
+
     done = []
     monkeypatch.setattr(extraction, "extract_roi", lambda path: done.append(path.name) or extract_roi(path))
     extraction.extract_subset("train", workers=0)
-    assert done == ["100002.mp4", "100003.mp4"]
+    assert done == ["100003.mp4"]
     assert outputs() == straight
 
 

@@ -17,8 +17,10 @@ def test_same_key_same_row_and_every_part_of_the_key_counts():
         return key.generator(ROW).random(4).tolist()
 
     assert stream(KEY) == stream(replace(KEY))
-    changed = [replace(KEY, **{name: value}) for name, value in
-               (("seed", 2), ("stage", "net_d121_stage2_auc"), ("fold", 1), ("epoch", 1), ("index", 1))]
+    changed = [
+        replace(KEY, **{name: value})
+        for name, value in (("seed", 2), ("stage", "net_d121_stage2_auc"), ("fold", 1), ("epoch", 1), ("index", 1))
+    ]
     assert len({tuple(stream(key)) for key in (KEY, *changed)}) == 6
     assert KEY.generator(AUGMENTATION).random() != KEY.generator(ROW).random()
 

@@ -1,6 +1,6 @@
 """Verification finds each kind of disagreement between the files, and nothing in whole data."""
 
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from stagewise import paths
+from stagewise.errors import InputError, QuarantinedError
 from stagewise.extraction import write_index
 from stagewise.tables import ROI_INDEX
 from stagewise.verification import verify
@@ -202,24 +203,39 @@ def test_all_problems_are_collected(data):
         assert part in found
 
 
-def run_script(*arguments):
-    command = [sys.executable, str(SCRIPT), "--workers", "0", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+@pytest.fixture
+def run_script(monkeypatch):
+    """The script's main in this process; an error ends with its exit code."""
+    main = runpy.run_path(str(SCRIPT))["main"]
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--workers", "0", *arguments])
+        main()
+
+    return run
 
 
-def test_script_draws_and_ends_with_the_right_code(data):
-    result = run_script()
-    assert result.returncode == 0 and "no problems" in result.stdout, result.stderr
+def test_script_draws_and_ends_with_the_right_code(data, run_script, capsys):
+    run_script()
+    assert "no problems" in capsys.readouterr().out
     folder = paths.modified_data_folder() / "verify"
     for name in ("crop_sizes.png", "class_share.png", "contact_sheet.png"):
         picture = cv2.imread(str(folder / name))
         assert picture.std() > 10, name  # something is drawn
 
     change(data / "train_labels.csv", lambda lines: [*lines, "300000.mp4,1"])  # a video not downloaded
-    assert run_script().returncode == 2
-    assert run_script("--keep-going").returncode == 5
+    with pytest.raises(InputError, match="to go on with it alone: --keep-going"):  # exit code 2
+        run_script()
+    with pytest.raises(QuarantinedError):  # exit code 5
+        run_script("--keep-going")
     damage(data)
-    result = run_script("--keep-going")
-    assert result.returncode == 2 and "100002.mp4 (ends before" in result.stderr
+    with pytest.raises(InputError, match=r"100002\.mp4 \(ends before"):
+        run_script("--keep-going")
     problems = pd.read_csv(folder / "problems.csv")
     assert set(problems["optional"]) == {True, False} and len(problems) == 2
+
+
+def test_dry_run_writes_nothing(data, run_script, capsys):
+    run_script("--dry-run")
+    assert "would check 8 volumes" in capsys.readouterr().out
+    assert not (paths.modified_data_folder() / "verify").exists()

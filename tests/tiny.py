@@ -7,11 +7,19 @@ import pandas as pd
 
 from stagewise import paths
 from stagewise.augment import Resize
-from stagewise.recipes.config import Net, Recipe
+from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import AUGMENTATION, D121
 from stagewise.volumes import save_volume
 
-NET = Net((8, 12, 12), blocks=(1, 1), growth_rate=4, stem_filters=4, reduction=0.5, head_units=4, dropout=0.5)
+NET = replace(
+    D121.net,
+    input_shape=(8, 12, 12),
+    blocks=(1, 1),
+    growth_rate=4,
+    stem_filters=4,
+    head_units=4,
+    batch_norm_momentum=0.9,
+)
 
 
 def recipe(**changes) -> Recipe:

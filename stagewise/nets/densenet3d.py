@@ -32,7 +32,7 @@ def densenet3d(net: Net, seed: int | Sequence[int] = 0) -> keras.Model:
     Source: Huang et al., "Densely connected convolutional networks", CVPR 2017, with each 2D layer in 3D.
     """
     _check(net)
-    builder = _Builder(np.random.default_rng(seed))
+    builder = _Builder(np.random.default_rng(seed), net.batch_norm_momentum)
     clip = keras.Input((*net.input_shape, 3), dtype="uint8", name="clip")
     x = _preprocessing()(clip)
     x = builder.stem(x, net.stem_filters)
@@ -40,7 +40,7 @@ def densenet3d(net: Net, seed: int | Sequence[int] = 0) -> keras.Model:
         x = builder.dense_block(x, depth, net.growth_rate, f"conv{number}")
         if number <= len(net.blocks):
             x = builder.transition(x, net.reduction, f"pool{number}")
-    x = layers.BatchNormalization(epsilon=EPSILON, name="bn")(x)
+    x = builder.batch_norm(x, "bn")
     x = layers.Activation("relu", name="relu")(x)
     return keras.Model(clip, builder.head(x, net), name="densenet3d")
 
@@ -86,8 +86,9 @@ def _preprocessing() -> keras.layers.Layer:
 class _Builder:
     """Adds layers to a tensor of (B, T, H, W, channels); one generator seeds them all, in their order."""
 
-    def __init__(self, generator: np.random.Generator) -> None:
+    def __init__(self, generator: np.random.Generator, batch_norm_momentum: float) -> None:
         self.generator = generator
+        self.batch_norm_momentum = batch_norm_momentum
 
     def seed(self) -> int:
         return int(self.generator.integers(2**31))
@@ -96,8 +97,11 @@ class _Builder:
         glorot = keras.initializers.GlorotUniform(seed=self.seed())
         return layers.Conv3D(filters, size, use_bias=False, kernel_initializer=glorot, name=name, **options)(x)
 
+    def batch_norm(self, x: KerasTensor, name: str) -> KerasTensor:
+        return layers.BatchNormalization(epsilon=EPSILON, momentum=self.batch_norm_momentum, name=name)(x)
+
     def normalized(self, x: KerasTensor, name: str) -> KerasTensor:
-        x = layers.BatchNormalization(epsilon=EPSILON, name=f"{name}_bn")(x)
+        x = self.batch_norm(x, f"{name}_bn")
         return layers.Activation("relu", name=f"{name}_relu")(x)
 
     def stem(self, x: KerasTensor, filters: int) -> KerasTensor:
@@ -134,6 +138,4 @@ class _Builder:
 
     def dense(self, x: KerasTensor, units: int, name: str, dtype: str | None) -> KerasTensor:
         glorot = keras.initializers.GlorotUniform(seed=self.seed())
-        return layers.Dense(
-            units, activation="sigmoid", kernel_initializer=glorot, dtype=dtype, name=name
-        )(x)
+        return layers.Dense(units, activation="sigmoid", kernel_initializer=glorot, dtype=dtype, name=name)(x)

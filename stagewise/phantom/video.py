@@ -11,9 +11,11 @@ import numpy as np
 ORANGE_LUMA, ORANGE_BLUE, ORANGE_RED = 131, 71, 189
 GREY = 128
 FRAMES_A_SECOND = 20
-# one thread: the bytes must not depend on the machine; whole frames only, and chroma finer than luma, because
-# the outline's colour must neither fade nor ring into bright pixels beside it
-ENCODER = {"preset": "ultrafast", "qp": "30", "threads": "1", "x264-params": "chroma-qp-offset=-12:keyint=1"}
+# one thread, as the bytes must not depend on the machine. Chroma is quantised far finer than luma (qp offset -12,
+# matrix of 2 where flat is 16): an error of two levels in both chroma planes would turn a bright grey pixel
+# beside the outline into one that the recipe takes for the outline
+FINE_CHROMA = "chroma-qp-offset=-12:cqm4ic=" + ",".join(["2"] * 16)
+ENCODER = {"preset": "ultrafast", "qp": "32", "threads": "1", "x264-params": f"{FINE_CHROMA}:keyint=1"}
 
 
 def write_video(path: Path, lumas: Iterable[np.ndarray], alpha: np.ndarray) -> None:

@@ -13,7 +13,8 @@ class Net:
 
     `input_shape` is (T, H, W), frames and pixels; `blocks` are the layers of each dense block;
     `growth_rate`, `stem_filters` and `head_units` are channels; `reduction` is the share of channels that a
-    transition keeps; `dropout` is the share of head units dropped in training.
+    transition keeps; `dropout` is the share of head units dropped in training; `batch_norm_momentum` is the
+    share of the old running statistics that a batch leaves.
     """
 
     input_shape: tuple[int, int, int]
@@ -23,6 +24,7 @@ class Net:
     reduction: float
     head_units: int
     dropout: float
+    batch_norm_momentum: float
 
 
 @dataclass(frozen=True)

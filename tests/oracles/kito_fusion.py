@@ -38,9 +38,7 @@ def main(weights_path: str, fused_path: str) -> None:
     model.set_weights([given[f"arr_{number}"] for number in range(len(model.weights))])
     fused = kito.reduce_keras_model(model)
     arrays = {
-        f"{layer.name}/{number}": weight
-        for layer in fused.layers
-        for number, weight in enumerate(layer.get_weights())
+        f"{layer.name}/{number}": weight for layer in fused.layers for number, weight in enumerate(layer.get_weights())
     }
     np.savez(fused_path, outputs=fused(given["batch"], training=False).numpy(), **arrays)
 

@@ -1,0 +1,90 @@
+"""The device that was asked for is the one that runs, or the script ends."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from stagewise import device
+from stagewise.errors import StagewiseError
+
+
+def in_fresh_process(code: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run a line of Python as a script would start; an environment value of "" unsets the variable."""
+    merged = {**os.environ, **environment}
+    merged = {name: value for name, value in merged.items() if value}
+    command = [sys.executable, "-c", f"from stagewise import cli, device\ncli.run(lambda: {code})"]
+    return subprocess.run(command, env=merged, capture_output=True, text=True, timeout=120)
+
+
+def test_prepare_prints_the_device_really_used(capsys):
+    line = device.prepare()
+    assert capsys.readouterr().out == f"{line}\n"
+    assert line.startswith(f"keras {keras.__version__} on {keras.backend.backend()} ")
+    if not device.gpus():
+        assert line.endswith(f"CPU, {len(os.sched_getaffinity(0))} cores")
+
+
+def test_a_gpu_that_is_not_there_ends_the_script():
+    done = in_fresh_process("print('ran', device.prepare(7919))")
+    assert done.returncode == 1
+    assert "GPU 7919 was asked for" in done.stderr
+    assert "nvidia-smi -L" in done.stderr
+    assert "ran" not in done.stdout
+
+
+def test_gpu_after_keras_was_imported_is_a_mistake():
+    with pytest.raises(RuntimeError, match="before Keras is imported"):
+        device.prepare(0)
+
+
+def test_unknown_backend_is_an_error(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    with pytest.raises(StagewiseError, match="KERAS_BACKEND=theano is none of tensorflow, jax, torch"):
+        device.prepare()
+
+
+def test_backend_that_is_not_installed_is_an_error(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setitem(sys.modules, "jax", None)  # makes its import fail
+    with pytest.raises(StagewiseError, match="the backend jax cannot be loaded"):
+        device.prepare()
+
+
+@pytest.mark.parametrize(
+    ("backend", "gpus", "compiled"),
+    [
+        ("tensorflow", [], False),
+        ("tensorflow", ["a GPU"], True),
+        ("jax", [], True),
+        ("torch", ["a GPU"], False),
+    ],
+)
+def test_xla_compiles_where_it_is_faster(monkeypatch, backend, gpus, compiled):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(device, "gpus", lambda: gpus)
+    assert device.jit_compile() is compiled
+
+
+def test_gradients_on_cpu_repeat_bit_for_bit():
+    if device.gpus():
+        pytest.skip("promised for CPU alone")
+    from stagewise.nets.densenet3d import densenet3d
+    from stagewise.recipes.config import Net
+
+    net = Net((32, 64, 64), blocks=(2, 2), growth_rate=16, stem_filters=32, reduction=0.5, head_units=8, dropout=0)
+    model = densenet3d(net)
+    model.compile(keras.optimizers.SGD(0.1), "binary_crossentropy", jit_compile=device.jit_compile())
+    start = model.get_weights()
+    batch = np.random.default_rng(0).integers(0, 256, (8, *net.input_shape, 3), np.uint8)
+    answers = np.arange(8)[:, None] % 2
+    trained = []
+    for _ in range(12):
+        model.set_weights(start)
+        model.train_on_batch(batch, answers)
+        trained.append(model.get_weights())
+    for weights in trained[1:]:
+        assert all(map(np.array_equal, trained[0], weights))
