@@ -15,9 +15,11 @@ step() {  # print a command, then run it
 common=(--seed "$SEED")
 folds=()
 init=()
-if [ -e "$ROOT/input/phantom_test_labels.csv" ] || [ -z "$(ls "$ROOT/input" 2>/dev/null)" ]; then
+phantom="$ROOT/input/phantom_test_labels.csv"
+if [ -e "$phantom" ] || [ -e "$ROOT/input/.phantom-unfinished.json" ] || [ -z "$(ls "$ROOT/input" 2>/dev/null)" ]; then
     echo "demo: phantom data, --preset demo, random weights, folds 0 and 1 of 5"
-    step preproc_data/r00_make_phantom.py --seed "$SEED"
+    [ -e "$phantom" ] && [ ! -e "$ROOT/input/.phantom-unfinished.json" ] ||
+        step preproc_data/r00_make_phantom.py --train 800 --test 200 --seed "$SEED"
     common+=(--preset demo)
     folds=(--fold 0 --fold 1)
     init=(--init random)
@@ -32,7 +34,7 @@ step net_d121_stage2_auc/r31_train.py "${common[@]}" "${folds[@]}"
 step net_d121_stage3_tier1/r31_train.py "${common[@]}" "${folds[@]}"
 step net_d121_stage3_tier1/r41_process_oof.py --seed "$SEED" "${folds[@]}"
 step net_d121_stage3_tier1/r42_process_test.py "${folds[@]}"
-if [ -e "$ROOT/input/phantom_test_labels.csv" ]; then
+if [ -e "$phantom" ]; then
     step net_d121_stage3_tier1/r50_score_phantom.py
 fi
 printf '\nthe answers are in %s\n' "$ROOT/subm/submission.csv"

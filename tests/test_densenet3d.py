@@ -21,16 +21,7 @@ from stagewise.recipes.config import Net
 from stagewise.recipes.d121 import D121
 
 CUBE = replace(D121.net, input_shape=(32, 32, 32))
-SMALL = Net(
-    (16, 16, 24),
-    blocks=(2, 1),
-    growth_rate=4,
-    stem_filters=8,
-    reduction=0.5,
-    head_units=6,
-    dropout=0.5,
-    batch_norm_momentum=0.99,
-)
+SMALL = replace(D121.net, input_shape=(16, 16, 24), blocks=(2, 1), growth_rate=4, stem_filters=8, head_units=6)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +51,9 @@ def test_layers_with_weights_are_named_as_in_keras_applications(recipe_net, flat
 def test_feature_maps_have_the_2d_nets_height_and_width(recipe_net, flat_net):
     for layer in flat_net.layers:
         if layer.name.startswith(("conv", "pool")) or layer.name in ("bn", "relu"):
-            _, frames, *rest = recipe_net.get_layer(layer.name).output.shape[0:]
-            assert (frames, *rest) == (rest[0], *layer.output.shape[1:])  # a cube: as many frames as rows
+            _, frames, *rest = recipe_net.get_layer(layer.name).output.shape
+            assert tuple(rest) == layer.output.shape[1:]
+            assert frames == rest[0]  # the input is a cube
 
 
 def test_preprocessing_is_keras_torch_mode_on_channels_as_they_come():

@@ -1,5 +1,7 @@
 """A merged ensemble says what its nets say."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -8,18 +10,9 @@ from stagewise.ensemble import merge
 from stagewise.errors import InputError
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.nets.fuse_bn import fuse
-from stagewise.recipes.config import Net
+from stagewise.recipes.d121 import D121
 
-NET = Net(
-    (16, 16, 16),
-    blocks=(1, 1),
-    growth_rate=4,
-    stem_filters=8,
-    reduction=0.5,
-    head_units=4,
-    dropout=0.5,
-    batch_norm_momentum=0.99,
-)
+NET = replace(D121.net, input_shape=(16, 16, 16), blocks=(1, 1), growth_rate=4, stem_filters=8, head_units=4)
 CLIPS = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 16, 3), np.uint8)
 
 
@@ -64,6 +57,6 @@ def test_probabilities_stay_float32_under_mixed_precision():
 def test_nothing_and_different_inputs_are_errors():
     with pytest.raises(InputError, match="at least one model"):
         merge([])
-    other = Net(**{**vars(NET), "input_shape": (16, 16, 20)})
+    other = replace(NET, input_shape=(16, 16, 20))
     with pytest.raises(InputError, match="model 1 of the ensemble"):
         merge([densenet3d(NET), densenet3d(other)])

@@ -98,7 +98,7 @@ def test_nets_that_differ_are_errors_and_nothing_changes():
         inflate(small_flat_net(filters=5), deep)
     broken = small_flat_net()
     broken.get_layer("bn").moving_mean.assign([0, np.nan, 0, 0])
-    with pytest.raises(InputError, match="layer bn: .* not finite"):
+    with pytest.raises(InputError, match=r"layer bn: .* not finite"):
         inflate(broken, deep)
     assert all(map(np.array_equal, before, deep.get_weights()))
 

@@ -36,7 +36,7 @@ def test_best_threshold_is_a_maximum_inside_its_interval(answers):
     best = score.best_threshold(*answers)
     curve = score.mcc_curve(*answers)
     assert best.mcc == curve.max()
-    assert curve[np.flatnonzero(score.THRESHOLDS == best.threshold)[0]] == best.mcc
+    assert curve[np.flatnonzero(best.threshold == score.THRESHOLDS)[0]] == best.mcc
     assert best.threshold_interval[0] <= best.threshold <= best.threshold_interval[1]
     assert best.mcc_interval[0] < best.mcc < best.mcc_interval[1]
 

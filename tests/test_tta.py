@@ -1,23 +1,16 @@
 """Eight flips, each once, undone by themselves, averaged."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
 from stagewise.nets.densenet3d import densenet3d
-from stagewise.recipes.config import Net
+from stagewise.recipes.d121 import D121
 from stagewise.tta import FLIPS, flip, predict_flips
 
-NET = Net(
-    (16, 16, 20),
-    blocks=(1, 1),
-    growth_rate=4,
-    stem_filters=8,
-    reduction=0.5,
-    head_units=4,
-    dropout=0.5,
-    batch_norm_momentum=0.99,
-)
+NET = replace(D121.net, input_shape=(16, 16, 20), blocks=(1, 1), growth_rate=4, stem_filters=8, head_units=4)
 BATCH = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 20, 3), np.uint8)
 
 

@@ -87,9 +87,9 @@ def demo(recipe: Recipe) -> Recipe:
         recipe,
         net=DEMO_NET,
         augmentation=tuple(small if isinstance(step, Resize) else step for step in recipe.augmentation),
-        batch_size=16,
-        accumulation_steps=1,
-        steps_per_epoch=50,
-        epochs=4,
+        batch_size=8,
+        accumulation_steps=2,
+        steps_per_epoch=100,
+        epochs=3,
         learning_rate=1e-3,
     )
