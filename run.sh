@@ -7,9 +7,11 @@ cd "$REPO"
 ROOT="${STAGEWISE_ROOT:-$REPO}"
 SEED="${SEED:-42}"
 
-step() {  # print a command, then run it
+step() {  # print a command, run it, and say how long it took
+    local start=$SECONDS
     printf '\n$ python %s\n' "$*"
     python "$@"
+    printf '(%d s)\n' $((SECONDS - start))
 }
 
 common=(--seed "$SEED")

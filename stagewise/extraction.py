@@ -5,7 +5,6 @@ interrupted run leaves the journal; the next one believes a line only if the vol
 """
 
 import csv
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +14,12 @@ from typing import TextIO
 from tqdm import tqdm
 
 from stagewise import paths
-from stagewise.errors import BusyError, InputError
+from stagewise.errors import InputError
+from stagewise.locks import owned
 from stagewise.roi import extract_roi
 from stagewise.tables import INPUT_MEND, ROI_INDEX
 from stagewise.video import VideoError
-from stagewise.volumes import file_sha256, save_volume
+from stagewise.volumes import save_volume
 from stagewise.workers import WorkerPool
 
 Row = dict[str, str]  # a line of the index, columns `ROI_INDEX`, as text
@@ -65,7 +65,7 @@ def extract_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
         tasks = plan(subset, force)
         writer = csv.DictWriter(journal, ROI_INDEX, lineterminator="\n")
         finished = pool.in_order(extract, tasks)
-        for _, row in tqdm(finished, total=len(tasks), desc=subset, unit="video"):
+        for _, row in tqdm(finished, total=len(tasks), desc=subset, unit="video", mininterval=1, disable=None):
             writer.writerow(row)
             journal.flush()
             rows.append(row)
@@ -105,12 +105,7 @@ def journal_path(subset: str) -> Path:
 def _journal(subset: str) -> Iterator[TextIO]:
     """The journal, open for one process alone, and removed when the work is done."""
     path = journal_path(subset)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", newline="") as journal:
-        try:
-            fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BusyError(f"another process extracts {subset} ({paths.shown(path)}); wait for its end") from None
+    with owned(path.with_suffix(".lock"), f"the extraction of {subset}"), path.open("a", newline="") as journal:
         for leftover in paths.roi_folder(subset).glob(".tmp-*"):  # of a killed run; ours is alone here
             leftover.unlink()
         journal.write("\n")  # ends a line that a killed run has torn
@@ -134,4 +129,4 @@ def _is_whole(task: Extraction) -> bool:
     if task.known["status"] != "ok" or not task.volume.exists():
         return False
     outdated = task.volume.stat().st_mtime < task.video.stat().st_mtime  # the video was replaced since
-    return not outdated and file_sha256(task.volume) == task.known["sha256"]
+    return not outdated and paths.sha256_of(task.volume) == task.known["sha256"]

@@ -1,5 +1,6 @@
 """Where every file of the pipeline lives, and the one way in which files are written."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,12 @@ def shown(path: Path) -> str:
     """The path as a message should show it: relative to the root where it lies inside."""
     path = Path(path).absolute()
     return str(path.relative_to(root())) if path.is_relative_to(root()) else str(path)
+
+
+def sha256_of(path: Path) -> str:
+    """The file's sha256, hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

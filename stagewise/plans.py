@@ -85,10 +85,19 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
             "split": {"file": paths.shown(split.path), "sha256": split.sha256},
             "start": {
                 "from": recipe.init_from,
-                "sha256": start_weights and runs.sha256_of(start_weights),
+                "sha256": start_weights and paths.sha256_of(start_weights),
             },
         },
     )
+
+
+def started_config(plan: TrainingPlan) -> dict[str, Any] | None:
+    """The config of a run that the plan's folder holds, if any. Raises InputError if it was made from something else."""
+    if not (plan.folder / runs.CONFIG).exists():
+        return None
+    config = runs.read_config(plan.recipe.name, plan.fold)
+    runs.require_same(plan.folder, config, plan.made_from, plan.command)
+    return config
 
 
 def volumes_of(subset: str, filenames: pd.Series) -> tuple[Path, ...]:

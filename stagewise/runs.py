@@ -1,18 +1,15 @@
 """The folder of one fold's run: who owns it, what it was made from, and whether it is finished."""
 
-import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stagewise import paths
-from stagewise.errors import BusyError, InputError
+from stagewise.errors import InputError
 from stagewise.recipes.config import Net
 
 BEST_WEIGHTS = "best.weights.h5"
@@ -20,13 +17,8 @@ RESUME_STATE = "resume_state.npz"
 HISTORY = "history.csv"
 CURVES = "curves.png"
 CONFIG = "config.json"
+LOCK = ".lock"
 MADE_FROM = ("recipe", "fold", "seed", "split", "start")  # a run goes on only where all of these are the same
-
-
-def sha256_of(path: Path) -> str:
-    """The file's sha256, hexadecimal."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -51,36 +43,12 @@ def versions() -> dict[str, str]:
     return found
 
 
-@contextmanager
-def owned(folder: Path) -> Iterator[None]:
-    """Own a folder (made if need be) while the block runs; the lock ends with the process, however it ends.
-
-    Raises BusyError naming the holder where another process owns it.
-    """
-    import fcntl
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise BusyError(
-                f"{paths.shown(folder)} is being written by {lock.read().strip() or 'another process'}; "
-                "wait for it, or choose another --fold"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} on {platform.node()}\n")
-        lock.flush()
-        yield
-
-
 def clear(folder: Path) -> None:
     """Remove what a run wrote, all but the lock."""
     for entry in folder.iterdir():
         if entry.is_dir():
             shutil.rmtree(entry)
-        elif entry.name != ".lock":
+        elif entry.name != LOCK:
             entry.unlink()
 
 
@@ -119,7 +87,7 @@ def best_weights(stage: str, fold: int, config: dict[str, Any]) -> Path:
     path = paths.fold_folder(stage, fold) / BEST_WEIGHTS
     if not path.exists():
         raise InputError(f"no weights {paths.shown(path)}; run: {train_command(stage, fold)} --force")
-    if sha256_of(path) != config["best"]["sha256"]:
+    if paths.sha256_of(path) != config["best"]["sha256"]:
         raise InputError(
             f"{paths.shown(path)} is not the file that its training wrote (its sha256 differs from config.json); "
             f"restore it, or run: {train_command(stage, fold)} --force"

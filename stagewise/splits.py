@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, KFold
 
-from stagewise import paths, runs
+from stagewise import paths
 from stagewise.errors import InputError
 from stagewise.tables import booleans, read_table, require_values, whole_numbers
 
@@ -44,8 +44,13 @@ def gen_kfold_split(table: pd.DataFrame, folds: int, seed: int, group: str | Non
 
     Without a group it is the winner's split: KFold(folds, shuffle=True, random_state=seed) over the rows as
     they stand. With one, rows of the same value in that column share a fold.
-    Raises InputError where there are fewer rows or groups than folds.
+    Raises InputError where there are fewer rows or groups than folds, no such column, or a row without group.
     """
+    if group is not None and (group not in table or table[group].isna().any()):
+        raise InputError(
+            f"{f'a row without {group}' if group in table else f'no column {group}'} in the training tables; their "
+            f"columns are {', '.join(table.columns)}; give one of them with --group, filled in every row"
+        )
     parts = len(table) if group is None else table[group].nunique()
     if parts < folds:
         raise InputError(f"{parts} {'rows' if group is None else group + ' groups'} cannot fill {folds} folds")
@@ -70,7 +75,7 @@ def read_split(path: Path | None, tier1_only: bool = False) -> Split:
     table["fold"] = whole_numbers(table, "fold", path, MEND, minimum=ALWAYS_TRAINED)
     if tier1_only:
         table = table[booleans(table, "tier1", path, MEND)].reset_index(drop=True)
-    split = Split(path, runs.sha256_of(path), table)
+    split = Split(path, paths.sha256_of(path), table)
     if not split.folds:
         raise InputError(f"{paths.shown(path)} has no fold to validate on{' in tier 1' * tier1_only}; {MEND}")
     return split

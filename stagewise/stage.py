@@ -14,7 +14,7 @@ def train_stage(stage: Recipe, doc: str) -> None:
     Raises the errors of `stagewise.plans.plan_training` before, and of `stagewise.train.train` while training.
     """
     arguments = _arguments(stage, doc)
-    from stagewise.plans import plan_training
+    from stagewise.plans import plan_training, started_config
     from stagewise.splits import read_split
 
     recipe = _recipe(stage, arguments)
@@ -22,6 +22,9 @@ def train_stage(stage: Recipe, doc: str) -> None:
     folds = split.chosen_folds(arguments.folds)
     plans = [plan_training(recipe, split, fold, arguments.seed) for fold in folds]
     print(*plans, sep="\n", flush=True)
+    if not arguments.force:
+        for plan in plans:
+            started_config(plan)
     if not arguments.dry_run:
         _train(plans, arguments)
 

@@ -12,8 +12,9 @@ from stagewise.callbacks import BestWeights, epoch_callbacks
 from stagewise.checkpoints import load_state
 from stagewise.dataset import TrainingBatches
 from stagewise.errors import InputError, NumericalError
+from stagewise.locks import owned
 from stagewise.nets.densenet3d import backbone, densenet3d
-from stagewise.plans import TrainingPlan
+from stagewise.plans import TrainingPlan, started_config
 from stagewise.predict import predict_volumes
 from stagewise.recipes.config import Recipe
 from stagewise.workers import WorkerPool
@@ -49,7 +50,7 @@ def train(plan: TrainingPlan, workers: int, force: bool) -> None:
     anew), BusyError if another process trains it, NumericalError if the loss leaves the finite range (the
     last good state stays), StagewiseError if a worker dies.
     """
-    with runs.owned(plan.folder):
+    with owned(plan.folder / runs.LOCK, paths.shown(plan.folder)):
         if force:
             runs.clear(plan.folder)
         if _is_finished(plan):
@@ -60,13 +61,11 @@ def train(plan: TrainingPlan, workers: int, force: bool) -> None:
 
 def _is_finished(plan: TrainingPlan) -> bool:
     """Whether the folder's run has ended; a folder without a run gets its config."""
-    path = plan.folder / runs.CONFIG
-    if path.exists():
-        config = runs.read_config(plan.recipe.name, plan.fold)
-        runs.require_same(plan.folder, config, plan.made_from, plan.command)
+    if config := started_config(plan):
         return config["finished"]
     runs.clear(plan.folder)  # a run that was killed before it had a config left nothing of worth
-    runs.write_json(path, {**plan.made_from, "versions": runs.versions(), "finished": False})
+    content = {**plan.made_from, "versions": runs.versions(), "finished": False}
+    runs.write_json(plan.folder / runs.CONFIG, content)
     return False
 
 
@@ -121,18 +120,19 @@ def _fit(
 
 def _train_epoch(model: keras.Model, stream: Iterator, recipe: Recipe, epoch: int) -> float:
     """One epoch's mean loss. Raises NumericalError at the first batch whose loss is not finite."""
-    model.reset_metrics()
+    total = 0.0
     steps = tqdm(range(recipe.steps_per_epoch), desc=f"epoch {epoch + 1}", unit="batch", disable=None, leave=False)
     for step in steps:
         clips, stalled = next(stream)
-        loss = float(model.train_on_batch(clips, stalled))  # the mean since the epoch's start
+        loss = float(model.train_on_batch(clips, stalled))  # of this batch alone
         if not np.isfinite(loss):
             raise NumericalError(
                 f"the loss is {loss} at batch {step} of epoch {epoch} of {recipe.name}; the state after epoch "
                 f"{epoch - 1} is kept; lower learning_rate on the recipe's page and train with --force"
             )
-        steps.set_postfix(loss=f"{loss:.4f}")
-    return loss
+        total += loss
+        steps.set_postfix(loss=f"{total / (step + 1):.4f}")
+    return total / recipe.steps_per_epoch
 
 
 def _finish(plan: TrainingPlan, callbacks: list[keras.callbacks.Callback]) -> None:
@@ -141,7 +141,7 @@ def _finish(plan: TrainingPlan, callbacks: list[keras.callbacks.Callback]) -> No
     summary = {
         "epoch": best.best_epoch,
         plan.recipe.monitor: best.best,
-        "sha256": runs.sha256_of(plan.folder / runs.BEST_WEIGHTS),
+        "sha256": paths.sha256_of(plan.folder / runs.BEST_WEIGHTS),
     }
     config = runs.read_config(plan.recipe.name, plan.fold)
     runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary})

@@ -87,7 +87,7 @@ def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
         for filename, *size, sha256 in zip(*columns, strict=True)
     ]
     checked = pool.in_order(volume_problem, expected)
-    progress = tqdm(checked, total=len(expected), desc=f"{subset} volumes", unit="volume")
+    progress = tqdm(checked, total=len(expected), desc=f"{subset} volumes", unit="volume", mininterval=1, disable=None)
     problems = {volume.path.stem: problem for volume, problem in progress if problem}
     data.damaged |= problems.keys()
     command = f"run: {extraction_command(paths.volume_path(subset, ''))}"

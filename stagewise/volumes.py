@@ -81,19 +81,13 @@ def volume_problem(expected: ExpectedVolume) -> str:
         return str(error).partition(": ")[2].rpartition("; ")[0]
     if shape[:3] != expected.size:
         return f"holds {shape[:3]} frames, height, width; the index says {expected.size}"
-    return "" if file_sha256(expected.path) == expected.sha256 else "changed since its extraction"
+    return "" if paths.sha256_of(expected.path) == expected.sha256 else "changed since its extraction"
 
 
 def extraction_command(path: Path) -> str:
     """The command that makes the volume `path` anew; the folder tells whether it is train or test."""
     subset = Path(path).parent.name
     return "python preproc_data/r01_extract_roi.py" + (f" {subset}" if subset in paths.SUBSETS else "")
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file's bytes, hexadecimal; what the extraction's table holds of a volume."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _decompressed(path: Path) -> bytearray:

@@ -138,6 +138,7 @@ def script():
     return module
 
 
+@pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras, before it raises
 def test_damaged_and_foreign_files_are_errors(script, tmp_path):
     truncated = tmp_path / "truncated.h5"
     truncated.write_bytes(real_file("weights/densenet121_imagenet_notop.h5").read_bytes()[:1_000_000])

@@ -11,6 +11,7 @@ import tiny
 from stagewise import callbacks, paths, runs
 from stagewise.dataset import TrainingBatches
 from stagewise.errors import BusyError, InputError, NumericalError
+from stagewise.locks import owned
 from stagewise.plans import plan_training
 from stagewise.splits import read_split
 from stagewise.train import build, train
@@ -197,7 +198,10 @@ def test_a_damaged_resume_state_is_an_error(split, monkeypatch):
 
 def test_a_fold_in_use_is_busy_and_names_its_holder(split):
     wanted = plan(split)
-    with runs.owned(wanted.folder), pytest.raises(BusyError, match=r"written by process \d+ on "):
+    with (
+        owned(wanted.folder / runs.LOCK, "it"),
+        pytest.raises(BusyError, match=r"fold_0 is in the hands of process \d+ on "),
+    ):
         train(wanted, workers=0, force=False)
 
 
@@ -234,3 +238,11 @@ def test_gradients_of_accumulated_batches_are_averaged_into_one_step(split):
     assert any((a != b).any() for a, b in zip(joined.get_weights(), before, strict=True))
     for array, other in zip(accumulated.get_weights(), joined.get_weights(), strict=True):
         np.testing.assert_allclose(array, other, atol=1e-5)
+
+
+def test_history_holds_the_mean_loss_of_the_epochs_batches(split, monkeypatch):
+    wanted, losses = plan(split, epochs=1), iter([4.0, 1.0, 2.0, 1.0])
+    monkeypatch.setattr(keras.Model, "train_on_batch", lambda model, clips, stalled: next(losses))
+    train(wanted, workers=0, force=False)
+    header, row = (line.split(",") for line in (wanted.folder / runs.HISTORY).read_text().splitlines())
+    assert float(row[header.index("loss")]) == 2.0

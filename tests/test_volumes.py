@@ -11,7 +11,7 @@ import pytest
 
 from stagewise import paths, volumes
 from stagewise.errors import InputError
-from stagewise.volumes import file_sha256, load_volume, save_volume
+from stagewise.volumes import load_volume, save_volume
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_round_trip(path, volume):
     loaded = load_volume(path)
     np.testing.assert_array_equal(loaded, volume)
     assert loaded.dtype == np.uint8 and loaded.flags.c_contiguous and loaded.flags.writeable
-    assert sha256 == file_sha256(path)
+    assert sha256 == paths.sha256_of(path)
 
 
 def test_the_original_reader_loads_our_files(path, volume):

@@ -2,18 +2,16 @@
 
 import dataclasses
 import json
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from stagewise import paths
 from stagewise.errors import InputError
 from stagewise.phantom import clip, rendering, tables
+from stagewise.workers import WorkerPool
 
 FIRST_NUMBER = 100_000  # the real files' numbers have six digits from here on
 MARKER = ".phantom-unfinished.json"
@@ -35,6 +33,19 @@ class Order:
     def settings(self) -> clip.Settings:
         """The part that the clips depend on."""
         return clip.Settings(self.seed, self.projects, self.difficulty)
+
+
+@dataclass(frozen=True)
+class ClipTask:
+    """One clip to make."""
+
+    settings: clip.Settings
+    index: int
+    stalled: bool
+    path: Path
+
+    def __str__(self) -> str:
+        return paths.shown(self.path)
 
 
 def plan_rows(order: Order) -> list[tables.Row]:
@@ -100,35 +111,20 @@ def make(order: Order, workers: int) -> None:
         paths.videos_folder(subset).mkdir(exist_ok=True)
         for leftover in paths.videos_folder(subset).glob(".tmp-*"):
             leftover.unlink()
-    missing = [
-        (order.settings, index, row.stalled, target)
+    clips = [
+        ClipTask(order.settings, index, row.stalled, paths.videos_folder(row.subset) / row.filename)
         for index, row in enumerate(rows)
-        if not (target := paths.videos_folder(row.subset) / row.filename).exists()
     ]
-    _make_clips(missing, workers)
+    missing = [task for task in clips if not task.path.exists()]
+    with WorkerPool(workers) as pool:
+        made = pool.in_order(make_clip, missing)
+        for _ in tqdm(made, total=len(missing), desc="phantom clips", unit="clip", mininterval=1, disable=None):
+            pass
     tables.write_tables(folder, rows)
     (folder / MARKER).unlink()
 
 
-def _make_clips(jobs: list[tuple[clip.Settings, int, bool, Path]], workers: int) -> None:
-    progress = tqdm(total=len(jobs), desc="phantom clips", unit="clip")
-    if workers == 0:
-        for job in jobs:
-            _make_clip(*job)
-            progress.update()
-        progress.close()
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,))
-    try:
-        for made in as_completed([pool.submit(_make_clip, *job) for job in jobs]):
-            made.result()
-            progress.update()
-    finally:
-        pool.shutdown(cancel_futures=True)
-        progress.close()
-
-
-def _make_clip(settings: clip.Settings, index: int, stalled: bool, path: Path) -> None:
-    with paths.replacing(path) as temporary:
-        rendering.write_clip(settings, index, stalled, temporary)
+def make_clip(task: ClipTask) -> None:
+    """Render one clip and write it, in one piece or not at all."""
+    with paths.replacing(task.path) as temporary:
+        rendering.write_clip(task.settings, task.index, task.stalled, temporary)

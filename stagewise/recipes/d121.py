@@ -89,7 +89,7 @@ def demo(recipe: Recipe) -> Recipe:
         augmentation=tuple(small if isinstance(step, Resize) else step for step in recipe.augmentation),
         batch_size=8,
         accumulation_steps=2,
-        steps_per_epoch=100,
+        steps_per_epoch=75,
         epochs=3,
         learning_rate=1e-3,
     )

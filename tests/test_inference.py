@@ -1,0 +1,159 @@
+"""Predictions of trained folds: the same for any batch, worker count and order; bound to weights and split."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+
+from stagewise import paths, runs
+from stagewise.ensemble import load_fused
+from stagewise.errors import InputError
+from stagewise.inference import InferencePlan, plan_out_of_fold, plan_test, predict_out_of_fold, predict_test
+from stagewise.plans import plan_training
+from stagewise.predict import predict_volumes
+from stagewise.splits import read_split
+from stagewise.submission import write_submission
+from stagewise.threshold import read_threshold, write_threshold
+from stagewise.train import train
+from stagewise.workers import WorkerPool
+
+STAGE = "net_d121_stage1"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A root with three trained folds, and seven test clips in an order of their own."""
+    with pytest.MonkeyPatch.context() as patched:
+        root = tmp_path_factory.mktemp("trained")
+        patched.setenv("STAGEWISE_ROOT", str(root))
+        tiny.write_split()
+        split = read_split(None)
+        for fold in split.folds:
+            train(plan_training(tiny.recipe(epochs=1), split, fold, seed=1), workers=0, force=False)
+        names = tiny.write_volumes("test", 7, seed=5)["filename"].sample(frac=1, random_state=0)
+        paths.input_folder().mkdir()
+        asked = pd.DataFrame({"filename": names, "stalled": 0})
+        asked.to_csv(paths.input_folder() / "submission_format.csv", index=False)
+        yield root
+
+
+@pytest.fixture
+def root(trained, monkeypatch):
+    monkeypatch.setenv("STAGEWISE_ROOT", str(trained))
+    return trained
+
+
+def test_out_of_fold_probabilities_come_from_the_net_that_never_saw_the_clip(root):
+    plan = plan_out_of_fold(STAGE, None, None)
+    table = predict_out_of_fold(plan, workers=0)
+    assert table["filename"].tolist() == read_split(None).table["filename"].tolist()
+    for fold in (0, 2):
+        of_fold = [*predict_with(plan, [fold], plan.volumes)[:, 0]]
+        rows = np.flatnonzero(table["fold"] == fold)
+        np.testing.assert_allclose(table["probability"][rows], np.array(of_fold)[rows], atol=1e-6)
+
+
+def predict_with(plan: InferencePlan, folds: list[int], volumes, batch_size: int = 5, workers: int = 0) -> np.ndarray:
+    """The mean over flips of single nets, fold by fold."""
+    from stagewise.tta import predict_flips
+
+    columns = []
+    for fold in folds:
+        model = load_fused(tiny.NET, paths.fold_folder(STAGE, fold) / runs.BEST_WEIGHTS)
+        with WorkerPool(workers) as pool:
+            columns.append(
+                predict_volumes(
+                    lambda clips, model=model: predict_flips(model.predict_on_batch, clips),
+                    volumes,
+                    plan.resize,
+                    pool,
+                    batch_size,
+                    "test",
+                )
+            )
+    return np.concatenate(columns, axis=1)
+
+
+def test_probabilities_do_not_depend_on_batch_size_workers_or_order(root):
+    plan = plan_test(STAGE, None, None)
+    together = predict_test(plan, workers=2)
+    assert together.shape == (7, 3)
+    assert together.std() > 0
+    np.testing.assert_allclose(together, predict_with(plan, [0, 1, 2], plan.volumes), atol=1e-5)
+    backwards = predict_with(plan, [0, 1, 2], plan.volumes[::-1], batch_size=3)
+    np.testing.assert_allclose(together, backwards[::-1], atol=1e-5)
+
+
+def test_fewer_folds_only_when_asked(root):
+    assert plan_test(STAGE, None, None).folds == [0, 1, 2]
+    assert predict_test(plan_test(STAGE, None, [2, 0]), workers=0).shape == (7, 2)
+
+
+def test_a_fold_that_is_not_trained_stops_everything(root, tmp_path):
+    fold = paths.fold_folder(STAGE, 1)
+    fold.rename(tmp_path / "away")
+    try:
+        with pytest.raises(InputError, match=f"no trained fold 1 .*python {STAGE}/r31_train.py --fold 1"):
+            plan_test(STAGE, None, None)
+    finally:
+        (tmp_path / "away").rename(fold)
+
+
+def test_a_test_video_without_a_volume_stops_everything(root):
+    volume = plan_test(STAGE, None, None).volumes[3]
+    hidden = volume.rename(volume.with_suffix(".hidden"))
+    try:
+        with pytest.raises(InputError, match=rf"no volume {volume.name} .*r01_extract_roi.py test"):
+            plan_test(STAGE, None, None)
+    finally:
+        hidden.rename(volume)
+
+
+def test_a_split_that_was_not_trained_on_is_refused(root, tmp_path):
+    other = read_split(None).table.assign(fold=lambda table: (table["fold"] + 1) % 3)
+    other.to_csv(tmp_path / "other.csv", index=False)
+    with pytest.raises(InputError, match="trained on another split"):
+        plan_out_of_fold(STAGE, tmp_path / "other.csv", None)
+
+
+def test_submission_has_every_row_of_the_format_in_its_order_and_one_rule_for_above(root):
+    plan = plan_test(STAGE, None, None)
+    probabilities = np.linspace(0.1, 0.9, 21).reshape(7, 3)
+    threshold = float(probabilities.mean(axis=1)[3])  # on the threshold is flowing
+    written = write_submission(STAGE, plan.filenames, plan.folds, probabilities, threshold)
+    detailed, mean, answers = (pd.read_csv(path) for path in written)
+    asked = pd.read_csv(paths.input_folder() / "submission_format.csv")
+    assert answers.columns.tolist() == asked.columns.tolist()
+    assert answers["filename"].tolist() == asked["filename"].tolist()
+    assert answers["stalled"].tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert detailed.columns.tolist() == ["filename", "fold_0", "fold_1", "fold_2", "probability"]
+    np.testing.assert_allclose(mean["probability"], probabilities.mean(axis=1))
+
+
+def test_submission_refuses_a_missing_probability(root):
+    plan = plan_test(STAGE, None, None)
+    probabilities = np.full((7, 3), 0.5)
+    probabilities[4, 1] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        write_submission(STAGE, plan.filenames, plan.folds, probabilities, 0.5)
+
+
+def test_threshold_is_read_back_for_its_own_weights_alone(root):
+    plan = plan_out_of_fold(STAGE, None, None)
+    table = plan.table.assign(probability=0.3 + 0.4 * plan.table["stalled"])
+    assert "ROC AUC 1.0000, MCC 1.0000" in write_threshold(plan, table, seed=1)
+    content = json.loads(paths.threshold_json(STAGE).read_text())
+    assert 0.3 < content["threshold"] < 0.7
+    assert len(content["curve"]) == 96
+    assert paths.threshold_json(STAGE).with_name("mcc_curve.png").stat().st_size > 1000
+    test = plan_test(STAGE, None, None)
+    assert read_threshold(test) == content["threshold"]
+    content["weights"]["1"] = "0" * 64
+    paths.threshold_json(STAGE).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"not chosen with the present weights of fold 1; run: python .*r41"):
+        read_threshold(test)
+    paths.threshold_json(STAGE).unlink()
+    with pytest.raises(InputError, match=r"no threshold .*r41_process_oof.py, or give one with --threshold"):
+        read_threshold(test)

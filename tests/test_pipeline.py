@@ -1,0 +1,161 @@
+"""The numbered scripts, run as a user runs them, on a small phantom and a recipe's page with smaller numbers."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
+SMALLER = {  # what a user would edit on stagewise/recipes/d121.py
+    "input_shape=(32, 64, 64)": "input_shape=(16, 24, 24)",
+    "blocks=(2, 2, 2, 2)": "blocks=(1, 1)",
+    "steps_per_epoch=75": "steps_per_epoch=3",
+    "epochs=3": "epochs=2",
+}
+FOLDS = ("--fold", "0", "--fold", "1")
+TRAIN = ("--preset", "demo", *FOLDS)
+RANDOM = ("--init", "random")
+
+
+class House:
+    """A copy of the project with a small demo page, whose scripts run on a root of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.code, self.root = folder / "code", folder / "root"
+        for name in ("stagewise", "preproc_data", *STAGES):
+            shutil.copytree(REPOSITORY / name, self.code / name, ignore=shutil.ignore_patterns("__pycache__"))
+        page = self.code / "stagewise" / "recipes" / "d121.py"
+        text = page.read_text()
+        for full, smaller in SMALLER.items():
+            assert text.count(full) == 1, full
+            text = text.replace(full, smaller)
+        page.write_text(text)
+
+    def start(self, *command: str, root: Path | None = None) -> subprocess.Popen:
+        environment = {**os.environ, "PYTHONPATH": str(self.code), "STAGEWISE_ROOT": str(root or self.root)}
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=self.code,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *command: str, root: Path | None = None, code: int = 0) -> str:
+        process = self.start(*command, root=root)
+        output = process.communicate(timeout=300)[0]
+        assert process.returncode == code, output
+        return output
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Data made, extracted, verified and split; stage 1 trained for two folds, one after the other."""
+    house = House(tmp_path_factory.mktemp("house"))
+    house.run("preproc_data/r00_make_phantom.py", "--train", "40", "--test", "8", "--stalled-share", "0.5")
+    house.run("preproc_data/r01_extract_roi.py")
+    house.run("preproc_data/r02_verify_data.py")
+    house.run("preproc_data/r03_gen_kfold_split.py")
+    house.run("net_d121_stage1/r31_train.py", *TRAIN, *RANDOM)
+    return house
+
+
+def trained_files(root: Path, fold: int) -> dict[str, bytes]:
+    folder = root / "models" / STAGES[0] / f"fold_{fold}"
+    return {name: (folder / name).read_bytes() for name in ("best.weights.h5", "history.csv", "config.json")}
+
+
+def test_folds_of_two_processes_at_once_one_of_them_killed_equal_those_of_one(house, tmp_path):
+    for shared in ("input", "modified_data"):
+        (tmp_path / shared).symlink_to(house.root / shared)
+    script = (f"{STAGES[0]}/r31_train.py", "--preset", "demo", *RANDOM)
+    processes = [house.start(*script, "--fold", str(fold), root=tmp_path) for fold in (0, 1)]
+    state = tmp_path / "models" / STAGES[0] / "fold_1" / "resume_state.npz"
+    deadline = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    processes[1].send_signal(signal.SIGKILL)
+    processes[1].communicate()
+    assert state.exists(), "killed too late to test anything"
+    output, _ = processes[0].communicate(timeout=120)
+    assert processes[0].returncode == 0, output
+    house.run(*script, "--fold", "1", root=tmp_path)
+    for fold in (0, 1):
+        assert trained_files(tmp_path, fold) == trained_files(house.root, fold)
+
+
+def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
+    for stage in STAGES[1:]:
+        house.run(f"{stage}/r31_train.py", *TRAIN)
+    assert "ROC AUC" in house.run(f"{STAGES[2]}/r41_process_oof.py", *FOLDS)
+    house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS)
+    assert "MCC" in house.run(f"{STAGES[2]}/r50_score_phantom.py")
+    answers = pd.read_csv(house.root / "subm" / "submission.csv")
+    asked = pd.read_csv(house.root / "input" / "submission_format.csv")
+    assert answers["filename"].tolist() == asked["filename"].tolist()
+    assert set(answers["stalled"]) <= {0, 1}
+    oof = pd.read_csv(house.root / "modified_data" / f"{STAGES[2]}_oof.csv")
+    split = pd.read_csv(house.root / "modified_data" / "kfold_split_5_42.csv")
+    own = split[split["fold"].isin((0, 1)) & split["tier1"]]
+    assert oof["filename"].tolist() == own["filename"].tolist()
+    assert np.isfinite(oof["probability"]).all()
+    for name in ("curves.png", "history.csv", "config.json", "best.weights.h5"):
+        assert (house.root / "models" / STAGES[2] / "fold_1" / name).stat().st_size > 0
+    assert list((house.root / "models" / STAGES[2] / "fold_1" / "events").glob("events.*"))
+    assert not list(house.root.rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("net_d121_stage2_auc/r31_train.py", "--fold", "3"), "no trained fold 3 of net_d121_stage1"),
+        (("net_d121_stage1/r31_train.py", "--fold", "9"), "has no fold 9; its folds are 0, 1, 2, 3, 4"),
+        (("net_d121_stage1/r31_train.py",), "run: python preproc_data/r04_inflate_imagenet.py"),
+        (("net_d121_stage1/r31_train.py", "--split", "no.csv"), "no.csv is not there; run: python preproc_data/r03"),
+        (("net_d121_stage1/r31_train.py", "--fold", "1", *TRAIN, *RANDOM, "--seed", "7"), "seed: 42 is now 7"),
+        (("net_d121_stage3_tier1/r42_process_test.py", "--fold", "4"), "no trained fold 4 of net_d121_stage3_tier1"),
+        (("preproc_data/r03_gen_kfold_split.py",), "replace it with --force"),
+        (("preproc_data/r03_gen_kfold_split.py", "--folds", "3", "--group", "nothing"), "no column nothing"),
+        (("preproc_data/r00_make_phantom.py",), "is not empty"),
+    ],
+)
+def test_bad_usage_ends_with_code_2_and_the_mend_and_writes_nothing(house, command, message):
+    before = {path: path.stat().st_mtime_ns for path in house.root.rglob("*") if path.is_file()}
+    output = house.run(*command, code=2)
+    assert f"error: {output.rpartition('error: ')[2]}" and message in output
+    assert "Traceback" not in output
+    assert before == {path: path.stat().st_mtime_ns for path in house.root.rglob("*") if path.is_file()}
+
+
+def test_dry_runs_say_what_would_happen_and_write_nothing(house):
+    before = sorted(house.root.rglob("*"))
+    planned = house.run("net_d121_stage1/r31_train.py", *TRAIN, *RANDOM, "--dry-run")
+    assert "writes models/net_d121_stage1/fold_0/" in planned
+    house.run("preproc_data/r01_extract_roi.py", "--dry-run")
+    house.run("preproc_data/r03_gen_kfold_split.py", "--folds", "3", "--dry-run")
+    assert sorted(house.root.rglob("*")) == before
+
+
+def test_every_script_answers_help_quickly_and_alone():
+    scripts = sorted(path for folder in ("preproc_data", *STAGES) for path in (REPOSITORY / folder).glob("r*.py"))
+    assert len(scripts) == 11
+    for script in scripts:
+        code = (
+            "import runpy, sys; sys.argv = ['x', '--help']\n"
+            f"try: runpy.run_path({str(script)!r}, run_name='__main__')\n"
+            "except SystemExit as end: assert not end.code\n"
+            "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'pandas', 'sklearn', 'av'} & set(sys.modules)\n"
+            "assert not heavy, heavy"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, (script, done.stderr)
+        assert "usage:" in done.stdout
