@@ -17,7 +17,7 @@ def prepare(gpu: int | None = None) -> str:
     Call it before anything imports Keras. `KERAS_BACKEND` chooses the backend (default: tensorflow).
     gpu: the number of one GPU, as nvidia-smi counts them; None leaves the choice to the backend.
 
-    Returns: the printed line, such as `keras 3.15.1 on tensorflow 2.21.0: CPU, 2 cores`.
+    Returns: the printed line, that of `describe`.
     Raises: StagewiseError if the backend is unknown, cannot be loaded, or does not see the GPU asked for.
     """
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -27,16 +27,23 @@ def prepare(gpu: int | None = None) -> str:
     keras, backend = _load_keras()
     # The layers' axes are those of (T, H, W, C); a user's keras.json could say otherwise.
     keras.config.set_image_data_format("channels_last")
-    found = gpus()
-    if gpu is not None and not found:
+    if gpu is not None and not gpus():
         raise StagewiseError(
             f"GPU {gpu} was asked for, but {keras.backend.backend()} {backend.__version__} sees no GPU there; list the "
             "GPUs with: nvidia-smi -L; install the backend with CUDA (see the README), or leave --gpu out"
         )
-    used = ", ".join(found) if found else f"CPU, {available_cpus()} cores"
-    line = f"keras {keras.__version__} on {keras.backend.backend()} {backend.__version__}: {used}"
+    line = describe()
     print(line, flush=True)
     return line
+
+
+def describe() -> str:
+    """Keras, its backend, and the device in use, such as `keras 3.15.1 on tensorflow 2.21.0: CPU, 2 cores`."""
+    import keras
+
+    name = keras.backend.backend()
+    used = ", ".join(gpus()) or f"CPU, {available_cpus()} cores"
+    return f"keras {keras.__version__} on {name} {sys.modules[name].__version__}: {used}"
 
 
 def jit_compile() -> bool:

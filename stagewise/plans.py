@@ -92,7 +92,7 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
 
 
 def started_config(plan: TrainingPlan) -> dict[str, Any] | None:
-    """The config of a run that the plan's folder holds, if any. Raises InputError if it was made from something else."""
+    """The config of the run in the plan's folder, if any. Raises InputError if it was made from something else."""
     if not (plan.folder / runs.CONFIG).exists():
         return None
     config = runs.read_config(plan.recipe.name, plan.fold)

@@ -64,7 +64,7 @@ def _is_finished(plan: TrainingPlan) -> bool:
     if config := started_config(plan):
         return config["finished"]
     runs.clear(plan.folder)  # a run that was killed before it had a config left nothing of worth
-    content = {**plan.made_from, "versions": runs.versions(), "finished": False}
+    content = {**plan.made_from, "versions": runs.versions(), "device": device.describe(), "finished": False}
     runs.write_json(plan.folder / runs.CONFIG, content)
     return False
 

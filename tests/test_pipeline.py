@@ -1,5 +1,6 @@
 """The numbered scripts, run as a user runs them, on a small phantom and a recipe's page with smaller numbers."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -39,8 +40,8 @@ class House:
             text = text.replace(full, smaller)
         page.write_text(text)
 
-    def start(self, *command: str, root: Path | None = None) -> subprocess.Popen:
-        environment = {**os.environ, "PYTHONPATH": str(self.code), "STAGEWISE_ROOT": str(root or self.root)}
+    def start(self, *command: str, root: Path | None = None, **settings: str) -> subprocess.Popen:
+        environment = {**os.environ, "PYTHONPATH": str(self.code), "STAGEWISE_ROOT": str(root or self.root), **settings}
         return subprocess.Popen(
             [sys.executable, *command],
             cwd=self.code,
@@ -50,8 +51,8 @@ class House:
             text=True,
         )
 
-    def run(self, *command: str, root: Path | None = None, code: int = 0) -> str:
-        process = self.start(*command, root=root)
+    def run(self, *command: str, root: Path | None = None, code: int = 0, **settings: str) -> str:
+        process = self.start(*command, root=root, **settings)
         output = process.communicate(timeout=300)[0]
         assert process.returncode == code, output
         return output
@@ -112,6 +113,23 @@ def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
         assert (house.root / "models" / STAGES[2] / "fold_1" / name).stat().st_size > 0
     assert list((house.root / "models" / STAGES[2] / "fold_1" / "events").glob("events.*"))
     assert not list(house.root.rglob(".tmp-*"))
+
+
+def test_the_same_run_passes_on_jax_with_no_tensorflow(house, tmp_path):
+    if importlib.util.find_spec("jax") is None:
+        pytest.skip("jax is not installed; it is in requirements-test.txt")
+    for shared in ("input", "modified_data"):
+        shutil.copytree(house.root / shared, tmp_path / "root" / shared)
+    (tmp_path / "tensorflow.py").write_text("raise ImportError('TensorFlow was imported')\n")
+    settings = {"KERAS_BACKEND": "jax", "PYTHONPATH": f"{tmp_path}{os.pathsep}{house.code}"}
+    alone = ("--fold", "0")
+    commands = [(f"{stage}/r31_train.py", "--preset", "demo", *alone) for stage in STAGES]
+    commands[0] += RANDOM
+    commands += [(f"{STAGES[2]}/{script}.py", *alone) for script in ("r41_process_oof", "r42_process_test")]
+    for command in commands:
+        assert "on jax" in house.run(*command, root=tmp_path / "root", **settings)
+    answers = pd.read_csv(tmp_path / "root" / "subm" / "submission.csv")
+    assert len(answers) == 8
 
 
 @pytest.mark.parametrize(

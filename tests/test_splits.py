@@ -77,7 +77,7 @@ def test_bad_splits_are_refused_with_line_and_mend(root, text, message):
 
 
 def test_missing_split_names_the_command(root):
-    with pytest.raises(InputError, match="r03_gen_kfold_split.py"):
+    with pytest.raises(InputError, match="r03_gen_kfold_split"):
         read_split(None)
     assert not paths.split_csv().exists()
 

@@ -80,8 +80,8 @@ def plan_clip(settings: Settings, index: int, stalled: bool) -> Clip:
         target_speed=0.0 if stalled else speed,
         surroundings=tuple(kept),
         outline=outline,
-        haze=style.uniform(18, 32) * rng.uniform(0.8, 1.2),
-        gain=style.uniform(11, 19) * rng.uniform(0.8, 1.2) * settings.difficulty,
+        haze=style.uniform(32, 56) * rng.uniform(0.8, 1.2),
+        gain=style.uniform(18, 30) * rng.uniform(0.8, 1.2) * settings.difficulty,
     )
 
 

@@ -1,0 +1,79 @@
+"""Run the full recipe's sizes once on this machine: one optimizer step, one validation pass, and a falling loss.
+
+    python bench/full_preset.py --weights densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5
+
+Reads:  the ImageNet weights of --weights, as r04 takes them
+Writes: nothing outside a temporary folder
+Time:   about 5 minutes on 2 CPU cores, and 10 GB of memory
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from stagewise import cli
+
+REPOSITORY = Path(__file__).parents[1]
+FIXED_BATCH_STEPS = 6
+
+
+def make_data(root: str, weights: Path) -> None:
+    """Phantom clips, their volumes, a split and the inflated weights, by the numbered scripts."""
+    commands = (
+        ("r00_make_phantom.py", "--train", "24", "--test", "2", "--stalled-share", "0.5"),
+        ("r01_extract_roi.py",),
+        ("r03_gen_kfold_split.py", "--folds", "2", "--output", f"{root}/modified_data/kfold_split_5_42.csv"),
+        ("r04_inflate_imagenet.py", "--weights", str(weights)),
+    )
+    for script, *options in commands:
+        command = [sys.executable, str(REPOSITORY / "preproc_data" / script), *options]
+        subprocess.run(command, check=True, env={**os.environ, "STAGEWISE_ROOT": root}, stdout=subprocess.DEVNULL)
+
+
+def measure(workers: int) -> None:
+    """Train stage 1 for one epoch of one optimizer step, then fit one batch again and again."""
+    from stagewise import device
+    from stagewise.plans import plan_training
+    from stagewise.recipes.d121 import D121
+    from stagewise.splits import read_split
+
+    device.prepare()
+    import numpy as np
+
+    from stagewise.dataset import TrainingBatches, load_clips
+    from stagewise.train import build, train
+
+    stage = replace(D121, name="net_d121_stage1", init_from="imagenet", monitor="mcc", epochs=1, steps_per_epoch=20)
+    plan = plan_training(stage, read_split(None), fold=0, seed=42)
+    start = time.monotonic()
+    train(plan, workers, force=False)
+    seconds = time.monotonic() - start
+    print(f"{plan}\n20 batches accumulated into one step, and a validation pass: {seconds:.0f} s, compiling included")
+    model = build(replace(plan, recipe=replace(stage, accumulation_steps=1)))
+    task = TrainingBatches(stage, plan.training.volumes, plan.training.stalled, 0, 42).task(0, 0)
+    clips, stalled = load_clips(task), np.array(task.stalled, np.float32)[:, None]
+    losses = [float(model.train_on_batch(clips, stalled)) for _ in range(FIXED_BATCH_STEPS)]
+    print("loss on one fixed batch:", *(f"{loss:.4f}" for loss in losses))
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
+    if not (np.isfinite(losses).all() and losses[-1] < losses[0]):
+        sys.exit("error: the loss did not fall")
+
+
+def main() -> None:
+    """Make the data in a temporary root, and measure there."""
+    parser = cli.parser(__doc__, "workers")
+    parser.add_argument("--weights", type=Path, required=True, metavar="H5", help="the 2D weights, as for r04")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as root:
+        os.environ["STAGEWISE_ROOT"] = root
+        make_data(root, arguments.weights.absolute())
+        measure(arguments.workers)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,68 @@
+"""Exit codes, messages and shared options of the command line."""
+
+import os
+import signal
+
+import pytest
+
+from stagewise import cli, errors
+
+
+def exit_code(main) -> int:
+    with pytest.raises(SystemExit) as end:
+        cli.run(main)
+    return end.value.code
+
+
+def raises(error: BaseException):
+    def main() -> None:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.StagewiseError("x"), 1),
+        (OSError("disk full"), 1),
+        (errors.InputError("x"), 2),
+        (errors.NumericalError("x"), 3),
+        (errors.BusyError("x"), 4),
+        (errors.QuarantinedError("x"), 5),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_every_kind_of_error_has_its_exit_code_and_one_message(error, code, capsys):
+    assert exit_code(raises(error)) == code
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown
+    assert shown.count("\n") == 1
+
+
+def test_a_mistake_in_the_code_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        cli.run(lambda: 1 / 0)
+
+
+def test_success_is_zero():
+    assert exit_code(lambda: None) == 0
+
+
+def test_sigterm_ends_with_143():
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert exit_code(lambda: os.kill(os.getpid(), signal.SIGTERM)) == 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_options_are_parsed_and_checked(capsys):
+    parser = cli.parser("doc", "fold", "gpu", "workers", "preset")
+    arguments = parser.parse_args(["--fold", "3", "--fold", "1", "--gpu", "1", "--workers", "0"])
+    assert (arguments.folds, arguments.gpu, arguments.workers, arguments.preset) == ([3, 1], 1, 0, "full")
+    for wrong in (["--workers", "-1"], ["--gpu", "x"], ["--preset", "tiny"], ["--seed", "1"]):
+        with pytest.raises(SystemExit) as end:
+            parser.parse_args(wrong)
+        assert end.value.code == 2
+        assert wrong[0] in capsys.readouterr().err
