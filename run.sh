@@ -10,7 +10,7 @@ SEED="${SEED:-42}"
 step() {  # print a command, run it, and say how long it took
     local start=$SECONDS
     printf '\n$ python %s\n' "$*"
-    python "$@"
+    python "$@" || return $?
     printf '(%d s)\n' $((SECONDS - start))
 }
 
@@ -28,7 +28,7 @@ if [ -e "$phantom" ] || [ -e "$ROOT/input/.phantom-unfinished.json" ] || [ -z "$
 fi
 
 step preproc_data/r01_extract_roi.py
-step preproc_data/r02_verify_data.py
+step preproc_data/r02_verify_data.py --keep-going || [ $? -eq 5 ] # 5: labels of videos that are not in input/
 [ -e "$ROOT/modified_data/kfold_split_5_42.csv" ] || step preproc_data/r03_gen_kfold_split.py
 [ ${#init[@]} -gt 0 ] || [ -e "$ROOT/models/imagenet_densenet121_3d.weights.h5" ] || step preproc_data/r04_inflate_imagenet.py
 step net_d121_stage1/r31_train.py "${common[@]}" "${folds[@]}" "${init[@]}"

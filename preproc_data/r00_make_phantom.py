@@ -6,7 +6,7 @@
 Reads nothing; refuses an input/ that is not empty. The same command goes on after an interruption.
 Writes input/{train,test}/*.mp4, input/{train_labels,train_metadata,test_metadata,submission_format}.csv and
 input/phantom_test_labels.csv, which only the final report reads.
-Time: about 15 clips a second on 2 cores. Expected: about 2 MB a clip.
+Time: about 15 clips a second on 2 cores. Expected: about 3 MB a clip.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def main() -> None:
     folder = paths.input_folder()
     dataset.check_folder(folder, order)
     clips = order.train + order.test
-    print(f"{order.train} training and {order.test} test clips into {folder}, about {2 * clips} MB")
+    print(f"{order.train} training and {order.test} test clips into {folder}, about {3 * clips} MB")
     if not options.dry_run:
         dataset.make(order, options.workers)
         print("done; next: python preproc_data/r01_extract_roi.py")

@@ -6,7 +6,7 @@
 
 Reads:   input/*.csv, input/{train,test}/, modified_data/roi_parts/, the split CSV if there is one
 Writes:  modified_data/verify/{crop_sizes,class_share,contact_sheet}.png, modified_data/verify/problems.csv
-Time:    about 60 volumes a second and core
+Time:    about 100 volumes a second and core
 Expect:  "no problems"; otherwise each kind of problem with its mend, every name in problems.csv, and exit code 2
 """
 
