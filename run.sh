@@ -3,8 +3,10 @@
 # With nothing in input/, phantom data is made first and the small demo preset is used.
 #   ./run.sh              STAGEWISE_ROOT=FOLDER and SEED=N change where it works and all chance
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
-cd "$REPO"
 ROOT="${STAGEWISE_ROOT:-$REPO}"
+[ "${ROOT#/}" != "$ROOT" ] || ROOT="$PWD/$ROOT"
+export STAGEWISE_ROOT="$ROOT"
+cd "$REPO"
 SEED="${SEED:-42}"
 
 step() {  # print a command, run it, and say how long it took
@@ -28,7 +30,7 @@ if [ -e "$phantom" ] || [ -e "$ROOT/input/.phantom-unfinished.json" ] || [ -z "$
 fi
 
 step preproc_data/r01_extract_roi.py
-step preproc_data/r02_verify_data.py --keep-going || [ $? -eq 5 ] # 5: labels of videos that are not in input/
+step preproc_data/r02_verify_data.py --keep-going || [ $? -eq 5 ] || exit 2  # 5: labels of videos that are not there
 [ -e "$ROOT/modified_data/kfold_split_5_42.csv" ] || step preproc_data/r03_gen_kfold_split.py
 [ ${#init[@]} -gt 0 ] || [ -e "$ROOT/models/imagenet_densenet121_3d.weights.h5" ] || step preproc_data/r04_inflate_imagenet.py
 step net_d121_stage1/r31_train.py "${common[@]}" "${folds[@]}" "${init[@]}"
