@@ -21,7 +21,7 @@ STAGE = Path(__file__).parent.name
 def main() -> None:
     """Predict the test set and write the answers in the order of submission_format."""
     parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "dry-run")
-    parser.add_argument("--threshold", type=float, metavar="P", help="stalled above it (default: r41's)")
+    parser.add_argument("--threshold", type=cli.probability, metavar="P", help="stalled above it (default: r41's)")
     arguments = parser.parse_args()
     from stagewise.inference import plan_test
     from stagewise.threshold import read_threshold

@@ -17,23 +17,17 @@ from stagewise.errors import InputError
 PROJECTS = 12  # as many as the real set has
 
 
-def share(text: str) -> float:
-    """A number of 0-1 from the command line."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not within 0 and 1")
-    return value
-
-
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = cli.parser(__doc__, "seed", "workers", "dry-run")
     parser.add_argument("--train", type=int, default=1200, metavar="N", help="training clips (default: %(default)s)")
     parser.add_argument("--test", type=int, default=300, metavar="N", help="test clips (default: %(default)s)")
     # 706 of the real set's 2,399 micro videos are stalled
-    parser.add_argument("--stalled-share", type=share, default=0.3, metavar="S", help="(default: %(default)s)")
+    parser.add_argument(
+        "--stalled-share", type=cli.probability, default=0.3, metavar="S", help="(default: %(default)s)"
+    )
     # 540,242 of the 573,048 real videos are tier 1
-    parser.add_argument("--tier1-share", type=share, default=0.94, metavar="S", help="(default: %(default)s)")
+    parser.add_argument("--tier1-share", type=cli.probability, default=0.94, metavar="S", help="(default: %(default)s)")
     parser.add_argument("--projects", type=int, default=PROJECTS, metavar="N", help="1-12 (default: %(default)s)")
     parser.add_argument(
         "--difficulty", type=float, default=1.0, metavar="D", help="factor of the noise (default: %(default)s)"

@@ -24,6 +24,14 @@ def at_least(minimum: int) -> Callable[[str], int]:
     return parse
 
 
+def probability(text: str) -> float:
+    """A type for argparse: a number of 0-1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not within 0 and 1")
+    return value
+
+
 def available_cpus() -> int:
     """How many CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -59,9 +59,10 @@ def test_sigterm_ends_with_143():
 
 def test_options_are_parsed_and_checked(capsys):
     parser = cli.parser("doc", "fold", "gpu", "workers", "preset")
+    parser.add_argument("--threshold", type=cli.probability)
     arguments = parser.parse_args(["--fold", "3", "--fold", "1", "--gpu", "1", "--workers", "0"])
     assert (arguments.folds, arguments.gpu, arguments.workers, arguments.preset) == ([3, 1], 1, 0, "full")
-    for wrong in (["--workers", "-1"], ["--gpu", "x"], ["--preset", "tiny"], ["--seed", "1"]):
+    for wrong in (["--workers", "-1"], ["--gpu", "x"], ["--preset", "tiny"], ["--seed", "1"], ["--threshold", "7"]):
         with pytest.raises(SystemExit) as end:
             parser.parse_args(wrong)
         assert end.value.code == 2
