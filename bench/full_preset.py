@@ -4,7 +4,7 @@
 
 Reads:  the ImageNet weights of --weights, as r04 takes them
 Writes: nothing outside a temporary folder
-Time:   about 5 minutes on 2 CPU cores, and 10 GB of memory
+Time:   about 10 minutes on 2 CPU cores that had other work too, and 8 GB of memory
 """
 
 import os
