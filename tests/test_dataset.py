@@ -5,7 +5,7 @@ import pytest
 import tiny
 
 from stagewise import paths
-from stagewise.dataset import TrainingBatches, stream_clips
+from stagewise.dataset import TrainingBatches, load_clips, stream_clips
 from stagewise.errors import InputError
 from stagewise.volumes import load_volume
 from stagewise.workers import WorkerPool
@@ -32,6 +32,9 @@ def test_batches_do_not_depend_on_the_number_of_workers(batches):
         assert labels.shape == (2, 1)
         assert (clips == other_clips).all()
         assert (labels == other_labels).all()
+    tasks = [batches.task(epoch, step) for epoch in range(3) for step in range(4)]
+    assert [labels[:, 0].tolist() for _, labels in one] == [list(task.stalled) for task in tasks]
+    assert (one[5][0] == load_clips(tasks[5])).all()
 
 
 def test_a_later_epoch_begins_where_an_uninterrupted_run_would_be(batches):
