@@ -12,7 +12,8 @@ from stagewise.score import THRESHOLDS, BestThreshold
 PANELS = (("loss", "val_loss"), ("val_auc", "val_mcc"), ("learning_rate",))
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as a PNG, in one piece or not at all."""
     FigureCanvasAgg(figure)  # draws without a display, and without pyplot's global state
     with paths.replacing(path) as temporary:
         figure.savefig(temporary, dpi=100)
@@ -28,7 +29,7 @@ def draw_curves(path: Path, history: list[dict[str, float]]) -> None:
         axes.set_xlabel("epoch")
         axes.legend()
         axes.grid(alpha=0.3)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_mcc_curve(path: Path, curve: np.ndarray, best: BestThreshold, title: str) -> None:
@@ -41,4 +42,4 @@ def draw_mcc_curve(path: Path, curve: np.ndarray, best: BestThreshold, title: st
     axes.set(xlabel="stalled above this probability", ylabel="MCC out of fold", title=title)
     axes.legend()
     axes.grid(alpha=0.3)
-    _save(figure, path)
+    save_figure(figure, path)

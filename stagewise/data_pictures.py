@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from stagewise import paths
+from stagewise.curves import save_figure
 from stagewise.recipes.d121 import INPUT_SHAPE
+from stagewise.table_checks import CLASSES
 from stagewise.volumes import load_volume
 
 COLUMNS = 8  # of the contact sheet
 ROWS_PER_CLASS = 2
-CLASSES = {0: "flowing", 1: "stalled"}
 
 
 def draw_sizes(path: Path, index: pd.DataFrame) -> None:
@@ -31,7 +31,7 @@ def draw_sizes(path: Path, index: pd.DataFrame) -> None:
         axes.set(xlabel=f"{name} of the crop" if name == "frames" else f"{name} of the crop, pixels")
         axes.set_ylabel("volumes")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_classes(path: Path, groups: dict[str, pd.Series]) -> None:
@@ -49,7 +49,7 @@ def draw_classes(path: Path, groups: dict[str, pd.Series]) -> None:
     axes.set(xlim=(0, 1), xlabel="share of the videos")
     axes.invert_yaxis()
     figure.legend(loc="outside upper right", ncols=2)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_contact_sheet(path: Path, labelled: pd.DataFrame) -> None:
@@ -70,10 +70,4 @@ def draw_contact_sheet(path: Path, labelled: pd.DataFrame) -> None:
             axes.imshow(volume[len(volume) // 2, :, :, ::-1])  # BGR to RGB, for the eye alone
             size = "x".join(map(str, volume.shape[:3]))
             axes.set_title(f"{filename}\n{name}, {size}", fontsize=7, color="tab:red" if value else "tab:blue")
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    FigureCanvasAgg(figure)  # draws without a display, and without pyplot's global state
-    with paths.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=100)
+    save_figure(figure, path)

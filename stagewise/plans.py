@@ -12,6 +12,7 @@ from stagewise.errors import InputError
 from stagewise.recipes.config import Recipe
 from stagewise.sampling import require_both_classes, validation_rows
 from stagewise.splits import Split
+from stagewise.volumes import extraction_command
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def volumes_of(subset: str, filenames: pd.Series) -> tuple[Path, ...]:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(
             f"no volume {', '.join(missing[:3])}{more} in {paths.shown(paths.roi_folder(subset))}; "
-            f"run: python preproc_data/r01_extract_roi.py {subset}"
+            f"run: {extraction_command(volumes[0])}"
         )
     return volumes
 
