@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# One benchmark by its name, with what it needs installed first: bench/run.sh roi
+# Arguments after the name go to it; the table goes to bench/RESULTS.md.
+source "$(dirname "${BASH_SOURCE[0]}")/../setup_env.sh"
+name="${1:-}"
+[ -f "$REPO/bench/$name.py" ] && [ "$name" != measure ] || {
+    echo "error: no benchmark '$name'; there are: $(cd "$REPO/bench" && ls *.py | grep -v measure | sed 's/\.py$//' | xargs)" >&2
+    exit 2
+}
+shift
+install_once requirements-bench -r requirements-bench.txt
+install_once oracles --no-deps -r requirements-oracles.txt
+cd "$REPO"
+python "bench/$name.py" "$@"
