@@ -50,7 +50,6 @@ def _train(plans: list, arguments: argparse.Namespace) -> None:
     from stagewise import device
 
     device.prepare(arguments.gpu)
-    from stagewise.train import train
+    from stagewise.train import train_folds
 
-    for plan in plans:
-        train(plan, arguments.workers, arguments.force)
+    train_folds(plans, arguments.workers, arguments.force)
