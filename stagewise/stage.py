@@ -50,6 +50,7 @@ def _train(plans: list, arguments: argparse.Namespace) -> None:
     from stagewise import device
 
     device.prepare(arguments.gpu)
+    device.set_precision(plans[0].recipe.gpu_precision)
     from stagewise.train import train_folds
 
     train_folds(plans, arguments.workers, arguments.force)
