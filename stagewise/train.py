@@ -55,7 +55,7 @@ def start(model: keras.Model, plan: TrainingPlan) -> None:
     for variable, value in zip(model.variables, fresh.variables, strict=True):
         variable.assign(value)
     for variable in model.optimizer.variables:
-        variable.assign(keras.ops.zeros_like(variable))
+        variable.assign(np.zeros(variable.shape, variable.dtype))
     model.optimizer.learning_rate = plan.recipe.learning_rate
 
 

@@ -98,7 +98,11 @@ def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
     for stage in STAGES[1:]:
         house.run(f"{stage}/r31_train.py", *TRAIN)
     assert "ROC AUC" in house.run(f"{STAGES[2]}/r41_process_oof.py", *FOLDS)
-    house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS)
+    assert "on openvino" in house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, "--engine", "openvino")
+    on_openvino = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv")
+    assert "on tensorflow" in house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, "--engine", "keras")
+    on_keras = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv")
+    pd.testing.assert_frame_equal(on_openvino, on_keras, atol=1e-4, rtol=0)
     assert "MCC" in house.run(f"{STAGES[2]}/r50_score_phantom.py")
     answers = pd.read_csv(house.root / "subm" / "submission.csv")
     asked = pd.read_csv(house.root / "input" / "submission_format.csv")
