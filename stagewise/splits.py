@@ -9,10 +9,10 @@ from sklearn.model_selection import GroupKFold, KFold
 
 from stagewise import paths
 from stagewise.errors import InputError
-from stagewise.tables import booleans, read_table, require_values, whole_numbers
+from stagewise.tables import booleans, labels, read_videos, whole_numbers
 
 ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never validated
-MEND = "correct that row, or make a split with: python preproc_data/r03_gen_kfold_split.py --force"
+COMMAND = "python preproc_data/r03_gen_kfold_split.py"
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,15 @@ def read_split(path: Path | None, tier1_only: bool = False) -> Split:
 
     path: None for the recipe's own split. Raises InputError naming file, line and mend.
     """
-    path = Path(path) if path else paths.split_csv()
-    required = ["filename", "stalled", "fold", *(["tier1"] if tier1_only else [])]
-    table = read_table(path, required, "run: python preproc_data/r03_gen_kfold_split.py")
-    table["stalled"] = whole_numbers(table, "stalled", path, MEND)
-    require_values(table, "stalled", (0, 1), path, MEND)
-    table["fold"] = whole_numbers(table, "fold", path, MEND, minimum=ALWAYS_TRAINED)
+    own, path = path is not None, Path(path or paths.split_csv())
+    mend = f"correct it, or {f'leave --split out for the split of: {COMMAND}' if own else f'run: {COMMAND} --force'}"
+    absent = f"run: {COMMAND}{f' --output {path}' if own else ''}"
+    table = read_videos(path, ["stalled", "fold", *(["tier1"] if tier1_only else [])], mend, absent)
+    table["stalled"] = labels(table, path, mend)
+    table["fold"] = whole_numbers(table, "fold", path, mend, minimum=ALWAYS_TRAINED)
     if tier1_only:
-        table = table[booleans(table, "tier1", path, MEND)].reset_index(drop=True)
+        table = table[booleans(table, "tier1", path, mend)].reset_index(drop=True)
     split = Split(path, paths.sha256_of(path), table)
     if not split.folds:
-        raise InputError(f"{paths.shown(path)} has no fold to validate on{' in tier 1' * tier1_only}; {MEND}")
+        raise InputError(f"{paths.shown(path)} has no fold to validate on{' in tier 1' * tier1_only}; {mend}")
     return split
