@@ -69,5 +69,7 @@ def draw_contact_sheet(path: Path, labelled: pd.DataFrame) -> None:
             volume = load_volume(paths.volume_path("train", filename))
             axes.imshow(volume[len(volume) // 2, :, :, ::-1])  # BGR to RGB, for the eye alone
             size = "x".join(map(str, volume.shape[:3]))
-            axes.set_title(f"{filename}\n{name}, {size}", fontsize=7, color="tab:red" if value else "tab:blue")
+            colour = "tab:red" if value else "tab:blue"
+            # parse_math: a name with two $ is a name, not a formula
+            axes.set_title(f"{filename}\n{name}, {size}", fontsize=7, color=colour, parse_math=False)
     save_figure(figure, path)

@@ -12,6 +12,7 @@ from stagewise.errors import InputError
 from stagewise.tables import booleans, labels, read_videos, whole_numbers
 
 ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never validated
+LARGEST_SEED = 2**32 - 1
 COMMAND = "python preproc_data/r03_gen_kfold_split.py"
 
 
@@ -44,7 +45,8 @@ def gen_kfold_split(table: pd.DataFrame, folds: int, seed: int, group: str | Non
 
     Without a group it is the winner's split: KFold(folds, shuffle=True, random_state=seed) over the rows as
     they stand. With one, rows of the same value in that column share a fold.
-    Raises InputError where there are fewer rows or groups than folds, no such column, or a row without group.
+    Raises InputError where there are fewer rows or groups than folds, no such column, a row without group, or
+    a seed that scikit-learn does not take.
     """
     if group is not None and (group not in table or table[group].isna().any()):
         raise InputError(
@@ -53,7 +55,10 @@ def gen_kfold_split(table: pd.DataFrame, folds: int, seed: int, group: str | Non
         )
     parts = len(table) if group is None else table[group].nunique()
     if parts < folds:
-        raise InputError(f"{parts} {'rows' if group is None else group + ' groups'} cannot fill {folds} folds")
+        what = "videos" if group is None else f"groups of the same {group}"
+        raise InputError(f"{parts} {what} cannot fill {folds} folds; ask for fewer with --folds")
+    if seed > LARGEST_SEED:
+        raise InputError(f"seed {seed} is too large for scikit-learn; give one up to {LARGEST_SEED} with --seed")
     splitter = (KFold if group is None else GroupKFold)(folds, shuffle=True, random_state=seed)
     groups = None if group is None else table[group].to_numpy()
     fold = np.empty(len(table), np.int64)
@@ -78,4 +83,6 @@ def read_split(path: Path | None, tier1_only: bool = False) -> Split:
     split = Split(path, paths.sha256_of(path), table)
     if not split.folds:
         raise InputError(f"{paths.shown(path)} has no fold to validate on{' in tier 1' * tier1_only}; {mend}")
+    if (table["fold"] == split.folds[0]).all():
+        raise InputError(f"{paths.shown(path)} has fold {split.folds[0]} alone, so nothing is left to train on; {mend}")
     return split

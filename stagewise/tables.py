@@ -71,7 +71,7 @@ def read_videos(
 
 def require_values(frame: pd.DataFrame, column: str, allowed: Sequence[object], path: Path, mend: str) -> None:
     """Raise InputError at the first row whose value is not among `allowed`."""
-    expected = ", ".join(map(str, allowed))
+    expected = ", ".join(map(str, allowed))[:LONGEST_SHOWN]
     _refuse_rows(~frame[column].isin(list(allowed)), frame, column, f"is not one of {expected}", path, mend)
 
 
