@@ -37,7 +37,10 @@ def main() -> None:
     if groups:
         data_pictures.draw_classes(folder / "class_share.png", {k: v["stalled"] for k, v in groups.items()})
         data_pictures.draw_contact_sheet(folder / "contact_sheet.png", next(iter(groups.values())))
-    with paths.replacing(folder / "problems.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        paths.replacing(folder / "problems.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("problem", "name", "optional", "mend"))
         writer.writerows(line for finding in data.findings for line in finding.lines())

@@ -1,13 +1,13 @@
 """Pictures of the data: sizes of the crops, class share, and the crops themselves."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from stagewise import paths
-from stagewise.curves import save_figure
+from stagewise.curves import Figure, save_figure
 from stagewise.recipes.d121 import INPUT_SHAPE
 from stagewise.table_checks import CLASSES
 from stagewise.volumes import load_volume
@@ -72,4 +72,6 @@ def draw_contact_sheet(path: Path, labelled: pd.DataFrame) -> None:
             colour = "tab:red" if value else "tab:blue"
             # parse_math: a name with two $ is a name, not a formula
             axes.set_title(f"{filename}\n{name}, {size}", fontsize=7, color=colour, parse_math=False)
-    save_figure(figure, path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a letter that the font lacks is drawn as a box
+        save_figure(figure, path)
