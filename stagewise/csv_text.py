@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import lzma
+import re
 import zlib
 from pathlib import Path
 
@@ -58,13 +59,13 @@ def _read_text(path: Path, mend: str, absent: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{shown} is no CSV table: line {line} is no UTF-8 text; save it as CSV in UTF-8, or {mend}"
+            f"{shown} is no CSV table: line {line} is no UTF-8 text (save it as CSV UTF-8); {mend}"
         ) from error
 
 
 def _delimiter(text: str) -> str:
     """The first of `DELIMITERS` that the header holds. A decimal comma in a table of `;` is then no number."""
-    header = text.partition("\n")[0]
+    header = re.split("[\r\n]", text, maxsplit=1)[0]
     return next((delimiter for delimiter in DELIMITERS if delimiter in header), ",")
 
 
