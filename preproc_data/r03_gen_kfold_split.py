@@ -26,12 +26,13 @@ def labelled_videos():
     metadata = read_metadata(paths.input_folder() / "train_metadata.csv")
     index = read_roi_index(paths.roi_index("train"))
     labels = labels[labels["filename"].isin(index.loc[index["status"] == "ok", "filename"])]
-    without = labels.loc[~labels["filename"].isin(metadata["filename"]), "filename"]
-    if labels.empty or len(without):
-        problem = f"{len(without)} labelled videos, first {without.iloc[0]}, have no row in input/train_metadata.csv"
+    mend = "to see all that does not fit, run: python preproc_data/r02_verify_data.py"
+    if labels.empty:
+        raise InputError(f"no video of input/train_labels.csv has a volume; {mend}")
+    without = labels.loc[~labels["filename"].isin(metadata["filename"]), "filename"].tolist()
+    if without:
         raise InputError(
-            f"{problem if len(without) else 'no video of input/train_labels.csv has a volume'}; "
-            "to see all that does not fit, run: python preproc_data/r02_verify_data.py"
+            f"{len(without)} labelled videos, first {without[0]}, have no row in input/train_metadata.csv; {mend}"
         )
     metadata = metadata.drop(columns="stalled", errors="ignore")
     return labels.drop(columns=metadata.columns.drop("filename"), errors="ignore").merge(metadata, on="filename")

@@ -1,6 +1,7 @@
 """The command line that every numbered script speaks: the same options, messages and exit codes."""
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -87,6 +88,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     """Run a script's `main` and leave with its exit code; errors that a user can mend are one message."""
     signal.signal(signal.SIGTERM, _terminate)
     _open_standard_streams()
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it complains, while loading, of a home that is read-only
     try:
         main()
     except StagewiseError as error:

@@ -1,16 +1,13 @@
 """Pictures of numbers: learning curves, and MCC over thresholds."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
-logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it complains, while loading, of a home that is read-only
-from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-
-from stagewise import paths  # noqa: E402
-from stagewise.score import THRESHOLDS, BestThreshold  # noqa: E402
+from stagewise import paths
+from stagewise.score import THRESHOLDS, BestThreshold
 
 PANELS = (("loss", "val_loss"), ("val_auc", "val_mcc"), ("learning_rate",))
 

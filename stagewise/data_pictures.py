@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from stagewise import paths
-from stagewise.curves import Figure, save_figure
+from stagewise.curves import save_figure
 from stagewise.recipes.d121 import INPUT_SHAPE
 from stagewise.table_checks import CLASSES
 from stagewise.volumes import load_volume
