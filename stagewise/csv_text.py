@@ -14,6 +14,7 @@ from stagewise import paths
 from stagewise.errors import InputError
 
 LARGEST_BYTES = 1 << 28  # five times the competition's largest table, 573,048 rows in 53 MB
+LARGEST_CELLS = 1 << 25  # seven times its 573,048 rows of 8; 2 GB in memory
 OPEN = {".xz": lzma.open, ".gz": gzip.open}
 DELIMITERS = (",", ";", "\t")  # of spreadsheets, by country
 
@@ -24,21 +25,24 @@ def read_cells(path: Path, mend: str, absent: str) -> pd.DataFrame:
     mend, absent: what the user can do about a bad file, and about none. Raises InputError.
     """
     text = _read_text(path, mend, absent)
-    delimiter = _delimiter(text)
+    header = re.split("[\r\n]", text, maxsplit=1)[0]
+    # a decimal comma in a table of `;` is then no number
+    delimiter = next((delimiter for delimiter in DELIMITERS if delimiter in header), ",")
+    text = _without_blank_end(text, delimiter)
+    lines = _count_lines(text)
+    if lines * (header.count(delimiter) + 1) > LARGEST_CELLS:
+        raise InputError(f"{paths.shown(path)} has more than {LARGEST_CELLS:,} cells; {mend}")
     try:
         # header=None: the first line then sets the width, and no repeated name is changed
         cells = pd.read_csv(
             io.StringIO(text), sep=delimiter, header=None, dtype=str, na_filter=False, skip_blank_lines=False
         )
-        torn = len(cells) != _count_lines(text)  # a quoted cell that goes on over a line's end
+        torn = len(cells) != lines  # a quoted cell that goes on over a line's end
     except (pd.errors.EmptyDataError, pd.errors.ParserError):
         torn = True
     if torn:
         raise InputError(f"{paths.shown(path)} is no CSV table: {_first_bad_line(text, delimiter)}; {mend}")
-    frame = _named(cells, path, mend)
-    while len(frame) and not frame.iloc[-1].str.strip().any():
-        frame = frame.iloc[:-1]
-    return frame
+    return _named(cells, path, mend)
 
 
 def _read_text(path: Path, mend: str, absent: str) -> str:
@@ -63,10 +67,10 @@ def _read_text(path: Path, mend: str, absent: str) -> str:
         ) from error
 
 
-def _delimiter(text: str) -> str:
-    """The first of `DELIMITERS` that the header holds. A decimal comma in a table of `;` is then no number."""
-    header = re.split("[\r\n]", text, maxsplit=1)[0]
-    return next((delimiter for delimiter in DELIMITERS if delimiter in header), ",")
+def _without_blank_end(text: str, delimiter: str) -> str:
+    """The text up to the end of its last line that holds more than spaces and delimiters."""
+    filled = len(text.rstrip(f" \t\r\n{delimiter}"))
+    return text[:filled] + re.split("[\r\n]", text[filled:], maxsplit=1)[0]
 
 
 def _count_lines(text: str) -> int:

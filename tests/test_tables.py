@@ -1,6 +1,7 @@
 """Tables: the real ones are read, and a bad one is an error that names file, line and mend."""
 
 import gzip
+import time
 
 import pytest
 from conftest import real_file
@@ -184,6 +185,25 @@ def test_a_table_that_unpacks_to_too_much_is_refused(root, monkeypatch):
     monkeypatch.setattr("stagewise.csv_text.LARGEST_BYTES", 1 << 20)
     with pytest.raises(InputError, match=r"split\.csv\.gz holds more than 1 MiB of text"):
         read_split(path)
+
+
+@pytest.mark.parametrize("content", [f"{',' * 9}\n" + "\n" * 200 + "x", "filename\n" + "x\n" * 2000])
+def test_a_table_of_too_many_cells_is_refused(table, monkeypatch, content):
+    monkeypatch.setattr("stagewise.csv_text.LARGEST_CELLS", 1000)
+    with pytest.raises(InputError, match="has more than 1,000 cells; put"):
+        read_labels(table(content))
+
+
+def test_a_million_blank_lines_at_the_end_take_no_time(table):
+    start = time.monotonic()
+    assert len(read_labels(table("filename,stalled\na.mp4,1\n" + ",\n" * 1_000_000))) == 1
+    assert time.monotonic() - start < 5  # a look at each of them from the end took minutes
+
+
+@pytest.mark.parametrize("text", ["\t\n\x00", "\t", ",\n,\nx", "\n\n", " ", "\ufeff"])
+def test_a_table_with_no_names_of_columns_is_refused(table, text):
+    with pytest.raises(InputError, match=r"is no CSV table|no column filename"):
+        read_labels(table(text))
 
 
 def test_no_gzip_under_the_name_of_one_and_a_folder_are_refused(root):
