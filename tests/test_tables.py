@@ -2,6 +2,7 @@
 
 import gzip
 import time
+import tracemalloc
 
 import pytest
 from conftest import real_file
@@ -181,10 +182,15 @@ def test_names_that_only_look_dangerous_are_read_as_they_are(table):
 
 def test_a_table_that_unpacks_to_too_much_is_refused(root, monkeypatch):
     path = root / "split.csv.gz"
-    path.write_bytes(gzip.compress(bytes(1 << 21)))
+    path.write_bytes(gzip.compress(bytes(1 << 26), 1))
     monkeypatch.setattr("stagewise.csv_text.LARGEST_BYTES", 1 << 20)
-    with pytest.raises(InputError, match=r"split\.csv\.gz holds more than 1 MiB of text"):
-        read_split(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"split\.csv\.gz holds more than 1 MiB of text"):
+            read_split(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 23  # bytes at the peak
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("content", [f"{',' * 9}\n" + "\n" * 200 + "x", "filename\n" + "x\n" * 2000])
