@@ -42,6 +42,11 @@ class WorkerPool:
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
         )
 
+    @property
+    def in_flight(self) -> int:
+        """The most tasks that `in_order` has begun and not yet yielded: two for each worker, and the next to come."""
+        return 2 * self.workers + 1
+
     def __enter__(self) -> "WorkerPool":
         return self
 
@@ -62,7 +67,7 @@ class WorkerPool:
         try:
             for task in tasks:
                 waiting.append((task, self.executor.submit(function, task)))
-                if len(waiting) > 2 * self.workers:
+                if len(waiting) == self.in_flight:
                     yield _finished(*waiting.popleft())
             while waiting:
                 yield _finished(*waiting.popleft())
