@@ -29,9 +29,9 @@ def planes(frame: av.VideoFrame) -> list[np.ndarray]:
 class FilmStrip:
     """The same window of many frames, kept one above the other in tall pictures that are converted at one go."""
 
-    def __init__(self, window: Box) -> None:
-        """window: all four even."""
-        self.window = window
+    def __init__(self, like: av.VideoFrame, window: Box) -> None:
+        """like: a frame that `can_be_cut`, as all that follow; window: within it, all four even."""
+        self.like, self.window = like, window
         self.length = 0
         self.pictures: list[av.VideoFrame] = []
 
@@ -41,27 +41,29 @@ class FilmStrip:
         y0, x0, y1, x1 = self.window
         return self.length * (y1 - y0) * (x1 - x0) * 3 // 2
 
-    def add(self, frame: av.VideoFrame) -> None:
-        """Keep the window of a frame that `can_be_cut`."""
+    def add(self, luma: np.ndarray, blue: np.ndarray, red: np.ndarray) -> None:
+        """Keep the window of the next frame, which is given by its planes."""
         y0, x0, y1, x1 = self.window
         index = self.length % FRAMES_A_PICTURE
         if index == 0:
-            self._begin_picture(frame)
-        for scale, target, plane in zip((1, 2, 2), self.targets, planes(frame), strict=True):
-            height = (y1 - y0) // scale
-            target[index * height : (index + 1) * height] = plane[y0 // scale : y1 // scale, x0 // scale : x1 // scale]
+            self._begin_picture()
+        top, bottom = index * (y1 - y0), (index + 1) * (y1 - y0)
+        tall_luma, tall_blue, tall_red = self.targets
+        tall_luma[top:bottom] = luma[y0:y1, x0:x1]
+        tall_blue[top // 2 : bottom // 2] = blue[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2]
+        tall_red[top // 2 : bottom // 2] = red[y0 // 2 : y1 // 2, x0 // 2 : x1 // 2]
         self.length += 1
 
-    def _begin_picture(self, like: av.VideoFrame) -> None:
+    def _begin_picture(self) -> None:
         y0, x0, y1, x1 = self.window
-        picture = av.VideoFrame(x1 - x0, FRAMES_A_PICTURE * (y1 - y0), like.format.name)
-        picture.colorspace, picture.color_range = like.colorspace, like.color_range
+        picture = av.VideoFrame(x1 - x0, FRAMES_A_PICTURE * (y1 - y0), self.like.format.name)
+        picture.colorspace, picture.color_range = self.like.colorspace, self.like.color_range
         self.pictures.append(picture)
         self.targets = planes(picture)
 
     def bgr(self) -> list[np.ndarray]:
         """Every window in order: (h, w, 3) uint8 BGR each, as swscale converts the whole frame."""
         y0, x0, y1, x1 = self.window
-        pictures = [picture.to_ndarray(format="bgr24") for picture in self.pictures]
+        pictures = [picture.to_ndarray(format="bgr24", threads=1) for picture in self.pictures]
         windows = [window for picture in pictures for window in picture.reshape(-1, y1 - y0, x1 - x0, 3)]
         return windows[: self.length]

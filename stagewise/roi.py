@@ -55,74 +55,68 @@ def extract_roi(path: Path) -> Roi:
     Holds a window of the video of up to `KEPT_BYTES` and its crop in memory. Raises VideoError for a video without
     any outline, for a crop too large to be one, and where `decode` does.
     """
-    return _roi_in_one_pass(path) or _roi_in_two_passes(path)
+    strip = _strip_around_outline(path)
+    windows = strip.bgr() if strip else []
+    boxes = [outline_box(window) for window in windows] or [outline_box(frame) for frame in read_frames(path)]
+    box = functools.reduce(union, boxes)
+    if box is None:
+        raise VideoError(path, f"no outline in any of its {len(boxes)} frames")
+    y0, x0, y1, x1 = box
+    shape = (len(boxes), y1 - y0, x1 - x0, 3)
+    if np.prod(shape, dtype=np.int64) > LARGEST_BYTES:
+        raise VideoError(path, f"its crop of {shape} is larger than {LARGEST_BYTES >> 20} MiB")
+    volume = np.empty(shape, np.uint8)
+    for target, frame in zip(volume, windows or read_frames(path), strict=True):
+        target[:] = frame[y0:y1, x0:x1]
+    top, left = strip.window[:2] if strip else (0, 0)
+    return Roi(volume, (y0 + top, x0 + left, y1 + top, x1 + left), sum(found is not None for found in boxes))
 
 
-def orange_box(frame: av.VideoFrame) -> Box | None:
-    """A box around all of the frame's blocks whose chroma a pixel of the outline can have, and few others.
+def orange_box(blue: np.ndarray, red: np.ndarray) -> Box | None:
+    """A box around all blocks whose chroma a pixel of the outline can have, and few others.
 
-    frame: one that `can_be_cut`. Returns: pixels, all even, half open, around `outline_box` of the frame; None
-    without such a block.
+    blue, red: (H / 2, W / 2) uint8, chroma planes of a frame that `can_be_cut`. Returns: pixels of the frame, all even,
+    half open, around its `outline_box`; None without such a block.
     """
-    _, blue, red = planes(frame)
     # of all 2^24 colours, those that the rule takes have 4 (red - 128) - 5 (blue - 128) >= 13, whatever their luma
     # (tests/test_roi.py counts them out); a fifth of that less 2 rounds to 1 or more from 13 on, and 12 to 0
     x, y, width, height = cv2.boundingRect(cv2.addWeighted(red, 0.8, blue, -1, 0.2 * 128 - 2))
     return (2 * y, 2 * x, 2 * (y + height), 2 * (x + width)) if width else None
 
 
-def _roi_in_one_pass(path: Path) -> Roi | None:
-    """The crop out of a window around the first frame's outline; None where the outline leaves it or it is not cut."""
+def _strip_around_outline(path: Path) -> FilmStrip | None:
+    """A window of every frame with all outline pixels in it, in one decoding; None where that cannot be had so.
+
+    The window lies around the first frame's outline, and an outline that leaves it needs a second decoding, as do a
+    first frame without outline, frames that cannot be cut, and more than `KEPT_BYTES`.
+    """
     strip = None
     for frame in decode(path):
         if not can_be_cut(frame):
             return None
-        near = orange_box(frame)
-        if strip is None:
-            if near is None:
-                return None
-            strip = FilmStrip(_widened(near, frame))
-        if union(near, strip.window) != strip.window:  # something orange, or only nearly so
-            near = outline_box(frame.to_ndarray(format="bgr24"))
-        if union(near, strip.window) != strip.window or strip.nbytes > KEPT_BYTES:
+        luma, blue, red = planes(frame)
+        near = orange_box(blue, red)
+        if near and not (strip and _within(near, strip.window)):  # the outline, or something nearly orange
+            near = outline_box(frame.to_ndarray(format="bgr24", threads=1))
+        if strip is None and near:
+            strip = FilmStrip(frame, _widened(near, frame))
+        if strip is None or strip.nbytes > KEPT_BYTES or not _within(near, strip.window):
             return None
-        strip.add(frame)
-    windows = strip.bgr()
-    boxes = [outline_box(window) for window in windows]
-    box = functools.reduce(union, boxes)
+        strip.add(luma, blue, red)
+    return strip
+
+
+def _within(box: Box | None, window: Box) -> bool:
     if box is None:
-        return None
-    y0, x0, y1, x1 = box
-    volume = _empty_volume(path, len(windows), box)
-    for target, window in zip(volume, windows, strict=True):
-        target[:] = window[y0:y1, x0:x1]
-    top, left = strip.window[:2]
-    box = (y0 + top, x0 + left, y1 + top, x1 + left)
-    return Roi(volume, box, sum(found is not None for found in boxes))
+        return True
+    return box[0] >= window[0] and box[1] >= window[1] and box[2] <= window[2] and box[3] <= window[3]
 
 
 def _widened(box: Box, frame: av.VideoFrame) -> Box:
-    y0, x0, y1, x1 = box
-    first = (max(y0 - WINDOW_MARGIN, 0), max(x0 - WINDOW_MARGIN, 0))
-    return (*first, min(y1 + WINDOW_MARGIN, frame.height), min(x1 + WINDOW_MARGIN, frame.width))
-
-
-def _roi_in_two_passes(path: Path) -> Roi:
-    """The rule as it is written, for any video: every frame's box first, then every frame's crop."""
-    boxes = [outline_box(frame) for frame in read_frames(path)]
-    box = functools.reduce(union, boxes)
-    if box is None:
-        raise VideoError(path, f"no outline in any of its {len(boxes)} frames")
-    y0, x0, y1, x1 = box
-    volume = _empty_volume(path, len(boxes), box)
-    for target, frame in zip(volume, read_frames(path), strict=True):
-        target[:] = frame[y0:y1, x0:x1]
-    return Roi(volume, box, sum(found is not None for found in boxes))
-
-
-def _empty_volume(path: Path, frames: int, box: Box) -> np.ndarray:
-    y0, x0, y1, x1 = box
-    shape = (frames, y1 - y0, x1 - x0, 3)
-    if np.prod(shape, dtype=np.int64) > LARGEST_BYTES:
-        raise VideoError(path, f"its crop of {shape} is larger than {LARGEST_BYTES >> 20} MiB")
-    return np.empty(shape, np.uint8)
+    """The box and `WINDOW_MARGIN` around it, within the frame and at even places."""
+    y0, x0 = (max(low - WINDOW_MARGIN, 0) // 2 * 2 for low in box[:2])
+    y1, x1 = (
+        min(high + WINDOW_MARGIN + high % 2, size)
+        for high, size in zip(box[2:], (frame.height, frame.width), strict=True)
+    )
+    return y0, x0, y1, x1
