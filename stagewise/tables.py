@@ -13,16 +13,11 @@ import numpy as np
 import pandas as pd
 
 from stagewise import paths
-from stagewise.errors import InputError
+from stagewise.errors import INPUT_MEND, InputError
+from stagewise.roi_index import ROI_INDEX, ROI_STATUS
 
 TRAIN_METADATA = ("filename", "project_id", "num_frames", "crowd_score", "tier1")
 TEST_METADATA = ("filename", "num_frames")
-ROI_INDEX = (
-    *("filename", "frames", "height", "width", "y0", "x0", "y1", "x1", "frames_with_outline"),
-    *("sha256", "status", "reason"),
-)
-ROI_STATUS = ("ok", "quarantined")
-INPUT_MEND = "put the competition's own file there, or run: python preproc_data/r00_make_phantom.py"
 
 
 def read_table(path: Path, required: Sequence[str], mend: str, may_be_blank: Sequence[str] = ()) -> pd.DataFrame:
