@@ -129,7 +129,7 @@ def measure(repeats: int) -> None:
     setting += f". {len(videos)} phantom clips of 512x384, {frames} frames; median of {repeats}; same boxes by all. "
     setting += f"Memory of a worker: {memory()}."
     command = f"bench/run.sh roi --clips {len(videos)} --repeats {repeats}"
-    write_section("ROI extraction", command, setting, ("what", "seconds", "videos/s", "time by ours"), rows)
+    write_section("ROI extraction", command, setting, ("what", "seconds", "videos/s", "time over ours"), rows)
 
 
 if __name__ == "__main__":
