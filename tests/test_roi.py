@@ -266,6 +266,21 @@ def test_interrupted_run_goes_on_from_its_journal(root, monkeypatch):
     assert outputs() == straight
 
 
+def test_a_volume_is_on_the_disk_before_the_journal_says_so(root, monkeypatch):
+    make_videos(count=3)
+    flush, flushed = paths.flush, []
+
+    def flush_and_look(path):
+        if path.suffix == ".pklz":
+            assert path.name.removesuffix(".pklz") not in extraction.journal_path("train").read_text()
+            flushed.append(path.name)
+        flush(path)
+
+    monkeypatch.setattr(paths, "flush", flush_and_look)
+    extraction.extract_subset("train", workers=0)
+    assert flushed == [f"10000{number}.mp4.pklz" for number in range(3)]
+
+
 def test_two_extractions_at_once_are_refused(root):
     make_videos(count=1)
     with (
