@@ -16,7 +16,7 @@ from stagewise.volumes import LARGEST_BYTES
 OUTLINE_LOWEST = (9, 13, 104)
 OUTLINE_HIGHEST = (98, 143, 255)
 
-WINDOW_MARGIN = 16  # ours, pixels around the first frame's outline: from frame to frame coding moves it by a few
+WINDOW_MARGIN = 8  # ours, pixels around the first frame's outline: from frame to frame coding moves it by a few
 KEPT_BYTES = 128 << 20  # ours: the longest video's windows, 434 of 512x384; a longer one is decoded again instead
 
 
@@ -72,16 +72,14 @@ def extract_roi(path: Path) -> Roi:
     return Roi(volume, (y0 + top, x0 + left, y1 + top, x1 + left), sum(found is not None for found in boxes))
 
 
-def orange_box(blue: np.ndarray, red: np.ndarray) -> Box | None:
-    """A box around all blocks whose chroma a pixel of the outline can have, and few others.
+def orange_chroma(blue: np.ndarray, red: np.ndarray) -> np.ndarray:
+    """Where a block's chroma is one that a pixel of the outline can have, and few others.
 
-    blue, red: (H / 2, W / 2) uint8, chroma planes of a frame that `can_be_cut`. Returns: pixels of the frame, all even,
-    half open, around its `outline_box`; None without such a block.
+    blue, red: (H / 2, W / 2) uint8, chroma planes of a frame that `can_be_cut`. Returns: the same, above 0 there.
     """
     # of all 2^24 colours, those that the rule takes have 4 (red - 128) - 5 (blue - 128) >= 13, whatever their luma
     # (tests/test_roi.py counts them out); a fifth of that less 2 rounds to 1 or more from 13 on, and 12 to 0
-    x, y, width, height = cv2.boundingRect(cv2.addWeighted(red, 0.8, blue, -1, 0.2 * 128 - 2))
-    return (2 * y, 2 * x, 2 * (y + height), 2 * (x + width)) if width else None
+    return cv2.addWeighted(red, 0.8, blue, -1, 0.2 * 128 - 2)
 
 
 def _strip_around_outline(path: Path) -> FilmStrip | None:
@@ -95,21 +93,22 @@ def _strip_around_outline(path: Path) -> FilmStrip | None:
         if not can_be_cut(frame):
             return None
         luma, blue, red = planes(frame)
-        near = orange_box(blue, red)
-        if near and not (strip and _within(near, strip.window)):  # the outline, or something nearly orange
-            near = outline_box(frame.to_ndarray(format="bgr24", threads=1))
-        if strip is None and near:
-            strip = FilmStrip(frame, _widened(near, frame))
-        if strip is None or strip.nbytes > KEPT_BYTES or not _within(near, strip.window):
+        if strip is None or _any_outside(strip.window, orange_chroma(blue, red)):  # or something nearly orange
+            box = outline_box(frame.to_ndarray(format="bgr24", threads=1))
+            if strip is None and box:
+                strip = FilmStrip(frame, _widened(box, frame))
+            if strip is None or union(box, strip.window) != strip.window:
+                return None
+        if strip.nbytes > KEPT_BYTES:
             return None
         strip.add(luma, blue, red)
     return strip
 
 
-def _within(box: Box | None, window: Box) -> bool:
-    if box is None:
-        return True
-    return box[0] >= window[0] and box[1] >= window[1] and box[2] <= window[2] and box[3] <= window[3]
+def _any_outside(window: Box, orange: np.ndarray) -> bool:
+    y0, x0, y1, x1 = (place // 2 for place in window)
+    orange[y0:y1, x0:x1] = 0
+    return cv2.hasNonZero(orange)
 
 
 def _widened(box: Box, frame: av.VideoFrame) -> Box:
