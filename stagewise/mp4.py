@@ -14,6 +14,13 @@ MOST_FRAMES = 1 << 20  # 2,400 times the competition's longest video
 MOST_EDITS = 100  # one, or a pause and one, are usual
 FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip")
 H264 = (b"avc1", b"avc3")
+# where version 0 and version 1, of longer times, keep it (8.2.2, 8.3.2, 8.4.2)
+HEADER_FIELDS = {
+    (b"mvhd", "clock"): (slice(12, 16), slice(20, 24)),
+    (b"mdhd", "clock"): (slice(12, 16), slice(20, 24)),
+    (b"mdhd", "duration"): (slice(16, 20), slice(24, 32)),
+    (b"tkhd", "duration"): (slice(20, 24), slice(28, 36)),
+}
 
 
 def frames_promised(file: BinaryIO) -> int:
@@ -73,7 +80,7 @@ def _sizes(samples: Boxes) -> np.ndarray:
 
 
 def _times(samples: Boxes, count: int) -> np.ndarray:
-    """When each frame is shown, in ticks of its track, int64 (8.6.1)."""
+    """When each frame is shown, in ticks of its track, int64; unsorted, since frames lie in coding order (8.6.1)."""
     steps = _repeated(samples, b"stts", "u4 u4", count)
     times = np.cumsum(steps) - steps
     return times + _repeated(samples, b"ctts", "u4 i4", count) if samples.all(b"ctts") else times
@@ -114,24 +121,30 @@ def _left_by_edits(movie: Boxes, track: Boxes, times: np.ndarray) -> int:
     table = edits.table(b"elst", "u8 i8 u4" if edits.content(b"elst")[:1] == b"\1" else "u4 i4 u4").tolist()
     if len(table) > MOST_EDITS:
         raise Mp4Error(f"has an edit list of {len(table)} parts; {MOST_EDITS} are read at most")
-    ticks = _number(track.within(b"mdia"), b"mdhd", 12, 20) / _number(movie, b"mvhd", 12, 20)
-    shown = [(times >= start) & (times < start + round(length * ticks)) for length, start, _ in table if start >= 0]
-    count = int(np.sum(shown))
+    media = track.within(b"mdia")
+    ticks = _number(media, b"mdhd", "clock") / _number(movie, b"mvhd", "clock")
+    spans = [(start, start + round(length * ticks)) for length, start, _ in table if start >= 0]  # -1 is a pause
+    count = int(np.sum([(times >= start) & (times < stop) for start, stop in spans]))
     if count != len(times):
         # the track's duration is by definition the sum of its edits (8.3.2); each of them may be rounded
-        unlike = abs(_number(track, b"tkhd", 20, 28) - sum(length for length, *_ in table))
-        if not count or unlike > len(table):
+        agrees = abs(_number(track, b"tkhd", "duration") - sum(length for length, *_ in table)) <= len(table)
+        if not (count and agrees and _is_plausible(media, times, max(stop for _, stop in spans) - ticks)):
             raise Mp4Error(f"is damaged: its edit list shows {count} of its {len(times)} frames, unlike its header")
     return count
 
 
-def _number(boxes: Boxes, kind: bytes, place: int, wide_place: int) -> int:
-    """A clock's ticks a second, or a track's duration; it lies elsewhere where times have 8 bytes."""
+def _is_plausible(media: Boxes, times: np.ndarray, last_stop: float) -> bool:
+    """Whether the times that an edit list hides frames by agree with each other, and no edit ends behind the last."""
+    counts, steps = media.within(b"minf", b"stbl").table(b"stts", "u4 u4").T
+    whole = abs(_number(media, b"mdhd", "duration") - (counts * steps).sum()) <= steps.max()
+    times = np.sort(times)
+    return whole and np.isin(np.diff(times), steps).all() and last_stop <= times[-1] + steps.max()
+
+
+def _number(boxes: Boxes, kind: bytes, what: str) -> int:
+    """Ticks a second, or a duration in ticks. Raises Mp4Error where it is 0."""
     content = boxes.content(kind)
-    wide = content[:1] == b"\1"
-    size = 8 if wide and kind == b"tkhd" else 4
-    place = wide_place if wide else place
-    number = int.from_bytes(content[place : place + size], "big")
+    number = int.from_bytes(content[HEADER_FIELDS[kind, what][content[:1] == b"\1"]], "big")
     if not number:
-        raise Mp4Error(f"is damaged: box {text(kind)} has no time in it")
+        raise Mp4Error(f"is damaged: box {text(kind)} has no {what}")
     return number
