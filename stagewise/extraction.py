@@ -38,11 +38,20 @@ class Extraction:
 
 
 def list_videos(subset: str) -> list[Path]:
-    """Every mp4 (in any case, hidden files aside) of the subset, sorted by name; InputError if there is none."""
+    """Every mp4 (in any case, hidden files aside) of the subset, sorted by name.
+
+    Raises InputError if there is none, or if a name holds line breaks, control characters or bytes that are no text.
+    """
     folder = paths.videos_folder(subset)
     videos = sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() == ".mp4")
     if not videos:
         raise InputError(f"no mp4 files in {paths.shown(folder)}; {INPUT_MEND.replace('file', 'files')}")
+    unusable = [ascii(path.name) for path in videos if not path.name.isprintable()]
+    if unusable:
+        raise InputError(
+            f"{len(unusable)} names of videos in {paths.shown(folder)} cannot stand in a line of a table or a message, "
+            f"such as {unusable[0]}; rename the files"
+        )
     return videos
 
 
