@@ -11,12 +11,13 @@ from stagewise import device, paths, runs
 from stagewise.callbacks import BestWeights, epoch_callbacks
 from stagewise.checkpoints import load_state
 from stagewise.dataset import TrainingBatches
-from stagewise.errors import InputError, NumericalError
+from stagewise.errors import NumericalError
 from stagewise.locks import owned
 from stagewise.nets.densenet3d import backbone, densenet3d
 from stagewise.plans import TrainingPlan, started_config
 from stagewise.predict import predict_volumes
 from stagewise.recipes.config import Recipe
+from stagewise.weight_files import load_weights
 from stagewise.workers import WorkerPool
 
 
@@ -26,13 +27,9 @@ def build(plan: TrainingPlan) -> keras.Model:
     model = densenet3d(recipe.net, seed=(plan.seed, plan.fold))
     if plan.start_weights is not None:
         whole = recipe.init_from != "imagenet"  # the ImageNet file has no head
-        try:
-            (model if whole else backbone(model)).load_weights(plan.start_weights)
-        except (ValueError, OSError, KeyError) as error:
-            raise InputError(
-                f"{paths.shown(plan.start_weights)} does not fit the net of {recipe.name} ({error}); "
-                "make it anew, with the --preset of this stage"
-            ) from error
+        load_weights(
+            model if whole else backbone(model), plan.start_weights, "make it anew, with the --preset of this stage"
+        )
     accumulation = recipe.accumulation_steps if recipe.accumulation_steps > 1 else None
     model.compile(
         optimizer=keras.optimizers.Adam(recipe.learning_rate, gradient_accumulation_steps=accumulation),
