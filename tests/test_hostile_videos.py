@@ -280,7 +280,7 @@ def test_quotes_commas_and_html_in_a_name_come_through_the_index(folder, whole):
     names = ['"quoted".mp4', "<script>alert(1)</script>,$x^2$.mp4".replace("/", "\u2215"), "with space, comma.mp4"]
     for name in names:
         (folder / name).write_bytes(whole)
-    (folder / "<b>bad</b>.mp4".replace("/", "\u2215")).write_bytes(b"<b>\n\"text\",")
+    (folder / "<b>bad</b>.mp4".replace("/", "\u2215")).write_bytes(b'<b>\n"text",')
     (folder / "whole.mp4").unlink()
     extraction.extract_subset("train", workers=0)
     index = read_roi_index(paths.roi_index("train"))
