@@ -71,7 +71,11 @@ def video_files() -> list[bytes]:
     import av
     import numpy as np
 
-    settings = ({"preset": "ultrafast"}, {"preset": "medium"}, {"preset": "medium", "x264-params": "bframes=2:keyint=3"})
+    settings = (
+        {"preset": "ultrafast"},
+        {"preset": "medium"},
+        {"preset": "medium", "x264-params": "bframes=2:keyint=3"},
+    )
     found = []
     for number, options in enumerate(settings):
         with tempfile.TemporaryDirectory() as folder:
@@ -145,7 +149,9 @@ def run(target: str, seconds: int) -> tuple[str, int, str]:
     findings = sorted(folder.glob("finding-*"))
     if findings or done.returncode:
         raise StagewiseError(f"{target}: {done.stderr[-3000:]}\nthe input is {findings[:1] or 'unknown'}, in {folder}")
-    tried, peak = (re.search(rf"stat::{what}:\s+(\d+)", done.stderr)[1] for what in ("number_of_executed_units", "peak_rss_mb"))
+    tried, peak = (
+        re.search(rf"stat::{what}:\s+(\d+)", done.stderr)[1] for what in ("number_of_executed_units", "peak_rss_mb")
+    )
     return target, int(tried), peak
 
 

@@ -32,25 +32,34 @@ class VideoError(InputError):
 
 
 def read_frames(path: Path) -> Iterator[np.ndarray]:
-    """Decode the first video track of an mp4, H.264, one frame in memory at a time.
+    """Decode the first video track, one frame in memory at a time.
 
-    Yields: (H, W, 3) uint8 BGR, the same H and W in every frame, pixels. Raises VideoError, possibly after some frames,
-    for a file of another kind and for a video that is cut off, damaged, changes its frame size, or has fewer or more
-    frames than its index promises; OSError where it cannot be read.
+    Yields: (H, W, 3) uint8 BGR, the same H and W in every frame, pixels. Raises as `decode` does.
+    """
+    for frame in decode(path):
+        yield frame.to_ndarray(format="bgr24")
+
+
+def decode(path: Path) -> Iterator[av.VideoFrame]:
+    """Decode the first video track of an H.264 mp4 into frames as they are coded, all of one size.
+
+    Raises VideoError, possibly after some frames, for a file of another kind and for a video that is cut off, damaged,
+    changes its frame size, or has fewer or more frames than its index promises; OSError where it cannot be read.
     """
     path = Path(path)
-    if path.exists() and not path.is_file():
+    if path.exists() and not path.is_file():  # a folder or a pipe
         raise VideoError(path, "is no file")
-    shape, count = None, 0
+    size, count = None, 0
     with path.open("rb") as file:
         try:
             promised = frames_promised(file)
             for frame in _decoded(file):
-                pixels = _pixels(frame)
-                if shape not in (None, pixels.shape):
-                    raise Mp4Error(f"frame size changes from {_size(shape)} to {_size(pixels.shape)}")
-                shape, count = pixels.shape, count + 1
-                yield pixels
+                if frame.is_corrupt:  # the decoder has painted over what it could not read
+                    raise Mp4Error("a frame is damaged")
+                if size not in (None, (frame.width, frame.height)):
+                    raise Mp4Error(f"frame size changes from {size[0]}x{size[1]} to {frame.width}x{frame.height}")
+                size, count = (frame.width, frame.height), count + 1
+                yield frame
         except Mp4Error as error:
             raise VideoError(path, str(error)) from error
         except av.error.FFmpegError as error:
@@ -67,13 +76,3 @@ def _decoded(file: BinaryIO) -> Iterator[av.VideoFrame]:
         stream.thread_type = "NONE"  # one thread: there is a worker process for every core
         stream.codec_context.options = DECODER
         yield from container.decode(stream)
-
-
-def _pixels(frame: av.VideoFrame) -> np.ndarray:
-    if frame.is_corrupt:  # the decoder has painted over what it could not read
-        raise Mp4Error("a frame is damaged")
-    return frame.to_ndarray(format="bgr24")
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]}"

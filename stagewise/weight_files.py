@@ -4,6 +4,8 @@ Keras reads an HDF5 file's arrays before it compares their shapes, so a file of 
 3 GiB. Here the file's table of contents is compared with the net first.
 """
 
+import errno
+import os
 from collections import Counter
 from collections.abc import Iterator
 from math import prod
@@ -24,6 +26,7 @@ def load_weights(model: keras.Model, path: Path, mend: str) -> None:
 
     Raises InputError, with `mend` at the end of its message, unless the file's arrays are the net's in shape and type,
     all of them in the file itself. Nothing in the file is run, and no array is read before its shape is known to fit.
+    Raises OSError where the disk does not give the file.
     """
     path = Path(path)
     try:
@@ -36,6 +39,8 @@ def load_weights(model: keras.Model, path: Path, mend: str) -> None:
     except FileNotFoundError:
         raise InputError(f"no weights {paths.shown(path)}; {mend}") from None
     except Exception as error:  # h5py raises anything for a damaged file
+        if "file read failed" in str(error):  # the disk's fault, not the content's; HDF5 says so in words alone
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path)) from error
         raise InputError(f"{paths.shown(path)} does not hold the weights of {model.name}: {error}; {mend}") from error
 
 
