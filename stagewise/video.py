@@ -37,7 +37,7 @@ def read_frames(path: Path) -> Iterator[np.ndarray]:
     Yields: (H, W, 3) uint8 BGR, the same H and W in every frame, pixels. Raises as `decode` does.
     """
     for frame in decode(path):
-        yield frame.to_ndarray(format="bgr24")
+        yield frame.to_ndarray(format="bgr24", threads=1)
 
 
 def decode(path: Path) -> Iterator[av.VideoFrame]:

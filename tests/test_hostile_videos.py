@@ -12,7 +12,7 @@ import pytest
 from test_roi import ORANGE, outlined_frames
 from test_video import noise_frames, write_video
 
-from stagewise import extraction, paths, video
+from stagewise import extraction, mp4, mp4_boxes, paths, video
 from stagewise.errors import InputError
 from stagewise.extraction import Extraction, extract
 from stagewise.roi import extract_roi
@@ -164,6 +164,16 @@ def test_files_of_another_kind_are_named(folder, whole, tmp_path):
     assert "fragmented" in reason(path, remuxed(tmp_path, whole, movflags="frag_keyframe+empty_moov"))
     assert "another file" in reason(path, patched(whole, b"url ", w0=0))
     assert "no outline in any of its 3 frames" in reason(path, encoded(tmp_path / "c.mp4", "libx264"))
+
+
+def test_an_index_beyond_the_caps_is_refused(folder, whole, monkeypatch):
+    path = folder / "100000.mp4"
+    assert "more than 1000 boxes" in reason(path, whole + struct.pack(">I4s", 8, b"free") * 1001)
+    monkeypatch.setattr(mp4_boxes, "LARGEST_CONTENT", 60)
+    assert "more than any video needs" in reason(path, whole)
+    monkeypatch.undo()
+    monkeypatch.setattr(mp4, "MOST_EDITS", 0)
+    assert "edit list of 1 parts" in reason(path, whole)
 
 
 def test_what_is_no_file_is_listed_and_does_not_hang(folder):

@@ -50,7 +50,10 @@ def test_any_flipped_bit_is_found_against_the_index(expected):
     assert volume_problem(expected) == ""
 
 
-@pytest.mark.parametrize("junk", [b"\0", b"junk" * 5000, gzip.compress(b""), gzip.compress(b"x")], ids=repr)
+JUNK = {"a byte": b"\0", "text": b"junk" * 5000, "an empty gzip": gzip.compress(b""), "a gzip": gzip.compress(b"x")}
+
+
+@pytest.mark.parametrize("junk", JUNK.values(), ids=JUNK)
 def test_junk_behind_the_end_is_found(expected, junk):
     expected.path.write_bytes(expected.path.read_bytes() + junk)
     with pytest.raises(InputError, match="after its end"):
