@@ -84,12 +84,13 @@ def remuxed(path, content, **options):
     return target.read_bytes()
 
 
-def encoded(path, codec, container="mp4", size=(96, 128)):
+def encoded(path, codec, container="mp4", frames=None):
+    frames = noise_frames(3) if frames is None else frames
     with av.open(path, "w", format=container) as written:
         stream = written.add_stream(codec, rate=20)
-        stream.height, stream.width = size
+        stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        for frame in noise_frames(3, *size) if size == (96, 128) else [np.zeros((*size, 3), np.uint8)]:
+        for frame in frames:
             written.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
         written.mux(stream.encode())
     return path.read_bytes()
@@ -122,6 +123,40 @@ def test_a_flipped_bit_in_the_index_never_loses_a_frame_unnoticed(folder, whole)
     assert found > 150
 
 
+def reasons_of_flips(path, whole, count):
+    """Why a file with one flipped bit among its frames is refused, for `count` of them, those that are."""
+    found = []
+    for bit in np.random.default_rng(7).integers(8 * whole.index(b"mdat"), 8 * len(whole), count):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            list(read_frames(path))
+        except VideoError as error:
+            found.append(error.reason)
+    return found
+
+
+def test_a_slice_that_does_not_end_where_its_bits_end_is_damage(folder, whole, monkeypatch):
+    path = folder / "100000.mp4"
+    strict = reasons_of_flips(path, whole, 80)
+    monkeypatch.setattr(video, "DECODER", {"err_detect": "explode"})
+    assert len(strict) > len(reasons_of_flips(path, whole, 80)) > 0
+
+
+def test_a_frame_that_the_decoder_painted_over_is_damage(folder, tmp_path):
+    arithmetic = encoded(tmp_path / "cabac.mp4", "libx264", frames=outlined_frames(30, [BOX]))
+    assert "a frame is damaged" in reasons_of_flips(folder / "100000.mp4", arithmetic, 80)
+
+
+def test_two_chunks_of_frames_in_one_place_are_found(folder):
+    path = folder / "100000.mp4"
+    write_video(path, noise_frames(200))  # more than a MiB, so that it has two chunks
+    content = path.read_bytes()
+    assert word(content, b"stco", 1) == 2
+    assert "frames that are not there" in reason(path, patched(content, b"stco", w3=word(content, b"stco", 2)))
+
+
 def test_a_wrong_count_in_the_index_is_found(folder, whole):
     path = folder / "100000.mp4"
     for kind, place in ((b"stsz", 2), (b"stts", 2), (b"stts", 1), (b"stsc", 3), (b"stco", 1)):
@@ -147,9 +182,14 @@ def test_a_list_of_other_files_opens_none_of_them(folder, whole, name, text, mon
     with av.open(folder / name, options={"extension_picky": "0", "safe": "0"}) as opened:
         assert next(opened.decode(video=0))  # FFmpeg left to guess follows it
     assert reason(folder / "100000.mp4", content).startswith("is no mp4 file; it begins with")
-    # and without our check of the first bytes, the decoder is still told what it is
     monkeypatch.setattr(video, "frames_promised", lambda file: 12)
-    assert "cannot be decoded" in reason(folder / "100000.mp4", content)
+    assert "cannot be decoded" in reason(folder / "100000.mp4", content)  # nor without our check of the first bytes
+
+
+def test_the_decoder_guesses_no_format(folder, tmp_path, monkeypatch):
+    raw = encoded(tmp_path / "raw.h264", "libx264", "h264")
+    monkeypatch.setattr(video, "frames_promised", lambda file: 3)
+    assert "cannot be decoded" in reason(folder / "100000.mp4", raw)
 
 
 def test_files_of_another_kind_are_named(folder, whole, tmp_path):
@@ -184,7 +224,7 @@ def test_what_is_no_file_is_listed_and_does_not_hang(folder):
 
 
 def test_a_frame_size_beyond_the_cap_is_refused_before_it_is_decoded(folder, tmp_path):
-    content = encoded(tmp_path / "wide.mp4", "libx264", size=(4096, 4112))
+    content = encoded(tmp_path / "wide.mp4", "libx264", frames=[np.zeros((4096, 4112, 3), np.uint8)])
     assert "cannot be decoded" in reason(folder / "100000.mp4", content)
 
 
@@ -202,8 +242,15 @@ def test_a_valid_edit_list_is_accepted(folder, whole):
 def test_an_edit_list_that_disagrees_is_refused(folder, whole):
     path = folder / "100000.mp4"
     length, step = word(whole, b"elst", 2) // 12, word(whole, b"mdhd", 4) // 12
-    for words in (dict(w2=9 * length), dict(w3=step), dict(w2=0), dict(w3=99 * step)):
+    for words in (dict(w2=9 * length), dict(w3=step), dict(w2=0), dict(w3=99 * step), dict(w3=-1)):
         assert "its edit list shows" in reason(path, patched(whole, b"elst", **words)), words
+
+
+def test_a_frame_moved_out_of_the_edit_list_is_found(folder, tmp_path):
+    content = encoded(tmp_path / "reordered.mp4", "libx264", frames=outlined_frames(30, [BOX]))
+    moved = patched(content, b"ctts", w3=0)  # the first frame, to before the encoder's delay, which the edit list skips
+    assert word(content, b"ctts", 3) > 0
+    assert "its edit list shows 29 of its 30 frames" in reason(folder / "100000.mp4", moved)
 
 
 def opencv_count(path):
