@@ -4,6 +4,7 @@
 Row `i` of a table is line `i + 2` of its file. Compressed files (`.csv.xz`, `.csv.gz`) are read as well.
 """
 
+import gzip
 import lzma
 import zlib
 from collections.abc import Sequence
@@ -141,7 +142,7 @@ def _read_text(path: Path, mend: str) -> pd.DataFrame:
         raise InputError(f"{paths.shown(path)} is not there; {mend}") from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise InputError(f"{paths.shown(path)} is no CSV table: {str(error).strip()}; {mend}") from error
-    except (EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, ValueError) as error:
         raise InputError(f"{paths.shown(path)} cannot be read: {error}; {mend}") from error
     names = cells.iloc[0].tolist()
     if len(set(names)) < len(names):
