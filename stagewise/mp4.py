@@ -104,12 +104,12 @@ def _require_content(samples: Boxes, sizes: np.ndarray, top: Boxes) -> None:
     if not placed or (repeats * frames).sum() != len(sizes):
         raise Mp4Error(f"is damaged: its index does not place its {len(sizes)} frames")
     frames = np.repeat(frames, repeats)
-    ends = starts + np.add.reduceat(sizes, np.cumsum(frames) - frames)
+    lengths = np.add.reduceat(sizes, np.cumsum(frames) - frames)
     inside = np.zeros(len(starts), bool)
     for store in top.all(b"mdat"):
-        inside |= (starts >= store.start) & (starts < store.end) & (ends <= store.end)
+        inside |= (starts >= store.start) & (lengths <= store.end - starts)
     order = np.argsort(starts)
-    if not inside.all() or (ends[order][:-1] > starts[order][1:]).any():
+    if not inside.all() or (lengths[order][:-1] > np.diff(starts[order])).any():
         raise Mp4Error("is damaged or cut off: its index names frames that are not there")
 
 

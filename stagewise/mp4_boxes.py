@@ -38,14 +38,14 @@ class Boxes:
         self.file.seek(start)
         header = self.file.read(16)
         size, content = int.from_bytes(header[:4], "big"), start + 8
-        if size == 1:
-            size, content = int.from_bytes(header[8:], "big"), start + 16
         stop = start + size if size else end
+        if size == 1:
+            stop, content = start + int.from_bytes(header[8:], "big"), start + 16
         if max(stop, content) > end:
             missing = max(stop, content) - end
             raise Mp4Error(f"is cut off: {missing} bytes are missing at its end, in box {text(header[4:8])}")
         if stop < content:
-            raise Mp4Error(f"is damaged: box {text(header[4:8])} is {size} bytes long")
+            raise Mp4Error(f"is damaged: box {text(header[4:8])} is {stop - start} bytes long")
         return Span(header[4:8], content, stop)
 
     def all(self, kind: bytes) -> list[Span]:

@@ -112,7 +112,7 @@ def test_a_flipped_bit_in_the_index_never_loses_a_frame_unnoticed(folder, whole)
     pixels = [frame.tobytes() for frame in read_frames(folder / "whole.mp4")]
     start, end = whole.index(b"stts") - 4, whole.index(b"udta") - 4
     found = 0
-    for bit in np.random.default_rng(5).permutation(np.arange(8 * start, 8 * end))[:300]:
+    for bit in np.random.default_rng(5).permutation(np.arange(8 * start, 8 * end))[:200]:
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
         path.write_bytes(damaged)
@@ -120,7 +120,7 @@ def test_a_flipped_bit_in_the_index_never_loses_a_frame_unnoticed(folder, whole)
             assert [frame.tobytes() for frame in read_frames(path)] == pixels, f"bit {bit % 8} of byte {bit // 8}"
         except VideoError:
             found += 1
-    assert found > 150
+    assert found > 100
 
 
 def reasons_of_flips(path, whole, count):
@@ -164,6 +164,8 @@ def test_a_wrong_count_in_the_index_is_found(folder, whole):
             changed = patched(whole, kind, **{f"w{place}": word(whole, kind, place) + change})
             assert "damaged" in reason(path, changed), (kind, change)
     assert reason(path, patched(whole, b"stsz", w2=-1)) == f"has {(1 << 32) - 1} frames"
+    no_rows = {"w-2": 16, "w1": 0, "w2": 12, "w3": int.from_bytes(b"free")}  # and a free box in the place of the row
+    assert reason(path, patched(whole, b"stsc", **no_rows)) == "is damaged: its index does not place its 12 frames"
     fewer = patched(patched(whole, b"stsz", w2=11), b"stts", w2=11)  # two tables that agree, about a frame less
     assert "does not hold the 11 rows" in reason(path, fewer)
     assert reason(path, patched(whole, b"stco", w2=len(whole))).endswith("its index names frames that are not there")
@@ -204,6 +206,15 @@ def test_files_of_another_kind_are_named(folder, whole, tmp_path):
     assert "fragmented" in reason(path, remuxed(tmp_path, whole, movflags="frag_keyframe+empty_moov"))
     assert "another file" in reason(path, patched(whole, b"url ", w0=0))
     assert "no outline in any of its 3 frames" in reason(path, encoded(tmp_path / "c.mp4", "libx264"))
+
+
+def test_boxes_that_make_no_sense_are_found(folder, whole):
+    path = folder / "100000.mp4"
+    second = whole[whole.index(b"moov") - 4 :][: word(whole, b"moov", -2)]
+    assert reason(path, whole + second) == "is damaged or cut off: it has 2 boxes moov, not one"
+    assert reason(path, whole + struct.pack(">I4s", 4, b"free")) == "is damaged: box free is 4 bytes long"
+    assert reason(path, whole + struct.pack(">I4sQ", 1, b"free", 0)) == "is damaged: box free is 0 bytes long"
+    assert reason(path, whole + b"\0\0") == "is cut off: 6 bytes are missing at its end, in box b''"
 
 
 def test_an_index_beyond_the_caps_is_refused(folder, whole, monkeypatch):
