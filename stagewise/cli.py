@@ -56,6 +56,10 @@ OPTIONS = {
         help="the recipe's numbers, or the small ones for two CPU cores (default: %(default)s)",
     ),
     "dry-run": dict(action="store_true", help="print what would be read and written, and stop"),
+    "engine": dict(
+        choices=("openvino", "keras"),
+        help="what predicts (default: openvino on a machine without GPU, unless KERAS_BACKEND is set; else keras)",
+    ),
     "force": dict(action="store_true", help="start anew and replace what is there"),
     "keep-going": dict(action="store_true", help="set bad inputs aside and go on; exit code 5 says so at the end"),
 }

@@ -50,7 +50,7 @@ def _train(plans: list, arguments: argparse.Namespace) -> None:
     from stagewise import device
 
     device.prepare(arguments.gpu)
-    from stagewise.train import train
+    device.set_precision(plans[0].recipe.gpu_precision)
+    from stagewise.train import train_folds
 
-    for plan in plans:
-        train(plan, arguments.workers, arguments.force)
+    train_folds(plans, arguments.workers, arguments.force)

@@ -31,7 +31,8 @@ def load_weights(model: keras.Model, path: Path, mend: str) -> None:
     path = Path(path)
     try:
         found = Counter(_arrays(path))
-        wanted = Counter((tuple(v.shape), str(v.dtype)) for v in model.variables if tuple(v.shape) != RANDOM_STATE)
+        variables = ((tuple(variable.shape), str(variable.dtype)) for variable in model.variables)
+        wanted = Counter((shape, dtype) for shape, dtype in variables if shape != RANDOM_STATE or "int" not in dtype)
         for (shape, dtype), count in [*(found - wanted).items(), *(wanted - found).items()]:
             words = "more" if found[shape, dtype] > wanted[shape, dtype] else "fewer"
             raise ValueError(f"{count} {words} {dtype} arrays of shape {shape} than the net has")

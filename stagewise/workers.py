@@ -59,12 +59,16 @@ class WorkerPool:
             yield from ((task, function(task)) for task in tasks)
             return
         waiting: deque[tuple[Task, Future]] = deque()
-        for task in tasks:
-            waiting.append((task, self.executor.submit(function, task)))
-            if len(waiting) > 2 * self.workers:
+        try:
+            for task in tasks:
+                waiting.append((task, self.executor.submit(function, task)))
+                if len(waiting) > 2 * self.workers:
+                    yield _finished(*waiting.popleft())
+            while waiting:
                 yield _finished(*waiting.popleft())
-        while waiting:
-            yield _finished(*waiting.popleft())
+        finally:
+            for _, future in waiting:  # of a stream that was left early; the pool goes on with the next one
+                future.cancel()
 
 
 def _finished(task: Task, future: Future) -> tuple[Task, object]:

@@ -175,10 +175,10 @@ def test_a_pickle_is_no_weights(net, tmp_path, monkeypatch, name):
 
 def test_damaged_weights_are_refused_or_are_numbers(net, path):
     whole, generator, other = path.read_bytes(), np.random.default_rng(6), densenet3d(NET)
-    for length in generator.integers(0, len(whole), 20):
+    for length in generator.integers(0, len(whole), 10):
         path.write_bytes(whole[:length])
         refusal(net, path)
-    for place in generator.integers(0, 4096, 60):  # the table of contents
+    for place in generator.integers(0, 4096, 30):  # the table of contents
         damaged = bytearray(whole)
         damaged[place] ^= 1 << generator.integers(8)
         path.write_bytes(damaged)
