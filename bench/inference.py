@@ -47,12 +47,20 @@ def _script(*command: str) -> str:
 
 
 def nets(weights: Path | None) -> list:
-    """Five nets of the recipe's size; heads differ by seed, and backbones too unless they get ImageNet weights."""
+    """Five nets of the recipe's size, the same on every backend: drawn by NumPy, or with the backbone of `weights`."""
     from stagewise.nets.densenet3d import backbone, densenet3d
 
-    made = [densenet3d(D121.net, seed=fold) for fold in range(FOLDS)]
-    for net in made if weights else ():
-        backbone(net).load_weights(weights)
+    made = [densenet3d(D121.net) for _ in range(FOLDS)]
+    for fold, net in enumerate(made):
+        generator = np.random.default_rng(fold)
+        for variable in net.weights:
+            shape = tuple(variable.shape)
+            if len(shape) > 1:  # a kernel, scaled as by He et al. 2015
+                variable.assign(generator.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape))
+            elif variable.name in ("gamma", "moving_variance"):
+                variable.assign(generator.uniform(0.8, 1.2, shape))
+        if weights:
+            backbone(net).load_weights(weights)
     return made
 
 
@@ -115,7 +123,10 @@ def speed(arguments: argparse.Namespace) -> list[tuple]:
         Served(__file__, "--serve", "ours", *weights, *engine) as of_ours,
         Served(__file__, "--serve", "original", *weights) as of_original,
     ):
-        pairs = [(of_ours.work(), of_original.work()) for _ in range(arguments.repeats)]
+        pairs = []
+        for _ in range(arguments.repeats):
+            pairs.append((of_ours.work(), of_original.work()))
+            print(*(f"{answer['seconds']:.1f} s" for answer in pairs[-1]), flush=True)
     seconds = [[answer["seconds"] / arguments.videos for answer in side] for side in zip(*pairs, strict=True)]
     difference = np.abs(np.subtract(*(answer["probabilities"] for answer in pairs[0])))
     return [
