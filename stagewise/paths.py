@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUBSETS = ("train", "test")
+TEMPORARY = ".tmp-"  # how the names of files that are being written begin; the writer's process number follows
 
 
 def root() -> Path:
@@ -87,8 +88,19 @@ def shown(path: Path) -> str:
 
 def sha256_of(path: Path) -> str:
     """The file's sha256, hexadecimal."""
-    with Path(path).open("rb") as file:
+    with naming(path), Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name into an OSError that lacks it, as those of reading and writing an open file do."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 @contextmanager
@@ -100,11 +112,40 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
-        yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        with naming(path):
+            yield temporary
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+            _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Bring a rename to the disk, so that after a power cut no later file is there without this one."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files of `replacing` in `folder` whose process is gone; those of running ones stay."""
+    for leftover in folder.glob(f"{TEMPORARY}*"):
+        writer = leftover.name.removeprefix(TEMPORARY).partition("-")[0]
+        if not writer.isdigit() or int(writer) == os.getpid() or not _is_running(int(writer)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # of another user
+    return True

@@ -14,8 +14,10 @@ from stagewise.recipes.config import Net
 
 BEST_WEIGHTS = "best.weights.h5"
 RESUME_STATE = "resume_state.npz"
+PREVIOUS_STATE = "previous_state.npz"
 HISTORY = "history.csv"
 CURVES = "curves.png"
+EVENTS = "events"
 CONFIG = "config.json"
 LOCK = ".lock"
 MADE_FROM = ("recipe", "fold", "seed", "split", "start")  # a run goes on only where all of these are the same
