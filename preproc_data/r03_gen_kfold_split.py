@@ -46,6 +46,7 @@ def main() -> None:
     if arguments.dry_run:
         print(f"would write {paths.shown(path)}")
         return
+    paths.remove_leftovers(path.parent)
     with paths.replacing(path) as temporary:
         split.to_csv(temporary, index=False)
     print(f"wrote {paths.shown(path)}: {len(split)} videos; next: python preproc_data/r04_inflate_imagenet.py")

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from stagewise import paths
 from stagewise.errors import StagewiseError
+
+INTERRUPTED = "interrupted; the same command goes on from here"
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
@@ -69,8 +72,12 @@ def parser(doc: str, *options: str) -> argparse.ArgumentParser:
     return made
 
 
+class Terminated(BaseException):
+    """SIGTERM came: the way out is that of Ctrl-C."""
+
+
 def _terminate(number: int, frame: object) -> NoReturn:
-    sys.exit(128 + number)
+    raise Terminated
 
 
 def run(main: Callable[[], None]) -> NoReturn:
@@ -79,12 +86,22 @@ def run(main: Callable[[], None]) -> NoReturn:
     try:
         main()
     except StagewiseError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _leave(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+        _leave(INTERRUPTED, 128 + signal.SIGINT)
+    except Terminated:
+        _leave(INTERRUPTED, 128 + signal.SIGTERM)
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _leave(f"error: {_of_system(error)}", 1)
     sys.exit(0)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+def _of_system(error: OSError) -> str:
+    """A full disk, a lost mount, a missing right: the file, what the system says of it, and how to go on."""
+    where = f"{paths.shown(Path(error.filename))}: " if isinstance(error.filename, str) else ""
+    return f"{where}{error.strerror or error}; mend that, and the same command goes on from here"

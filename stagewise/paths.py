@@ -1,5 +1,6 @@
 """Where every file of the pipeline lives, and the one way in which files are written."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -100,7 +101,14 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.filename is not None:
             raise
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        reason = os.strerror(error.errno) if error.errno in errno.errorcode else str(error)  # HDF5's takes lines
+        raise OSError(error.errno, reason, str(path)) from error
+
+
+def read_text(path: Path) -> str:
+    """A small UTF-8 file's content; an error of reading it names it."""
+    with naming(path):
+        return path.read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -133,11 +141,14 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of `replacing` in `folder` whose process is gone; those of running ones stay."""
+def remove_leftovers(folder: Path, alone: bool = False) -> None:
+    """Remove temporary files of `replacing` in `folder` whose process is gone.
+
+    Those of running processes stay, unless the caller is `alone` in the folder: a number may be in use again.
+    """
     for leftover in folder.glob(f"{TEMPORARY}*"):
         writer = leftover.name.removeprefix(TEMPORARY).partition("-")[0]
-        if not writer.isdigit() or int(writer) == os.getpid() or not _is_running(int(writer)):
+        if alone or not writer.isdigit() or int(writer) == os.getpid() or not _is_running(int(writer)):
             leftover.unlink(missing_ok=True)
 
 

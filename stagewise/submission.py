@@ -19,6 +19,7 @@ def write_submission(
     """
     if probabilities.shape != (len(filenames), len(folds)) or not np.isfinite(probabilities).all():
         raise ValueError(f"every video needs a finite probability of each fold, not {probabilities.shape}")
+    paths.remove_leftovers(paths.submission_folder())
     mean = probabilities.mean(axis=1)
     columns = {f"fold_{fold}": probabilities[:, number] for number, fold in enumerate(folds)}
     tables = {

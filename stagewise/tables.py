@@ -134,9 +134,10 @@ def _read_text(path: Path, mend: str) -> pd.DataFrame:
     """All cells as text; the first line is the header."""
     try:
         # header=None: the first line then sets the width, and no repeated name is changed
-        cells = pd.read_csv(
-            path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig"
-        )
+        with paths.naming(path):
+            cells = pd.read_csv(
+                path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig"
+            )
     except FileNotFoundError:
         raise InputError(f"{paths.shown(path)} is not there; {mend}") from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:

@@ -28,6 +28,7 @@ def write_threshold(plan: InferencePlan, table: pd.DataFrame, seed: int) -> str:
         "weights": plan.weights_sha256,
         "curve": {f"{threshold:.2f}": float(mcc) for threshold, mcc in zip(THRESHOLDS, curve, strict=True)},
     }
+    paths.remove_leftovers(path.parent)
     draw_mcc_curve(path.with_name("mcc_curve.png"), curve, best, f"{plan.stage}, {len(table)} clips")
     runs.write_json(path, content)
     low, high = best.mcc_interval
@@ -42,7 +43,7 @@ def read_threshold(plan: InferencePlan) -> float:
     path = paths.threshold_json(plan.stage)
     mend = f"run: python {plan.stage}/r41_process_oof.py, or give one with --threshold"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(paths.read_text(path))
         threshold, weights = float(content["threshold"]), content["weights"]
     except FileNotFoundError:
         raise InputError(f"no threshold {paths.shown(path)}; {mend}") from None

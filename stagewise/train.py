@@ -17,6 +17,7 @@ from stagewise.nets.densenet3d import backbone, densenet3d
 from stagewise.plans import TrainingPlan, started_config
 from stagewise.predict import predict_volumes
 from stagewise.recipes.config import Recipe
+from stagewise.weights import load_weights
 from stagewise.workers import WorkerPool
 
 
@@ -27,8 +28,10 @@ def build(plan: TrainingPlan) -> keras.Model:
     if plan.start_weights is not None:
         whole = recipe.init_from != "imagenet"  # the ImageNet file has no head
         try:
-            (model if whole else backbone(model)).load_weights(plan.start_weights)
+            load_weights(model if whole else backbone(model), plan.start_weights)
         except (ValueError, OSError, KeyError) as error:
+            if getattr(error, "errno", None):
+                raise  # the disk's fault, not the content's
             raise InputError(
                 f"{paths.shown(plan.start_weights)} does not fit the net of {recipe.name} ({error}); "
                 "make it anew, with the --preset of this stage"
@@ -54,7 +57,7 @@ def train(plan: TrainingPlan, workers: int, force: bool) -> None:
         if force:
             runs.clear(plan.folder)
         for folder in (plan.folder, plan.folder / runs.EVENTS):
-            paths.remove_leftovers(folder)
+            paths.remove_leftovers(folder, alone=True)
         if _is_finished(plan):
             remove_states(plan.folder)  # a run that was killed in its last step
             print(f"{paths.shown(plan.folder)} is finished; --force trains it anew")

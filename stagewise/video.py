@@ -46,7 +46,7 @@ def read_frames(path: Path) -> Iterator[np.ndarray]:
 
 
 def _decoded(path: Path) -> Iterator[av.VideoFrame]:
-    with av.open(path) as container:
+    with path.open("rb") as file, av.open(file) as container:  # a file's own errors come through as they are
         if not container.streams.video:
             raise VideoError(path, "has no video stream")
         stream = container.streams.video[0]
