@@ -18,7 +18,7 @@ from stagewise.checkpoints import save_state
 from stagewise.curves import draw_curves
 from stagewise.errors import NumericalError
 from stagewise.recipes.config import Recipe
-from stagewise.score import THRESHOLDS, mcc_curve, roc_auc
+from stagewise.score import THRESHOLDS, mcc_curve, note_on_constant, roc_auc
 
 REMEMBERED = ("best", "best_epoch", "wait", "cooldown_counter", "stopped_epoch")
 
@@ -39,6 +39,8 @@ class ValidationScores(keras.callbacks.Callback):
                 f"epoch {epoch}: {np.sum(~np.isfinite(probabilities))} of {len(probabilities)} validation "
                 "probabilities are not finite; lower the recipe's learning rate and run the same command again"
             )
+        if note := note_on_constant(probabilities):
+            print(f"epoch {epoch + 1}: {note}", flush=True)
         curve = mcc_curve(self.stalled, probabilities)
         clipped = np.clip(probabilities, 1e-7, 1 - 1e-7)  # keras.losses.BinaryCrossentropy's own bound
         logs["val_loss"] = float(-np.mean(np.log(np.where(self.stalled == 1, clipped, 1 - clipped))))

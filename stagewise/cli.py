@@ -35,6 +35,14 @@ def probability(text: str) -> float:
     return value
 
 
+def more_than_zero(text: str) -> float:
+    """A type for argparse: a finite number above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
 def available_cpus() -> int:
     """How many CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -51,6 +59,11 @@ OPTIONS = {
         default=available_cpus(),
         metavar="N",
         help="worker processes (default: %(default)s)",
+    ),
+    "memory": dict(
+        type=more_than_zero,
+        metavar="GIB",
+        help="end where RAM use comes to this (default: 90 %% of what is free)",
     ),
     "seed": dict(type=at_least(0), default=42, metavar="S", help="seed of all chance (default: %(default)s)"),
     "preset": dict(

@@ -4,9 +4,9 @@ import fcntl
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from stagewise import paths
 from stagewise.errors import BusyError
@@ -20,24 +20,24 @@ def owned(lock: Path, what: str) -> Iterator[None]:
     taken over, saying so. Raises BusyError naming `what` and its holder where another process owns it.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+") as file:
+    with lock.open("a+b", buffering=0) as file:
         with paths.naming(lock):
             _take(file, lock, what)
         try:
             yield
         finally:
-            file.truncate(0)
+            with suppress(OSError):  # the text alone; the lock goes with the file
+                file.truncate(0)
 
 
-def _take(file: TextIO, lock: Path, what: str) -> None:
+def _take(file: BinaryIO, lock: Path, what: str) -> None:
     file.seek(0)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = file.read().strip() or "another process"
+        holder = file.read().decode().strip() or "another process"
         raise BusyError(f"{what} is in the hands of {holder} ({paths.shown(lock)}); wait for its end") from None
-    if before := file.read().strip():
+    if before := file.read().decode().strip():
         print(f"{what}: taken over from {before}, which was killed", flush=True)
     file.truncate(0)
-    file.write(f"process {os.getpid()} on {platform.node()}\n")
-    file.flush()
+    file.write(f"process {os.getpid()} on {platform.node()}\n".encode())

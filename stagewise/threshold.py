@@ -8,7 +8,7 @@ from stagewise import paths, runs
 from stagewise.curves import draw_mcc_curve
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan
-from stagewise.score import THRESHOLDS, best_threshold, mcc_curve, roc_auc
+from stagewise.score import THRESHOLDS, best_threshold, mcc_curve, note_on_constant, roc_auc
 
 
 def write_threshold(plan: InferencePlan, table: pd.DataFrame, seed: int) -> str:
@@ -32,9 +32,11 @@ def write_threshold(plan: InferencePlan, table: pd.DataFrame, seed: int) -> str:
     draw_mcc_curve(path.with_name("mcc_curve.png"), curve, best, f"{plan.stage}, {len(table)} clips")
     runs.write_json(path, content)
     low, high = best.mcc_interval
+    note = note_on_constant(probabilities)
     return (
         f"out of fold: ROC AUC {auc:.4f}, MCC {best.mcc:.4f} (95 % of resamples: {low:.4f} to {high:.4f}) "
         f"at threshold {best.threshold:.2f} ({best.threshold_interval[0]:.2f} to {best.threshold_interval[1]:.2f})"
+        + (f"\n{note}" if note else "")
     )
 
 

@@ -3,15 +3,18 @@
 The scripts know nothing of it: `shim.c` stands between them and libc.
 """
 
+import dataclasses
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
+LONGEST = 120.0  # seconds after which a script counts as hanging
 COUNT, BROKEN, FULL, KILLED = range(4)  # the shim's ways
 READ, WRITE, FLUSH, RENAME, REMOVE, CHANGE = range(6)  # the shim's kinds; CHANGE is any but READ
 KINDS = {
@@ -42,16 +45,37 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Signal:
+    """A signal that a script gets some `seconds` after its start.
+
+    target: "main", "group" (as a terminal's Ctrl-C reaches it), or "worker" (the newest one, once there is one).
+    """
+
+    number: int
+    target: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{signal.Signals(self.number).name} to the {self.target} after {self.seconds:.2f} s"
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How a script ended: exit code (negative: signal; or "timed out"), all its output, and what the shim saw.
 
     `calls` counts the file operations of each of `KINDS`; empty for a killed run, whose `happened` is true.
+    `after_signal` is how many seconds it went on after its signal, None where none came; `left_behind` are the
+    command lines of processes that outlived it by ten seconds, `shared_memory` what of it no process uses.
     """
 
     code: int | str
     output: str
     calls: dict[str, int]
     happened: bool
+    seconds: float
+    after_signal: float | None
+    left_behind: list[str]
+    shared_memory: list[str]
 
 
 def missing_tool() -> str:
@@ -100,15 +124,16 @@ class Zygote:
         self.process.wait()
         self.process.stdout.close()
 
-    def run(self, command: tuple[str, ...], root: Path, fault: Fault | None = None, seconds: float = 120) -> Outcome:
+    def run(self, command: tuple[str, ...], root: Path, trouble: Fault | Signal | None = None) -> Outcome:
         """Run a script, relative to the code's folder, on a root; without a fault its calls are counted alone."""
         order = {
             "command": command,
             "root": str(root),
             "below": str(self.below),
             "output": str(self.output),
-            "fault": fault.numbers if fault else (READ, COUNT, 0),
-            "seconds": seconds,
+            "fault": trouble.numbers if isinstance(trouble, Fault) else (READ, COUNT, 0),
+            "signal": dataclasses.astuple(trouble) if isinstance(trouble, Signal) else None,
+            "seconds": LONGEST,
         }
         self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
@@ -118,5 +143,9 @@ class Zygote:
             code=answer["code"],
             output=self.output.read_text(errors="replace"),
             calls={kind: counts[number] for kind, (number, _) in KINDS.items()} if counts else {},
-            happened=answer.get("happened", answer["code"] == -9),
+            happened=answer.get("happened", answer["code"] == -signal.SIGKILL),
+            seconds=answer["seconds"],
+            after_signal=answer["after_signal"],
+            left_behind=answer["left_behind"],
+            shared_memory=answer["shared_memory"],
         )

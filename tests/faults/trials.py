@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from injection import Fault, Outcome, Zygote
-
-from stagewise import paths
+from injection import Fault, Outcome, Signal, Zygote
+from verdicts import complaints_about_fault, complaints_about_signal, differences, hashes
 
 REPOSITORY = Path(__file__).parents[2]
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
@@ -24,9 +23,8 @@ SMALLER = {  # what a user would edit on stagewise/recipes/d121.py
     "steps_per_epoch=75": "steps_per_epoch=3",
     "epochs=3": "epochs=2",
 }
-ALONE = ("--workers", "0")  # the shim counts in one process
+WORKERS = ("--workers", "WORKERS")
 SPLIT = ("--split", "SPLIT")
-CLOCK = "events"  # TensorBoard's points hold the time of day: the one content that two runs do not share
 GOES_ON = (0,)
 IS_DONE = (0, 2)  # the fault came after the file stood: the script refuses to replace it without --force
 
@@ -43,20 +41,20 @@ class Step:
 def steps(weights: Path | None) -> list[Step]:
     """Every numbered script in its order; r04 only where 2D ImageNet `weights` are at hand."""
     folds = (*SPLIT, "--fold", "0")
-    train = ("--preset", "demo", *folds, *ALONE)
+    train = ("--preset", "demo", *folds, *WORKERS)
     sizes = ("--train", "10", "--test", "2", "--stalled-share", "0.5", "--tier1-share", "1")
     third = STAGES[2]
     return [
-        Step("r00", ("preproc_data/r00_make_phantom.py", *sizes, *ALONE), IS_DONE),
-        Step("r01", ("preproc_data/r01_extract_roi.py", *ALONE)),
-        Step("r02", ("preproc_data/r02_verify_data.py", *ALONE)),
+        Step("r00", ("preproc_data/r00_make_phantom.py", *sizes, *WORKERS), IS_DONE),
+        Step("r01", ("preproc_data/r01_extract_roi.py", *WORKERS)),
+        Step("r02", ("preproc_data/r02_verify_data.py", *WORKERS)),
         Step("r03", ("preproc_data/r03_gen_kfold_split.py", "--folds", "2"), IS_DONE),
         *([Step("r04", ("preproc_data/r04_inflate_imagenet.py", "--weights", str(weights)), IS_DONE)] * bool(weights)),
         Step("r31 stage 1", (f"{STAGES[0]}/r31_train.py", *train, "--init", "random")),
         Step("r31 stage 2", (f"{STAGES[1]}/r31_train.py", *train)),
         Step("r31 stage 3", (f"{third}/r31_train.py", *train)),
-        Step("r41", (f"{third}/r41_process_oof.py", *folds, *ALONE)),
-        Step("r42", (f"{third}/r42_process_test.py", *folds, *ALONE)),
+        Step("r41", (f"{third}/r41_process_oof.py", *folds, *WORKERS)),
+        Step("r42", (f"{third}/r42_process_test.py", *folds, *WORKERS)),
         Step("r50", (f"{third}/r50_score_phantom.py",)),
     ]  # fmt: skip
 
@@ -109,33 +107,38 @@ class Bench:
 
     def calls(self, step: Step) -> dict[str, int]:
         """How many calls of each kind of fault the undisturbed step makes."""
-        return self._run_undisturbed(step, self._copy(step)).calls
+        return self._run_undisturbed(step, self.fresh_root(step)).calls
 
-    def attempt(self, step: Step, fault: Fault) -> Iterator[str]:
-        """Run the step with the fault, then again without. Yields what was lost or wrong; nothing is the goal."""
-        root = self._copy(step)
-        outcome = self._run(step, root, fault)
-        if not outcome.happened:
-            yield f"{fault} did not happen"
-            return
-        yield from complaints(outcome, root)
-        again = self._run(step, root)
+    def attempt(self, step: Step, trouble: Fault | Signal) -> Iterator[str]:
+        """Run the step with the trouble, then again without. Yields what was lost or wrong; nothing is the goal."""
+        root = self.fresh_root(step)
+        outcome = self.run(step, root, trouble)
+        if isinstance(trouble, Signal):
+            yield from complaints_about_signal(outcome, trouble)
+        else:
+            yield from complaints_about_fault(outcome)
+        yield from (f"still running: {process}" for process in outcome.left_behind)
+        yield from (f"shared memory left: {left}" for left in outcome.shared_memory)
+        again = self.run(step, root)
         if again.code not in step.again:
             yield f"called again: exit code {again.code}: {again.output[-600:]}"
         yield from differences(hashes(root), self.after(step))
 
-    def _copy(self, step: Step) -> Path:
+    def fresh_root(self, step: Step) -> Path:
+        """A root as the step finds it, which the next call replaces."""
         root = self.roots / "tried"
         shutil.rmtree(root, ignore_errors=True)
         copy_root(self.before(step), root, step)
         return root
 
-    def _run(self, step: Step, root: Path, fault: Fault | None = None) -> Outcome:
+    def run(self, step: Step, root: Path, trouble: Fault | Signal | None = None) -> Outcome:
+        """Run the step on a root."""
         split = str(root / "modified_data" / "kfold_split_2_42.csv")
-        return self.zygote.run(tuple(split if part == "SPLIT" else part for part in step.command), root, fault)
+        parts = {"SPLIT": split, "WORKERS": "2" if isinstance(trouble, Signal) else "0"}  # faults count in one process
+        return self.zygote.run(tuple(parts.get(part, part) for part in step.command), root, trouble)
 
     def _run_undisturbed(self, step: Step, root: Path) -> Outcome:
-        outcome = self._run(step, root)
+        outcome = self.run(step, root)
         if outcome.code != 0:
             raise RuntimeError(f"{step.name} without a fault ended with {outcome.code}:\n{outcome.output}")
         return outcome
@@ -164,37 +167,3 @@ def copy_root(source: Path, target: Path, step: Step) -> None:
     for folder in source.iterdir():
         if folder.name != "input":
             shutil.copytree(folder, target / folder.name)
-
-
-def hashes(root: Path) -> dict[str, str]:
-    """Every file below the root with its sha256; locks and what holds the time of day by their names alone."""
-    found = {}
-    for path in sorted(root.rglob("*")):
-        if path.is_file():
-            unlike = path.parent.name == CLOCK or path.suffix == ".lock" or path.name == ".lock"
-            found[str(path.relative_to(root))] = "" if unlike else paths.sha256_of(path)
-    return found
-
-
-def complaints(outcome: Outcome, root: Path) -> Iterator[str]:
-    """What is wrong with how a script took a fault: it must be killed, or end with code 1 and one line."""
-    if outcome.code in (-9, 0):  # 0: the fault was in something that the script can do without
-        return
-    last = outcome.output.rstrip().splitlines()[-1:] or [""]
-    if outcome.code != 1:
-        yield f"exit code {outcome.code}: {outcome.output[-600:]}"
-    elif "Traceback" in outcome.output or not last[0].startswith("error: "):
-        yield f"no message of one line: {outcome.output[-600:]}"
-    elif not any(name in last[0] for name in ("input: ", "input/", "modified_data", "models", "subm")):
-        yield f"the message names no file: {last[0]}"
-
-
-def differences(found: dict[str, str], wanted: dict[str, str]) -> Iterator[str]:
-    """How files differ from what an undisturbed run leaves behind."""
-    for name in sorted(wanted.keys() | found.keys()):
-        if name not in found:
-            yield f"{name} is lost"
-        elif name not in wanted:
-            yield f"{name} is left over"
-        elif found[name] != wanted[name]:
-            yield f"{name} differs"

@@ -4,6 +4,8 @@ Started by `injection.Zygote` with the shim in LD_PRELOAD. A line of JSON on std
 stdout its outcome. Nothing that computes has run before the fork, so a fork is as good as a fresh process.
 """
 
+import atexit
+import contextlib
 import ctypes
 import importlib
 import json
@@ -11,7 +13,9 @@ import os
 import runpy
 import signal
 import sys
+import threading
 import time
+from pathlib import Path
 
 from stagewise import device
 
@@ -20,6 +24,7 @@ LOADED = (
     "stagewise.train", "stagewise.inference", "stagewise.ensemble", "stagewise.extraction", "stagewise.verification",
     "stagewise.data_pictures", "stagewise.phantom.dataset", "stagewise.threshold", "stagewise.submission",
 )  # fmt: skip
+SHARED_MEMORY = Path("/dev/shm")
 TIMED_OUT = "timed out"
 
 
@@ -29,6 +34,7 @@ def run_script(order: dict, shim: ctypes.CDLL) -> int:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ["STAGEWISE_ROOT"] = order["root"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     script, *arguments = order["command"]
     sys.argv = [script, *arguments]
     shim.fault_arm(os.fsencode(order["below"]), *order["fault"])
@@ -45,25 +51,88 @@ def run_script(order: dict, shim: ctypes.CDLL) -> int:
         shim.fault_disarm()
 
 
-def child(order: dict, shim: ctypes.CDLL, report: int) -> None:
-    """The fork's whole life."""
+def child(order: dict, shim: ctypes.CDLL, report: int) -> int:
+    """The fork's life up to its exit code, in a process group of its own."""
+    os.setpgid(0, 0)
     code = run_script(order, shim)
     counts = [shim.fault_count(kind) for kind in range(6)]
     os.write(report, json.dumps({"counts": counts, "happened": bool(shim.fault_happened())}).encode())
-    os._exit(code)
+    return code
 
 
-def wait(process: int, seconds: float) -> int | str:
-    """The exit code, negative for a signal as in subprocess."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def wait(process: int, order: dict) -> dict:
+    """Wait for the child's end, and send it the order's signal on the way.
+
+    Returns: code, the exit code (negative for a signal, as in subprocess); seconds it took in all, and that it went
+    on after the signal; whether the signal was sent.
+    """
+    start, sent = time.monotonic(), None
+    number, target, after = order["signal"] or (0, "", float("inf"))
+    while (now := time.monotonic()) < start + order["seconds"]:
         found, status = os.waitpid(process, os.WNOHANG)
         if found:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(process, signal.SIGKILL)
+            return {
+                "code": os.waitstatus_to_exitcode(status),
+                "seconds": now - start,
+                "after_signal": sent and now - sent,
+            }
+        if sent is None and now > start + after and send(number, target, process):
+            sent = now
+        time.sleep(0.005)
+    os.killpg(process, signal.SIGKILL)
     os.waitpid(process, 0)
-    return TIMED_OUT
+    return {"code": TIMED_OUT, "seconds": order["seconds"], "after_signal": None}
+
+
+def send(number: int, target: str, process: int) -> bool:
+    """Signal the child, its group as a terminal does, or its newest worker. Returns whether there was one."""
+    if target == "group":
+        os.killpg(process, number)
+    elif target == "main":
+        os.kill(process, number)
+    elif target == "worker":
+        started = workers(process)
+        if not started:
+            return False
+        os.kill(started[-1], number)
+    return True
+
+
+def workers(process: int) -> list[int]:
+    """The child's own children, the tracker of multiprocessing's resources aside."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def left_behind(group: int) -> list[str]:
+    """What a script left running, given ten seconds to end: the command lines of its process group."""
+    deadline = time.monotonic() + 10
+    while found := running(group):
+        if time.monotonic() > deadline:
+            os.killpg(group, signal.SIGKILL)
+            return found
+        time.sleep(0.01)
+    return []
+
+
+def is_used(shared: Path) -> bool:
+    """Whether a process maps this piece of shared memory, or it is gone; other programs have theirs too."""
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):
+            if str(shared) in maps.read_text():
+                return True
+    return not shared.exists()
+
+
+def running(group: int) -> list[str]:
+    """The command lines of the processes in a group, zombies aside."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, process_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(process_group) == group and state != "Z":
+                found.append(stat.with_name("cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
 
 
 def main() -> None:
@@ -75,15 +144,21 @@ def main() -> None:
     print("\nready", flush=True)
     for line in sys.stdin:
         order = json.loads(line)
+        before = set(SHARED_MEMORY.iterdir())
         receiver, sender = os.pipe()
         process = os.fork()
         if not process:
-            child(order, shim, sender)
+            code = child(order, shim, sender)
+            threading._shutdown()  # an interpreter's own way out, but for the clearing of all modules,
+            atexit._run_exitfuncs()  # which would take longer than most scripts' work
+            os._exit(code)
         os.close(sender)
-        code = wait(process, order["seconds"])
+        ended = wait(process, order)
+        ended["left_behind"] = left_behind(process)
+        ended["shared_memory"] = [str(path) for path in set(SHARED_MEMORY.iterdir()) - before if not is_used(path)]
         with os.fdopen(receiver, "rb") as reports:
             report = json.loads(reports.read() or "{}")
-        print(json.dumps({"code": code, **report}), flush=True)
+        print(json.dumps({**ended, **report}), flush=True)
 
 
 if __name__ == "__main__":
