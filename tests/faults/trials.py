@@ -67,6 +67,7 @@ class Bench:
 
     def __init__(self, folder: Path, weights: Path | None = None) -> None:
         self.folder, self.steps = folder, steps(weights)
+        self.counted: dict[str, dict[str, int]] = {}
         self.code, self.roots = folder / "code", folder / "roots"
         if not self.code.exists():
             copy_code(self.code)
@@ -107,7 +108,9 @@ class Bench:
 
     def calls(self, step: Step) -> dict[str, int]:
         """How many calls of each kind of fault the undisturbed step makes."""
-        return self._run_undisturbed(step, self.fresh_root(step)).calls
+        if step.name not in self.counted:
+            self.counted[step.name] = self._run_undisturbed(step, self.fresh_root(step)).calls
+        return self.counted[step.name]
 
     def attempt(self, step: Step, trouble: Fault | Signal) -> Iterator[str]:
         """Run the step with the trouble, then again without. Yields what was lost or wrong; nothing is the goal."""

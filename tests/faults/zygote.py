@@ -47,8 +47,7 @@ def run_script(order: dict, shim: ctypes.CDLL) -> int:
         sys.excepthook(*sys.exc_info())
         return 70  # EX_SOFTWARE: a traceback, which no fault may end in
     finally:
-        sys.stdout.flush()
-        shim.fault_disarm()
+        sys.stdout.flush()  # the shim stays armed: what is written on the way out meets the same disk
 
 
 def child(order: dict, shim: ctypes.CDLL, report: int) -> int:
@@ -115,6 +114,11 @@ def left_behind(group: int) -> list[str]:
     return []
 
 
+def shared_memory() -> set[Path]:
+    """All semaphores and blocks of Python's multiprocessing."""
+    return {path for pattern in ("sem.mp-*", "psm_*") for path in SHARED_MEMORY.glob(pattern)}
+
+
 def is_used(shared: Path) -> bool:
     """Whether a process maps this piece of shared memory, or it is gone; other programs have theirs too."""
     for maps in Path("/proc").glob("[0-9]*/maps"):
@@ -144,7 +148,7 @@ def main() -> None:
     print("\nready", flush=True)
     for line in sys.stdin:
         order = json.loads(line)
-        before = set(SHARED_MEMORY.iterdir())
+        before = shared_memory()
         receiver, sender = os.pipe()
         process = os.fork()
         if not process:
@@ -155,7 +159,7 @@ def main() -> None:
         os.close(sender)
         ended = wait(process, order)
         ended["left_behind"] = left_behind(process)
-        ended["shared_memory"] = [str(path) for path in set(SHARED_MEMORY.iterdir()) - before if not is_used(path)]
+        ended["shared_memory"] = [str(path) for path in shared_memory() - before if not is_used(path)]
         with os.fdopen(receiver, "rb") as reports:
             report = json.loads(reports.read() or "{}")
         print(json.dumps({**ended, **report}), flush=True)
