@@ -40,7 +40,7 @@ SIGNALS = {  # for the table: number and target
     "SIGKILL of a worker": (signal.SIGKILL, "worker"),
 }
 SIGNALLED = ("r01", "r31 stage 1", "r42")  # extraction, training, inference
-PAIRS = 20
+PAIRS, RIVALS = 20, 5  # two processes on two folds, and on one
 COLUMNS = ("step", "kind", "which", "problems")
 Trial = tuple[str, str, Fault | Signal]  # step, kind, trouble
 
@@ -120,7 +120,7 @@ def together(benches: list[Bench], tried: Tried) -> None:
             if hashes(root) != wanted:
                 problems.append("the files differ")
             tried.add(step.name, "two processes on two folds", f"pair {number}", problems)
-        for number in range(PAIRS):
+        for number in range(RIVALS):
             root = first.fresh_root(step)
             runs = [threads.submit(bench.run, step, root) for bench in benches]
             outcomes = sorted((run.result() for run in runs), key=lambda outcome: outcome.code)
@@ -160,7 +160,7 @@ def main() -> None:
     with Bench(options.folder / "0", weights) as first, Bench(options.folder / "1", weights) as second:
         planned = trials(first, options.most, options.signals)
         try_all([first, second], planned, tried)
-        if not tried.has("r31 stage 1", "two processes on one fold", f"pair {PAIRS - 1}"):
+        if not tried.has("r31 stage 1", "two processes on one fold", f"pair {RIVALS - 1}"):
             together([first, second], tried)
     setting = (
         f"{machine('tensorflow', 'keras')}. Every numbered script (r31 of {len(STAGES)} stages) on 12 tiny clips; each "

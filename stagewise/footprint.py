@@ -8,8 +8,9 @@ from stagewise.recipes.config import Recipe
 
 GIBIBYTE = 2**30
 FLOAT = 4  # bytes
-# Measured resident sizes on CPU: a process that has loaded TensorFlow and built the net, and a worker with OpenCV.
-LOADED, WORKER = 0.87 * GIBIBYTE, 0.16 * GIBIBYTE
+# Measured resident sizes on CPU: a process that has loaded TensorFlow and built the net; a worker that makes batches of
+# the full preset (the demo's take 0.09).
+LOADED, WORKER = 0.87 * GIBIBYTE, 0.15 * GIBIBYTE
 IN_MEMORY = 6  # sets of weights: the net's, Adam's two moments, accumulated and new gradients, the best ones
 IN_A_STATE = 5  # the same on disk, without new gradients
 STATES = 3  # the last one, the one before, and the one that is being written
@@ -19,8 +20,8 @@ STATES = 3  # the last one, the one before, and the one that is being written
 class Footprint:
     """Bytes: RAM where the net runs on the CPU (net and workers), GPU memory where it runs there, disk for a fold.
 
-    The activations are counted once: measured on CPU, peaks were 7.5 GiB for the full preset (7.9 by this count with
-    two workers) and 1.1 GiB for the demo (1.0 without workers). GPU memory is derived alike and was not measured.
+    The activations are counted once. Measured peaks on CPU without workers: 7.5 GiB for the full preset, where this
+    says 7.7, and 1.07 for the demo, where it says 1.00. GPU memory is derived alike and was not measured.
     """
 
     ram: float

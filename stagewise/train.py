@@ -133,8 +133,8 @@ def _train_epoch(model: keras.Model, stream: Iterator, recipe: Recipe, epoch: in
         loss = float(model.train_on_batch(clips, stalled))  # of this batch alone
         if not np.isfinite(loss):
             raise NumericalError(
-                f"the loss is {loss} at batch {step} of epoch {epoch} of {recipe.name}; the state after epoch "
-                f"{epoch - 1} is kept; lower learning_rate on the recipe's page and train with --force"
+                f"the loss is {loss} at batch {step} of epoch {epoch} of {recipe.name}; the state before that epoch "
+                f"is kept; lower learning_rate on the recipe's page and train with --force"
             )
         total += loss
         steps.set_postfix(loss=f"{total / (step + 1):.4f}")
