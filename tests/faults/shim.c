@@ -22,6 +22,7 @@ enum way { COUNT, BROKEN, FULL, KILLED };
 
 static char folder[PATH_MAX];
 static int armed, way, faulty_kind, happened;
+static __thread int is_first; /* whether this thread's fault is the one asked for, and not a later one of a full disk */
 static long faulty_call, counts[CHANGE + 1];
 
 /* From now on the `call`-th call (from 1) of `kind` fails in the way asked for. */
@@ -80,7 +81,7 @@ static int fault(int kind)
     long number = faulty_kind == CHANGE ? change : call;
     if (number != faulty_call && !(way == FULL && number > faulty_call)) /* a full disk stays full */
         return 0;
-    happened = 1;
+    happened = 1, is_first = number == faulty_call;
     return way == KILLED ? -1 : way == FULL ? ENOSPC : EIO;
 }
 
@@ -152,8 +153,8 @@ READING(__pread64_chk, (int file, void *to, size_t size, off64_t at, size_t room
         int error = watched_descriptor(file) ? fault(WRITE) : 0;                                                       \
         if (!error)                                                                                                    \
             return real arguments;                                                                                     \
-        ssize_t written = way == BROKEN ? 0 : (rest) < 2 ? 0 : real half;                                              \
-        return written > 0 && error > 0 && counts[WRITE] == faulty_call ? written : failed(error);                     \
+        ssize_t written = way != BROKEN && is_first && (rest) > 1 ? real half : 0;                                     \
+        return written > 0 && error > 0 ? written : failed(error);                                                     \
     }
 WRITING(write, (int file, const void *from, size_t size), (file, from, size), (file, from, size / 2), size)
 WRITING(pwrite, (int file, const void *from, size_t size, off_t at), (file, from, size, at),

@@ -71,6 +71,7 @@ class Bench:
         self.code, self.roots = folder / "code", folder / "roots"
         if not self.code.exists():
             copy_code(self.code)
+        self.roots.mkdir(exist_ok=True)
         self.zygote = Zygote(self.code, self.roots, folder / "scratch")
 
     def __enter__(self) -> "Bench":
