@@ -36,14 +36,21 @@ def free() -> float | None:
 
 def resident() -> int:
     """Bytes in RAM of this process and its children."""
-    children = " ".join(path.read_text() for path in Path("/proc/self/task").glob("*/children"))
-    return sum(map(_resident_of, ["self", *children.split()]))
+    processes = ["self"]
+    for children in Path("/proc/self/task").glob("*/children"):  # a file a thread
+        processes += _words(children)
+    return sum(_resident_of(process) for process in processes)
 
 
 def _resident_of(process: str) -> int:
-    with contextlib.suppress(OSError):  # it has just ended
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 0
+    return sum(map(int, _words(Path(f"/proc/{process}/statm"))[1:2])) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _words(file: Path) -> list[str]:
+    try:
+        return file.read_text().split()
+    except OSError:  # that thread or process has just ended
+        return []
 
 
 def require(needed: Footprint, folds: int, gibibytes: float | None, on_gpu: bool) -> None:
