@@ -1,25 +1,26 @@
-# Sourced by run.sh and test.sh: makes .venv beside this file and installs the pinned requirements named in its
-# arguments, once; a changed requirements file is installed again.
+# Sourced by the shell scripts: makes .venv (or $VENV) beside this file and installs the pinned requirements named in
+# its arguments, once; a changed requirements file is installed again.
 set -euo pipefail
 REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-PATH="$REPO/.venv/bin:$PATH"
+VENV="$REPO/${VENV:-.venv}"
+PATH="$VENV/bin:$PATH"
 
 install_once() {  # install_once STAMP [pip arguments]: STAMP names what was installed from which files
-    local stamp="$REPO/.venv/.installed-$1" wanted
+    local stamp="$VENV/.installed-$1" wanted
     shift
     wanted="$(cd "$REPO" && cat requirements*.txt pyproject.toml | cksum) $*"
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
-    (cd "$REPO" && "$REPO/.venv/bin/python" -m pip install --disable-pip-version-check --quiet "$@")
+    (cd "$REPO" && "$VENV/bin/python" -m pip install --disable-pip-version-check --quiet "$@")
     echo "$wanted" > "$stamp"
 }
 
-if [ ! -x "$REPO/.venv/bin/python" ]; then
+if [ ! -x "$VENV/bin/python" ]; then
     python="${PYTHON:-python3}"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
         echo "error: $("$python" --version 2>&1) is too old, Python 3.11 or newer is needed; run: PYTHON=python3.11 $0" >&2
         exit 1
     }
-    echo "making $REPO/.venv"
-    "$python" -m venv "$REPO/.venv"
+    echo "making $VENV"
+    "$python" -m venv "$VENV"
 fi
 install_once requirements -r requirements.txt

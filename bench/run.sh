@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One benchmark by its name, with what it needs installed first: bench/run.sh roi
 # Arguments after the name go to it; the table goes to bench/RESULTS.md.
+VENV=.venv-bench  # apart from .venv: the peers bring a second framework
 source "$(dirname "${BASH_SOURCE[0]}")/../setup_env.sh"
 name="${1:-}"
 [ -f "$REPO/bench/$name.py" ] && [ "$name" != measure ] || {

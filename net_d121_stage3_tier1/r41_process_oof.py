@@ -5,7 +5,7 @@
 
 Reads:  models/net_d121_stage3_tier1/fold_<k>/, modified_data/kfold_split_5_42.csv (or --split),
         modified_data/roi_parts/train/
-Writes: modified_data/net_d121_stage3_tier1_oof.csv (filename, stalled, fold, probability),
+Writes: modified_data/net_d121_stage3_tier1_oof.csv (filename, stalled, fold, probability, unflipped),
         models/net_d121_stage3_tier1/threshold.json and mcc_curve.png
 Time:   8 forward passes a clip of the split
 """
@@ -19,7 +19,7 @@ STAGE = Path(__file__).parent.name
 
 def main() -> None:
     """Predict out of fold, score, and write the threshold."""
-    arguments = cli.parser(__doc__, "split", "fold", "gpu", "workers", "seed", "dry-run").parse_args()
+    arguments = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "dry-run").parse_args()
     from stagewise.inference import plan_out_of_fold
 
     plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
@@ -27,8 +27,9 @@ def main() -> None:
     if arguments.dry_run:
         return
     from stagewise import device
+    from stagewise.engines import default_engine
 
-    device.prepare(arguments.gpu)
+    device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
     from stagewise.inference import predict_out_of_fold
     from stagewise.threshold import write_threshold
 

@@ -3,9 +3,10 @@
     python net_d121_stage3_tier1/r42_process_test.py                     every fold, r41's threshold
     python net_d121_stage3_tier1/r42_process_test.py --threshold 0.7     the winner's threshold
     python net_d121_stage3_tier1/r42_process_test.py --fold 0 --fold 2   these folds alone
+    python net_d121_stage3_tier1/r42_process_test.py --adaptive          all folds and flips only where they can matter
 
 Reads:  models/net_d121_stage3_tier1/fold_<k>/ and threshold.json, input/submission_format.csv,
-        modified_data/roi_parts/test/
+        modified_data/roi_parts/test/; with --adaptive also modified_data/net_d121_stage3_tier1_oof.csv
 Writes: subm/net_d121_stage3_tier1_test_detailed.csv (a probability a fold),
         subm/net_d121_stage3_tier1_test.csv (their mean), subm/submission.csv (0 or 1)
 Time:   8 forward passes a clip and fold
@@ -20,25 +21,48 @@ STAGE = Path(__file__).parent.name
 
 def main() -> None:
     """Predict the test set and write the answers in the order of submission_format."""
-    parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "dry-run")
+    parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "dry-run")
     parser.add_argument("--threshold", type=cli.probability, metavar="P", help="stalled above it (default: r41's)")
+    parser.add_argument(
+        "--adaptive",
+        nargs="?",
+        type=cli.probability,
+        const=1e-4,
+        metavar="BOUND",
+        help="settle plainly flowing clips early; BOUND: expected share of changed answers (default: %(const)s)",
+    )
+    parser.add_argument(
+        "--prevalence",
+        type=cli.probability,
+        default=0.003,
+        metavar="P",
+        help="with --adaptive, the expected share of stalled clips (default: %(default)s, the full data's)",
+    )
     arguments = parser.parse_args()
-    from stagewise.inference import plan_test
+    from stagewise.adaptive import predict_adaptive, read_out_of_fold
+    from stagewise.inference import plan_test, predict_test
     from stagewise.threshold import read_threshold
 
     plan = plan_test(STAGE, arguments.split, arguments.folds)
     threshold = arguments.threshold if arguments.threshold is not None else read_threshold(plan)
+    oof = read_out_of_fold(STAGE) if arguments.adaptive else None
     print(f"{plan}\n  stalled above {threshold}", flush=True)
     if arguments.dry_run:
         return
     from stagewise import device
+    from stagewise.engines import default_engine
 
-    device.prepare(arguments.gpu)
-    from stagewise.inference import predict_test
+    device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
     from stagewise.submission import write_submission
 
-    probabilities = predict_test(plan, arguments.workers)
-    written = write_submission(STAGE, plan.filenames, plan.folds, probabilities, threshold)
+    if oof is None:
+        probabilities, passes = predict_test(plan, arguments.workers), None
+    else:
+        chances = (threshold, arguments.prevalence, arguments.adaptive)
+        answers = predict_adaptive(plan, oof, *chances, arguments.seed, arguments.workers)
+        probabilities, passes = answers.probabilities, answers.passes
+        print(answers)
+    written = write_submission(STAGE, plan.filenames, plan.folds, probabilities, threshold, passes)
     print("wrote", ", ".join(paths.shown(path) for path in written))
 
 

@@ -18,20 +18,22 @@ def main() -> None:
     """Print the submission's confusion matrix, MCC and ROC AUC."""
     cli.parser(__doc__).parse_args()
     from stagewise.score import confusion, mcc_of_counts, roc_auc
-    from stagewise.tables import read_labels, read_table
+    from stagewise.tables import numbers, read_labels, read_videos, require_values
 
-    truth = read_labels(paths.input_folder() / "phantom_test_labels.csv").set_index("filename")["stalled"]
-    answers = read_labels(paths.submission_folder() / "submission.csv", f"run: python {STAGE}/r42_process_test.py")
-    means = read_table(
-        paths.submission_folder() / f"{STAGE}_test.csv",
-        ("filename", "probability"),
-        f"run: python {STAGE}/r42_process_test.py",
-    )
+    known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {STAGE}/r42_process_test.py"
+    truth = read_labels(known, absent="only phantom data has known answers").set_index("filename")["stalled"]
+    path = paths.submission_folder() / "submission.csv"
+    answers = read_labels(path, mend, mend)
+    require_values(answers, "filename", truth.index, path, mend)
+    path = paths.submission_folder() / f"{STAGE}_test.csv"
+    means = read_videos(path, ("probability",), mend)
+    require_values(means, "filename", truth.index, path, mend)
     stalled = truth.loc[answers["filename"]].to_numpy()
     tp, fp, fn, tn = confusion(stalled, answers["stalled"].to_numpy())
     print(f"phantom test: {len(stalled)} videos, {stalled.sum()} stalled")
     print(f"  called stalled: {tp} rightly, {fp} wrongly; called flowing: {tn} rightly, {fn} wrongly")
-    auc = roc_auc(truth.loc[means["filename"]].to_numpy(), means["probability"].astype(float).to_numpy())
+    probabilities = numbers(means, "probability", path, mend).to_numpy()
+    auc = roc_auc(truth.loc[means["filename"]].to_numpy(), probabilities)
     print(f"  MCC {mcc_of_counts(tp, fp, fn, tn):.3f}, ROC AUC {auc:.3f}")
 
 

@@ -38,16 +38,20 @@ def main() -> None:
     if groups:
         data_pictures.draw_classes(folder / "class_share.png", {k: v["stalled"] for k, v in groups.items()})
         data_pictures.draw_contact_sheet(folder / "contact_sheet.png", next(iter(groups.values())))
-    with paths.replacing(folder / "problems.csv") as temporary, temporary.open("w", newline="") as file:
+    with (
+        paths.replacing(folder / "problems.csv") as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("problem", "name", "optional", "mend"))
         writer.writerows(line for finding in data.findings for line in finding.lines())
-    print(f"wrote {paths.shown(folder)}: pictures and problems.csv")
+    print(f"wrote {paths.shown(folder)}: {'pictures and ' * bool(len(volumes) or groups)}problems.csv")
 
     if not data.findings:
         print("no problems")
         return
-    message = f"{len(data.findings)} kinds of problem:\n  " + "\n  ".join(map(str, data.findings))
+    kinds = f"{len(data.findings)} kind{'s' * (len(data.findings) > 1)} of problem"
+    message = f"{kinds}:\n  " + "\n  ".join(map(str, data.findings))
     if not all(finding.optional for finding in data.findings):
         raise InputError(message)
     if arguments.keep_going:

@@ -15,15 +15,27 @@ from stagewise.errors import InputError
 
 
 def labelled_videos():
-    """Labels with their metadata, a row each video that was extracted, in the labels' order."""
+    """Labels with their metadata, a row each video that was extracted, in the labels' order.
+
+    A column that both tables have is the metadata's, but for the label. Raises InputError where nothing is left,
+    or a video has no metadata.
+    """
     from stagewise.tables import read_labels, read_metadata, read_roi_index
 
     labels = read_labels(paths.input_folder() / "train_labels.csv")
     metadata = read_metadata(paths.input_folder() / "train_metadata.csv")
     index = read_roi_index(paths.roi_index("train"))
-    present = index.loc[index["status"] == "ok", "filename"]
-    merged = labels.merge(metadata, on="filename", how="left")
-    return merged[merged["filename"].isin(present)].reset_index(drop=True)
+    labels = labels[labels["filename"].isin(index.loc[index["status"] == "ok", "filename"])]
+    mend = "to see all that does not fit, run: python preproc_data/r02_verify_data.py"
+    if labels.empty:
+        raise InputError(f"no video of input/train_labels.csv has a volume; {mend}")
+    without = labels.loc[~labels["filename"].isin(metadata["filename"]), "filename"].tolist()
+    if without:
+        raise InputError(
+            f"{len(without)} labelled videos, first {without[0]}, have no row in input/train_metadata.csv; {mend}"
+        )
+    metadata = metadata.drop(columns="stalled", errors="ignore")
+    return labels.drop(columns=metadata.columns.drop("filename"), errors="ignore").merge(metadata, on="filename")
 
 
 def main() -> None:
@@ -34,6 +46,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, metavar="CSV", help="write here instead")
     arguments = parser.parse_args()
     path = arguments.output or paths.split_csv(arguments.folds, arguments.seed)
+    if path.is_dir():
+        raise InputError(f"--output {path} is a folder; name a CSV file")
     if path.exists() and not arguments.force:
         raise InputError(
             f"{paths.shown(path)} is there already, and trainings may depend on it; replace it with --force"
@@ -49,7 +63,9 @@ def main() -> None:
     paths.remove_leftovers(path.parent)
     with paths.replacing(path) as temporary:
         split.to_csv(temporary, index=False)
-    print(f"wrote {paths.shown(path)}: {len(split)} videos; next: python preproc_data/r04_inflate_imagenet.py")
+    ours = path == paths.split_csv()
+    later = "python preproc_data/r04_inflate_imagenet.py" if ours else f"give every later script --split {path}"
+    print(f"wrote {paths.shown(path)}: {len(split)} videos; next: {later}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The command line that every numbered script speaks: the same options, messages and exit codes."""
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -72,6 +73,10 @@ OPTIONS = {
         help="the recipe's numbers, or the small ones for two CPU cores (default: %(default)s)",
     ),
     "dry-run": dict(action="store_true", help="print what would be read and written, and stop"),
+    "engine": dict(
+        choices=("openvino", "keras"),
+        help="what predicts (default: openvino on a machine without GPU, unless KERAS_BACKEND is set; else keras)",
+    ),
     "force": dict(action="store_true", help="start anew and replace what is there"),
     "keep-going": dict(action="store_true", help="set bad inputs aside and go on; exit code 5 says so at the end"),
 }
@@ -93,9 +98,21 @@ def _terminate(number: int, frame: object) -> NoReturn:
     raise Terminated
 
 
+def _open_standard_streams() -> None:
+    """Put nothing in the place of closed standard streams; else the next opened file would get their number."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", encoding="utf-8"))
+
+
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a script's `main` and leave with its exit code; errors that a user can mend are one message."""
     signal.signal(signal.SIGTERM, _terminate)
+    _open_standard_streams()
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it complains, while loading, of a home that is read-only
     try:
         main()
     except StagewiseError as error:

@@ -1,5 +1,6 @@
 """Pictures of the data: sizes of the crops, class share, and the crops themselves."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -69,5 +70,9 @@ def draw_contact_sheet(path: Path, labelled: pd.DataFrame) -> None:
             volume = load_volume(paths.volume_path("train", filename))
             axes.imshow(volume[len(volume) // 2, :, :, ::-1])  # BGR to RGB, for the eye alone
             size = "x".join(map(str, volume.shape[:3]))
-            axes.set_title(f"{filename}\n{name}, {size}", fontsize=7, color="tab:red" if value else "tab:blue")
-    save_figure(figure, path)
+            colour = "tab:red" if value else "tab:blue"
+            # parse_math: a name with two $ is a name, not a formula
+            axes.set_title(f"{filename}\n{name}, {size}", fontsize=7, color=colour, parse_math=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a letter that the font lacks is drawn as a box
+        save_figure(figure, path)

@@ -1,30 +1,37 @@
 """Sets up the device that Keras runs on; the only module that knows one backend from another."""
 
 import importlib
+import importlib.abc
 import os
 import sys
 from types import ModuleType
 
 from stagewise.cli import available_cpus
-from stagewise.errors import StagewiseError
+from stagewise.engines import OPENVINO
+from stagewise.errors import InputError, StagewiseError
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
-def prepare(gpu: int | None = None) -> str:
+def prepare(gpu: int | None = None, engine: str = "keras") -> str:
     """Choose the device, load Keras on it, and print the line that names what is really used.
 
     Call it before anything imports Keras. `KERAS_BACKEND` chooses the backend (default: tensorflow).
     gpu: the number of one GPU, as nvidia-smi counts them; None leaves the choice to the backend.
+    engine: "keras", or "openvino", which predicts, on the CPU alone, and does not train.
 
     Returns: the printed line, that of `describe`.
     Raises: StagewiseError if the backend is unknown, cannot be loaded, or does not see the GPU asked for.
     """
+    if engine == OPENVINO:
+        if gpu is not None:
+            raise InputError(f"--engine openvino runs on the CPU; to use GPU {gpu}, give --engine keras")
+        os.environ["KERAS_BACKEND"] = OPENVINO
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its C++ side reports the absence of a GPU as an error
     if gpu is not None:
         _show_only(gpu)
-    keras, backend = _load_keras()
+    keras, backend = _load_keras(BACKENDS if engine != OPENVINO else (OPENVINO,))
     # The layers' axes are those of (T, H, W, C); a user's keras.json could say otherwise.
     keras.config.set_image_data_format("channels_last")
     if gpu is not None and not gpus():
@@ -43,7 +50,8 @@ def describe() -> str:
 
     name = keras.backend.backend()
     used = ", ".join(gpus()) or f"CPU, {available_cpus()} cores"
-    return f"keras {keras.__version__} on {name} {sys.modules[name].__version__}: {used}"
+    version = sys.modules[name].__version__.partition("-")[0]  # OpenVINO adds its build
+    return f"keras {keras.__version__} on {name} {version}: {used}"
 
 
 def jit_compile() -> bool:
@@ -58,6 +66,14 @@ def jit_compile() -> bool:
     return backend == "jax" or (backend == "tensorflow" and bool(gpus()))
 
 
+def set_precision(gpu_policy: str) -> None:
+    """Let the nets built from now on compute in the Keras dtype policy of the recipe, on a GPU; a CPU keeps float32."""
+    import keras
+
+    if gpus():
+        keras.config.set_dtype_policy(gpu_policy)
+
+
 def _show_only(gpu: int) -> None:
     """Hide all GPUs but one from the backend, which reads the environment once, while it loads."""
     if "keras" in sys.modules:
@@ -66,15 +82,26 @@ def _show_only(gpu: int) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
 
 
-def _load_keras() -> tuple[ModuleType, ModuleType]:
+class _NoTensorFlow(importlib.abc.MetaPathFinder):
+    """Keras on another backend looks for TensorFlow too, to copy a layer: seconds of loading for nothing."""
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        if name == "tensorflow":
+            raise ModuleNotFoundError(f"no tensorflow beside {os.environ['KERAS_BACKEND']}", name=name)
+        return None
+
+
+def _load_keras(backends: tuple[str, ...]) -> tuple[ModuleType, ModuleType]:
     """Keras and its backend's own module."""
     name = os.environ["KERAS_BACKEND"]
-    if name not in BACKENDS:
-        raise StagewiseError(f"KERAS_BACKEND={name} is none of {', '.join(BACKENDS)}; run: unset KERAS_BACKEND")
+    if name not in backends:
+        raise StagewiseError(f"KERAS_BACKEND={name} is none of {', '.join(backends)}; run: unset KERAS_BACKEND")
     try:
         backend = importlib.import_module(name)
         if name == "tensorflow":
             _set_up_tensorflow(backend)
+        else:
+            sys.meta_path.insert(0, _NoTensorFlow())
         return importlib.import_module("keras"), backend
     except ImportError as error:
         raise StagewiseError(
@@ -100,6 +127,8 @@ def gpus() -> list[str]:
     import keras
 
     backend = keras.backend.backend()
+    if backend == OPENVINO:
+        return []
     if backend == "tensorflow":
         import tensorflow
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from stagewise import paths
 from stagewise.errors import InputError
 from stagewise.locks import owned
+from stagewise.names import require_video_name
 from stagewise.roi import extract_roi
 from stagewise.tables import INPUT_MEND, ROI_INDEX
 from stagewise.video import VideoError
@@ -48,10 +49,10 @@ def list_videos(subset: str) -> list[Path]:
 
 def plan(subset: str, force: bool = False) -> list[Extraction]:
     """What extraction has to do; with `force` nothing that is there counts."""
-    known = {} if force else _known_rows(subset)
-    return [
-        Extraction(video, paths.volume_path(subset, video.name), known.get(video.name)) for video in list_videos(subset)
-    ]
+    known, videos = {} if force else _known_rows(subset), list_videos(subset)
+    for video in videos:
+        require_video_name(video.name, paths.shown(paths.videos_folder(subset)))
+    return [Extraction(video, paths.volume_path(subset, video.name), known.get(video.name)) for video in videos]
 
 
 def extract_subset(subset: str, workers: int, force: bool = False) -> list[Row]:

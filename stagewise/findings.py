@@ -48,8 +48,8 @@ class Data:
         return set(frame["filename"] if "status" not in frame else frame.loc[frame["status"] == "ok", "filename"])
 
     def find(self, what: str, names: Iterable[str], mend: str, optional: bool = False) -> None:
-        """Note a problem with these names, if there are any."""
-        if found := tuple(sorted(names)):
+        """Note a problem with these names, if there are any; what a line cannot show of them is escaped."""
+        if found := tuple(name if name.isprintable() else ascii(name) for name in sorted(names)):
             self.findings.append(Finding(what, found, mend, optional))
 
     def read(self, table: str, reader: Callable[..., pd.DataFrame], path: Path, *arguments: object) -> None:

@@ -39,7 +39,12 @@ class InferencePlan:
     @property
     def batch_size(self) -> int:
         """Clips a forward pass."""
-        return self.configs[0]["recipe"]["batch_size"]
+        return self.recipe["batch_size"]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The recipe that the folds were trained by, as plain values."""
+        return self.configs[0]["recipe"]
 
     @property
     def resize(self) -> Resize:
@@ -93,38 +98,48 @@ def _plan(stage: str, folds: list, configs: list, table: pd.DataFrame, subset: s
 def predict_out_of_fold(plan: InferencePlan, workers: int) -> pd.DataFrame:
     """Each clip's probability from the net that never saw it.
 
-    Returns: filename, stalled, fold, probability (mean over eight flips), rows as in the split.
+    Returns: filename, stalled, fold, probability (mean over eight flips), unflipped (of the clip as it is), rows as
+    in the split.
     """
+    from stagewise.tta import FLIPS, with_flips
+
+    answers = np.empty((len(plan.table), len(FLIPS)))
+    nets = load_nets(plan)
+    model = with_flips(nets[0])  # one model for all folds, compiled once
+    for fold, net in zip(plan.folds, nets, strict=True):
+        nets[0].set_weights(net.get_weights())
+        rows = np.flatnonzero(plan.table["fold"] == fold)
+        volumes = [plan.volumes[row] for row in rows]
+        answers[rows] = predict(model, plan, volumes, workers, f"fold {fold}")[:, :, 0]
+    return plan.table.assign(probability=answers.mean(axis=1), unflipped=answers[:, 0])
+
+
+def load_nets(plan: InferencePlan) -> list:
+    """The plan's folds as fused nets, in the precision of the recipe."""
+    from stagewise import device
     from stagewise.ensemble import load_fused
 
-    probability = np.empty(len(plan.table))
-    for fold, config, weights in zip(plan.folds, plan.configs, plan.weights, strict=True):
-        rows = np.flatnonzero(plan.table["fold"] == fold)
-        model = load_fused(runs.net_of(config), weights)
-        volumes = [plan.volumes[row] for row in rows]
-        probability[rows] = _predict(model, plan, volumes, workers, f"fold {fold}")[:, 0]
-    return plan.table.assign(probability=probability)
+    device.set_precision(plan.recipe["gpu_precision"])
+    return [load_fused(runs.net_of(c), w) for c, w in zip(plan.configs, plan.weights, strict=True)]
 
 
 def predict_test(plan: InferencePlan, workers: int) -> np.ndarray:
     """Probabilities of the test clips, (n, folds): all folds in one model, mean over eight flips."""
-    from stagewise.ensemble import load_fused, merge
+    from stagewise.ensemble import merge
+    from stagewise.tta import with_flips
 
-    model = merge([load_fused(runs.net_of(c), w) for c, w in zip(plan.configs, plan.weights, strict=True)])
-    return _predict(model, plan, plan.volumes, workers, "test")
+    return predict(with_flips(merge(load_nets(plan))), plan, plan.volumes, workers, "test").mean(axis=1)
 
 
-def _predict(model: Any, plan: InferencePlan, volumes: Sequence[Path], workers: int, what: str) -> np.ndarray:
+def predict(model: Any, plan: InferencePlan, volumes: Sequence[Path], workers: int, what: str) -> np.ndarray:
+    """The model's answers to volumes, (n, ...) float64, in their order."""
+    from stagewise import device
+    from stagewise.engines import predictor
     from stagewise.predict import predict_volumes
-    from stagewise.tta import predict_flips
     from stagewise.workers import WorkerPool
 
+    images = int(np.prod(model.output_shape[1:-1]))  # that the nets see for a clip: 8 with flips
+    clips = plan.recipe["batch_size"] if device.gpus() else 8 // images  # on a CPU, more than 8 at once are no faster
+    answer = predictor(model, plan.recipe["openvino_precision"])
     with WorkerPool(workers) as pool:
-        return predict_volumes(
-            lambda clips: predict_flips(model.predict_on_batch, clips),
-            volumes,
-            plan.resize,
-            pool,
-            plan.batch_size,
-            what,
-        )
+        return predict_volumes(answer, volumes, plan.resize, pool, clips, what).astype(np.float64)

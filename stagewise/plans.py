@@ -109,7 +109,8 @@ def volumes_of(subset: str, filenames: pd.Series) -> tuple[Path, ...]:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(
             f"no volume {', '.join(missing[:3])}{more} in {paths.shown(paths.roi_folder(subset))}; "
-            f"run: {extraction_command(volumes[0])}"
+            f"run: {extraction_command(volumes[0])}; if that makes none, "
+            "see which rows have no video: python preproc_data/r02_verify_data.py"
         )
     return volumes
 

@@ -21,9 +21,9 @@ def predict_volumes(
 ) -> np.ndarray:
     """The net's answers to the volumes, in their order.
 
-    predict: (B, T, H, W, 3) uint8 to (B, k). Every call has `batch_size` clips, the last batch being filled
+    predict: (B, T, H, W, 3) uint8 to (B, ...). Every call has `batch_size` clips, the last batch being filled
     up with copies of its last clip, so that the net is compiled for one shape and a clip's answer does
-    not hang on its neighbours. Returns: (n, k).
+    not hang on its neighbours. Returns: (n, ...).
     """
     answers = []
     progress = tqdm(total=len(volumes), desc=description, unit="clip", mininterval=1, disable=None)

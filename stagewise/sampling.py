@@ -55,5 +55,6 @@ def require_both_classes(stalled: np.ndarray, what: str) -> None:
     if missing:
         raise InputError(
             f"{what} hold no {' and no '.join(missing)} clip, so there is nothing to learn or score there; "
-            "make a split with both classes in every fold: python preproc_data/r03_gen_kfold_split.py --force"
+            "give --split a table with both classes in every fold, such as one with fewer folds: "
+            "python preproc_data/r03_gen_kfold_split.py --folds N"
         )

@@ -9,10 +9,11 @@ from sklearn.model_selection import GroupKFold, KFold
 
 from stagewise import paths
 from stagewise.errors import InputError
-from stagewise.tables import booleans, read_table, require_values, whole_numbers
+from stagewise.tables import booleans, labels, read_videos, whole_numbers
 
 ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never validated
-MEND = "correct that row, or make a split with: python preproc_data/r03_gen_kfold_split.py --force"
+LARGEST_SEED = 2**32 - 1
+COMMAND = "python preproc_data/r03_gen_kfold_split.py"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def gen_kfold_split(table: pd.DataFrame, folds: int, seed: int, group: str | Non
 
     Without a group it is the winner's split: KFold(folds, shuffle=True, random_state=seed) over the rows as
     they stand. With one, rows of the same value in that column share a fold.
-    Raises InputError where there are fewer rows or groups than folds, no such column, or a row without group.
+    Raises InputError where there are fewer rows or groups than folds, no such column, a row without group, or
+    a seed that scikit-learn does not take.
     """
     if group is not None and (group not in table or table[group].isna().any()):
         raise InputError(
@@ -53,7 +55,10 @@ def gen_kfold_split(table: pd.DataFrame, folds: int, seed: int, group: str | Non
         )
     parts = len(table) if group is None else table[group].nunique()
     if parts < folds:
-        raise InputError(f"{parts} {'rows' if group is None else group + ' groups'} cannot fill {folds} folds")
+        what = "videos" if group is None else f"groups of the same {group}"
+        raise InputError(f"{parts} {what} cannot fill {folds} folds; ask for fewer with --folds")
+    if seed > LARGEST_SEED:
+        raise InputError(f"seed {seed} is too large for scikit-learn; give one up to {LARGEST_SEED} with --seed")
     splitter = (KFold if group is None else GroupKFold)(folds, shuffle=True, random_state=seed)
     groups = None if group is None else table[group].to_numpy()
     fold = np.empty(len(table), np.int64)
@@ -67,15 +72,17 @@ def read_split(path: Path | None, tier1_only: bool = False) -> Split:
 
     path: None for the recipe's own split. Raises InputError naming file, line and mend.
     """
-    path = Path(path) if path else paths.split_csv()
-    required = ["filename", "stalled", "fold", *(["tier1"] if tier1_only else [])]
-    table = read_table(path, required, "run: python preproc_data/r03_gen_kfold_split.py")
-    table["stalled"] = whole_numbers(table, "stalled", path, MEND)
-    require_values(table, "stalled", (0, 1), path, MEND)
-    table["fold"] = whole_numbers(table, "fold", path, MEND, minimum=ALWAYS_TRAINED)
+    own, path = path is not None, Path(path or paths.split_csv())
+    mend = f"correct it, or {f'leave --split out for the split of: {COMMAND}' if own else f'run: {COMMAND} --force'}"
+    absent = f"run: {COMMAND}{f' --output {path}' if own else ''}"
+    table = read_videos(path, ["stalled", "fold", *(["tier1"] if tier1_only else [])], mend, absent)
+    table["stalled"] = labels(table, path, mend)
+    table["fold"] = whole_numbers(table, "fold", path, mend, minimum=ALWAYS_TRAINED)
     if tier1_only:
-        table = table[booleans(table, "tier1", path, MEND)].reset_index(drop=True)
+        table = table[booleans(table, "tier1", path, mend)].reset_index(drop=True)
     split = Split(path, paths.sha256_of(path), table)
     if not split.folds:
-        raise InputError(f"{paths.shown(path)} has no fold to validate on{' in tier 1' * tier1_only}; {MEND}")
+        raise InputError(f"{paths.shown(path)} has no fold to validate on{' in tier 1' * tier1_only}; {mend}")
+    if (table["fold"] == split.folds[0]).all():
+        raise InputError(f"{paths.shown(path)} has fold {split.folds[0]} alone, so nothing is left to train on; {mend}")
     return split

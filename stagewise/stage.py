@@ -52,7 +52,7 @@ def _train(plans: list, needed: Footprint, arguments: argparse.Namespace) -> Non
 
     device.prepare(arguments.gpu)
     memory.require(needed, len(plans), arguments.memory, on_gpu=bool(device.gpus()))
-    from stagewise.train import train
+    device.set_precision(plans[0].recipe.gpu_precision)
+    from stagewise.train import train_folds
 
-    for plan in plans:
-        train(plan, arguments.workers, arguments.force)
+    train_folds(plans, arguments.workers, arguments.force)

@@ -10,18 +10,28 @@ from stagewise.score import is_stalled
 
 
 def write_submission(
-    stage: str, filenames: pd.Series, folds: list[int], probabilities: np.ndarray, threshold: float
+    stage: str,
+    filenames: pd.Series,
+    folds: list[int],
+    probabilities: np.ndarray,
+    threshold: float,
+    passes: np.ndarray | None = None,
 ) -> list[Path]:
     """Write the detailed table, the means and `submission.csv`, rows as given.
 
     probabilities: (n, folds), each 0-1; a video is stalled (1) if their mean is above the threshold.
+    passes: (n,) forward passes behind each row, of an adaptive ensemble; a fold that was not asked is NaN then.
     Returns: the three paths. Raises ValueError where a probability is missing or not finite.
     """
-    if probabilities.shape != (len(filenames), len(folds)) or not np.isfinite(probabilities).all():
+    known = np.isfinite(probabilities)
+    enough = known.all() if passes is None else known.any(axis=1).all()
+    if probabilities.shape != (len(filenames), len(folds)) or not enough:
         raise ValueError(f"every video needs a finite probability of each fold, not {probabilities.shape}")
     paths.remove_leftovers(paths.submission_folder())
-    mean = probabilities.mean(axis=1)
+    mean = np.nanmean(probabilities, axis=1)
     columns = {f"fold_{fold}": probabilities[:, number] for number, fold in enumerate(folds)}
+    if passes is not None:
+        columns["passes"] = passes
     tables = {
         f"{stage}_test_detailed.csv": {"filename": filenames, **columns, "probability": mean},
         f"{stage}_test.csv": {"filename": filenames, "probability": mean},

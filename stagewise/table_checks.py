@@ -6,11 +6,10 @@ import pandas as pd
 
 from stagewise import paths
 from stagewise.findings import Data
-from stagewise.splits import ALWAYS_TRAINED, read_split
+from stagewise.splits import ALWAYS_TRAINED, COMMAND, read_split
 from stagewise.tables import INPUT_MEND
 
 CLASSES = {0: "flowing", 1: "stalled"}
-SPLIT_MEND = "make the split anew: python preproc_data/r03_gen_kfold_split.py --force"
 
 
 def check_train(data: Data) -> None:
@@ -61,25 +60,26 @@ def check_leaks(data: Data) -> None:
 def check_split(data: Data, path: Path | None) -> None:
     """The split against labels and volumes, and both classes in every fold."""
     if path is None and not paths.split_csv().exists():
-        data.notes.append("no split yet; next: python preproc_data/r03_gen_kfold_split.py")
-        _check_classes(data, "the labelled volumes", labelled_volumes(data))
+        if data.has("train_labels", "train_volumes"):
+            data.notes.append("no split yet; next: python preproc_data/r03_gen_kfold_split.py")
+            _check_classes(data, "the labelled volumes", labelled_volumes(data))
         return
-    data.read("split", lambda path: read_split(path).table, path or paths.split_csv())
+    data.read("split", lambda path: read_split(path).table, path)
     if not data.has("split"):
         return
-    split = data.tables["split"]
+    split, mend = data.tables["split"], f"correct {path}" if path else f"make the split anew: {COMMAND} --force"
     for fold, rows in split.groupby("fold"):
         where = "the rows that are always trained on" if fold == ALWAYS_TRAINED else f"fold {fold}"
         _check_classes(data, where, rows, required=fold != ALWAYS_TRAINED)
     if data.has("train_volumes"):
-        data.find("split rows without a volume", data.names("split") - data.names("train_volumes"), SPLIT_MEND)
+        data.find("split rows without a volume", data.names("split") - data.names("train_volumes"), mend)
     if data.has("train_labels"):
         merged = split.merge(data.tables["train_labels"], on="filename", suffixes=("", "_label"))
         unlike = merged.loc[merged["stalled"] != merged["stalled_label"], "filename"]
-        data.find("split rows that contradict train_labels.csv", unlike, SPLIT_MEND)
+        data.find("split rows that contradict train_labels.csv", unlike, mend)
     if data.has("submission_format"):
         test_rows = data.names("split") & data.names("submission_format")
-        data.find("test names in the split", test_rows, SPLIT_MEND)
+        data.find("test names in the split", test_rows, mend)
 
 
 def labelled_volumes(data: Data) -> pd.DataFrame:

@@ -1,11 +1,13 @@
 """CSV tables, read strictly: an error names the file, the line, what was found, and the mend.
 
+What can be read in one way alone is read: a byte-order mark, any line ends, quotes, `;` or tabs between the cells,
+blank lines at the end, more columns than asked for, spaces around a column's name, columns without a name (left
+out), `1.0` for 1. Everything else is refused.
+
 `read_table` gives text as it stands in the file; the functions after it turn single columns into values.
 Row `i` of a table is line `i + 2` of its file. Compressed files (`.csv.xz`, `.csv.gz`) are read as well.
 """
 
-import lzma
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from stagewise import paths
+from stagewise.csv_text import read_cells
 from stagewise.errors import InputError
+from stagewise.names import name_problem
 
 TRAIN_METADATA = ("filename", "project_id", "num_frames", "crowd_score", "tier1")
 TEST_METADATA = ("filename", "num_frames")
@@ -21,38 +25,53 @@ ROI_INDEX = (
     *("filename", "frames", "height", "width", "y0", "x0", "y1", "x1", "frames_with_outline"),
     *("sha256", "status", "reason"),
 )
+LONGEST_SHOWN = 300  # characters of a table in a message
 ROI_STATUS = ("ok", "quarantined")
 INPUT_MEND = "put the competition's own file there, or run: python preproc_data/r00_make_phantom.py"
+CORRECT_INPUT = "put the competition's own file there, or correct this one"
 
 
-def read_table(path: Path, required: Sequence[str], mend: str, may_be_blank: Sequence[str] = ()) -> pd.DataFrame:
-    """A CSV table as text, with its shape and its names checked.
+def read_table(
+    path: Path, required: Sequence[str], mend: str, absent: str | None = None, may_be_blank: Sequence[str] = ()
+) -> pd.DataFrame:
+    """A CSV table as text, with its shape checked.
 
     required: columns that must be there and, but for those in `may_be_blank`, filled in every row; others are
-    carried along. A column `filename` must hold bare file names, each once.
+    carried along. absent: the mend where there is no such file, if it is another one.
     Returns: every column as str, rows 0, 1, 2, ... Raises InputError with `mend` at the end of its message.
     """
     path = Path(path)
-    frame = _read_text(path, mend)
+    frame = read_cells(path, mend, absent or mend)
     missing = [column for column in required if column not in frame.columns]
     if missing:
-        found = ", ".join(frame.columns)
+        found = ", ".join(name if name.isprintable() else ascii(name) for name in frame.columns)[:LONGEST_SHOWN]
         raise InputError(f"{paths.shown(path)}, line 1: no column {', '.join(missing)}; found {found}; {mend}")
     if frame.empty:
         raise InputError(f"{paths.shown(path)}: no rows after the header; {mend}")
     for column in [column for column in required if column not in may_be_blank]:
         _refuse_rows(frame[column].str.strip() == "", frame, column, "is blank", path, mend)
-    if "filename" in frame.columns:
-        names = frame["filename"]
-        unsafe = names.str.contains(r"[/\\\x00]") | names.isin([".", ".."])
-        _refuse_rows(unsafe, frame, "filename", "is not a bare file name", path, mend)
-        _refuse_rows(names.duplicated(), frame, "filename", "stands there a second time", path, mend)
+    return frame
+
+
+def read_videos(
+    path: Path, required: Sequence[str], mend: str, absent: str | None = None, may_be_blank: Sequence[str] = ()
+) -> pd.DataFrame:
+    """`read_table` of a table with a row a video: filename must hold names that videos may have, each once."""
+    frame = read_table(path, ("filename", *required), mend, absent, may_be_blank)
+    names = frame["filename"]
+    problems = names.map(name_problem)
+    if (problems != "").any():
+        _refuse_rows(problems != "", frame, "filename", problems[problems != ""].iloc[0], path, mend)
+    twice = names.duplicated()
+    if twice.any():
+        first = int(names.eq(names[twice].iloc[0]).argmax()) + 2
+        _refuse_rows(twice, frame, "filename", f"stands there a second time, first in line {first}", path, mend)
     return frame
 
 
 def require_values(frame: pd.DataFrame, column: str, allowed: Sequence[object], path: Path, mend: str) -> None:
     """Raise InputError at the first row whose value is not among `allowed`."""
-    expected = ", ".join(map(str, allowed))
+    expected = ", ".join(map(str, allowed))[:LONGEST_SHOWN]
     _refuse_rows(~frame[column].isin(list(allowed)), frame, column, f"is not one of {expected}", path, mend)
 
 
@@ -65,7 +84,7 @@ def booleans(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Seri
 
 
 def numbers(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Series:
-    """A column of finite numbers as float64; InputError at the first other value."""
+    """A column of finite numbers, `.` before decimals, as float64; InputError at the first other value."""
     values = pd.to_numeric(frame[column], errors="coerce").astype(np.float64)
     _refuse_rows(~np.isfinite(values), frame, column, "is not a number", path, mend)
     return values
@@ -81,26 +100,34 @@ def whole_numbers(frame: pd.DataFrame, column: str, path: Path, mend: str, minim
     return values.astype(np.int64)
 
 
-def read_labels(path: Path, mend: str = INPUT_MEND) -> pd.DataFrame:
+def labels(frame: pd.DataFrame, path: Path, mend: str) -> pd.Series:
+    """The column stalled as int64, 1 stalled or 0 flowing; InputError at the first other value."""
+    mend = f"it must be 1 (stalled) or 0 (flowing); {mend}"
+    checked = frame.assign(stalled=whole_numbers(frame, "stalled", path, mend))
+    require_values(checked, "stalled", (0, 1), path, mend)
+    return checked["stalled"]
+
+
+def read_labels(path: Path, mend: str = CORRECT_INPUT, absent: str = INPUT_MEND) -> pd.DataFrame:
     """`train_labels.csv`: filename (str), stalled (int64, 1 stalled, 0 flowing)."""
-    frame = read_table(path, ("filename", "stalled"), mend)
-    frame["stalled"] = whole_numbers(frame, "stalled", path, mend)
-    require_values(frame, "stalled", (0, 1), path, mend)
+    frame = read_videos(path, ("stalled",), mend, absent)
+    frame["stalled"] = labels(frame, path, mend)
     return frame
 
 
-def read_submission_format(path: Path, mend: str = INPUT_MEND) -> pd.DataFrame:
+def read_submission_format(path: Path) -> pd.DataFrame:
     """`submission_format.csv`: the file names in the order to answer them; its stalled is a placeholder."""
-    return read_labels(path, mend)
+    return read_labels(path)
 
 
-def read_metadata(path: Path, required: Sequence[str] = TRAIN_METADATA, mend: str = INPUT_MEND) -> pd.DataFrame:
+def read_metadata(path: Path, required: Sequence[str] = TRAIN_METADATA) -> pd.DataFrame:
     """`train_metadata.csv`, or with `TEST_METADATA` `test_metadata.csv`.
 
     Returns: num_frames int64, crowd_score float64 (the belief in "stalled", 0-1), tier1, micro and nano
     bool, those of them that are there; every other column as text.
     """
-    frame = read_table(path, required, mend)
+    mend = CORRECT_INPUT
+    frame = read_videos(path, required, mend, INPUT_MEND)
     if "num_frames" in frame:
         frame["num_frames"] = whole_numbers(frame, "num_frames", path, mend, minimum=1)
     if "crowd_score" in frame:
@@ -118,8 +145,9 @@ def read_roi_index(path: Path) -> pd.DataFrame:
     Returns: columns `ROI_INDEX`; sizes (pixels, frames) int64, all 0 where status is "quarantined", which
     has its reason; y0, x0, y1, x1 is the crop's box, half open; sha256 is that of the volume's file.
     """
-    mend = f"run: python preproc_data/r01_extract_roi.py {Path(path).stem} --force"
-    frame = read_table(path, ROI_INDEX, mend, may_be_blank=("sha256", "reason"))
+    command = f"run: python preproc_data/r01_extract_roi.py {Path(path).stem}"
+    mend = f"{command} --force"
+    frame = read_videos(path, ROI_INDEX, mend, command, may_be_blank=("sha256", "reason"))
     require_values(frame, "status", ROI_STATUS, path, mend)
     for column in ROI_INDEX[1:9]:
         frame[column] = whole_numbers(frame, column, path, mend, minimum=0)
@@ -130,34 +158,10 @@ def read_roi_index(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _read_text(path: Path, mend: str) -> pd.DataFrame:
-    """All cells as text; the first line is the header."""
-    try:
-        # header=None: the first line then sets the width, and no repeated name is changed
-        with paths.naming(path):
-            cells = pd.read_csv(
-                path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig"
-            )
-    except FileNotFoundError:
-        raise InputError(f"{paths.shown(path)} is not there; {mend}") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise InputError(f"{paths.shown(path)} is no CSV table: {str(error).strip()}; {mend}") from error
-    except (EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
-        raise InputError(f"{paths.shown(path)} cannot be read: {error}; {mend}") from error
-    names = cells.iloc[0].tolist()
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"{paths.shown(path)}, line 1: column {twice!r} stands there twice; {mend}")
-    frame = cells.iloc[1:].reset_index(drop=True).set_axis(names, axis="columns")
-    while len(frame) and not frame.iloc[-1].str.strip().any():  # empty lines at the end
-        frame = frame.iloc[:-1]
-    return frame
-
-
 def _refuse_rows(bad: pd.Series, frame: pd.DataFrame, column: str, problem: str, path: Path, mend: str) -> None:
     """InputError about the first row where `bad` is true."""
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         others = f" (and {int(bad.sum()) - 1} more lines)" if bad.sum() > 1 else ""
-        value = str(frame[column].iloc[row])
+        value = str(frame[column].iloc[row])[:LONGEST_SHOWN]
         raise InputError(f"{paths.shown(path)}, line {row + 2}: {column} {value!r} {problem}{others}; {mend}")

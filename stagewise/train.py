@@ -1,6 +1,6 @@
 """Training one fold of one stage; the same function serves every stage, and a run that goes on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -22,20 +22,15 @@ from stagewise.workers import WorkerPool
 
 
 def build(plan: TrainingPlan) -> keras.Model:
-    """The compiled net with the weights that the stage starts from."""
-    recipe = plan.recipe
-    model = densenet3d(recipe.net, seed=(plan.seed, plan.fold))
-    if plan.start_weights is not None:
-        whole = recipe.init_from != "imagenet"  # the ImageNet file has no head
-        try:
-            load_weights(model if whole else backbone(model), plan.start_weights)
-        except (ValueError, OSError, KeyError) as error:
-            if getattr(error, "errno", None):
-                raise  # the disk's fault, not the content's
-            raise InputError(
-                f"{paths.shown(plan.start_weights)} does not fit the net of {recipe.name} ({error}); "
-                "make it anew, with the --preset of this stage"
-            ) from error
+    """The compiled net with the weights that the fold starts from."""
+    model = compiled(plan.recipe)
+    start(model, plan)
+    return model
+
+
+def compiled(recipe: Recipe) -> keras.Model:
+    """A compiled net of the recipe. Its first step costs seconds of tracing, so that one serves fold after fold."""
+    model = densenet3d(recipe.net)
     accumulation = recipe.accumulation_steps if recipe.accumulation_steps > 1 else None
     model.compile(
         optimizer=keras.optimizers.Adam(recipe.learning_rate, gradient_accumulation_steps=accumulation),
@@ -46,23 +41,53 @@ def build(plan: TrainingPlan) -> keras.Model:
     return model
 
 
-def train(plan: TrainingPlan, workers: int, force: bool) -> None:
-    """Train one fold from its start or from where its last run stopped, to the recipe's end.
+def start(model: keras.Model, plan: TrainingPlan) -> None:
+    """Put a compiled net where the fold starts; nothing of what it did before is left in it."""
+    fresh = densenet3d(plan.recipe.net, seed=(plan.seed, plan.fold))
+    if plan.start_weights is not None:
+        whole = plan.recipe.init_from != "imagenet"  # the ImageNet file has no head
+        try:
+            load_weights(fresh if whole else backbone(fresh), plan.start_weights)
+        except (ValueError, OSError, KeyError) as error:
+            if getattr(error, "errno", None):
+                raise  # the disk's fault, not the content's
+            raise InputError(
+                f"{paths.shown(plan.start_weights)} does not fit the net of {plan.recipe.name} ({error}); "
+                "make it anew, with the --preset of this stage"
+            ) from error
+    for variable, value in zip(model.variables, fresh.variables, strict=True):
+        variable.assign(value)
+    for variable in model.optimizer.variables:
+        variable.assign(np.zeros(variable.shape, variable.dtype))
+    model.optimizer.learning_rate = plan.recipe.learning_rate
 
-    Raises: InputError if the folder holds a run made from something else (unless `force`, which starts
+
+def train(plan: TrainingPlan, workers: int, force: bool) -> None:
+    """Train one fold, as `train_folds` does."""
+    train_folds([plan], workers, force)
+
+
+def train_folds(plans: Sequence[TrainingPlan], workers: int, force: bool) -> None:
+    """Train folds of one recipe, each from its start or from where its last run stopped, to the recipe's end.
+
+    Raises: InputError if a folder holds a run made from something else (unless `force`, which starts
     anew), BusyError if another process trains it, NumericalError if the loss leaves the finite range (the
     last good state stays), StagewiseError if a worker dies.
     """
-    with owned(plan.folder / runs.LOCK, paths.shown(plan.folder)):
-        if force:
-            runs.clear(plan.folder)
-        for folder in (plan.folder, plan.folder / runs.EVENTS):
-            paths.remove_leftovers(folder, alone=True)
-        if _is_finished(plan):
-            remove_states(plan.folder)  # a run that was killed in its last step
-            print(f"{paths.shown(plan.folder)} is finished; --force trains it anew")
-            return
-        _train_owned(plan, workers)
+    model = None
+    with WorkerPool(workers) as pool:
+        for plan in plans:
+            with owned(plan.folder / runs.LOCK, paths.shown(plan.folder)):
+                if force:
+                    runs.clear(plan.folder)
+                for folder in (plan.folder, plan.folder / runs.EVENTS):
+                    paths.remove_leftovers(folder, alone=True)
+                if _is_finished(plan):
+                    remove_states(plan.folder)  # a run that was killed in its last step
+                    print(f"{paths.shown(plan.folder)} is finished; --force trains it anew")
+                    continue
+                model = model or compiled(plan.recipe)
+                _train_owned(model, plan, pool)
 
 
 def _is_finished(plan: TrainingPlan) -> bool:
@@ -75,19 +100,18 @@ def _is_finished(plan: TrainingPlan) -> bool:
     return False
 
 
-def _train_owned(plan: TrainingPlan, workers: int) -> None:
-    model = build(plan)
+def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> None:
+    start(model, plan)
     progress, best_weights = load_state(plan.folder, model, plan.command)
-    with WorkerPool(workers) as pool:
-        callbacks = epoch_callbacks(
-            plan.recipe,
-            plan.folder,
-            _validation(model, plan, pool),
-            plan.validation.stalled,
-            progress,
-            best_weights,
-        )
-        _fit(model, plan, pool, callbacks, progress)
+    callbacks = epoch_callbacks(
+        plan.recipe,
+        plan.folder,
+        _validation(model, plan, pool),
+        plan.validation.stalled,
+        progress,
+        best_weights,
+    )
+    _fit(model, plan, pool, callbacks, progress)
     _finish(plan, callbacks)
 
 

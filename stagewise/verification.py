@@ -7,6 +7,7 @@ from tqdm import tqdm
 
 from stagewise import paths
 from stagewise.findings import Data
+from stagewise.names import SUFFIX
 from stagewise.table_checks import check_leaks, check_split, check_test, check_train, labelled_volumes
 from stagewise.tables import (
     TEST_METADATA,
@@ -68,14 +69,19 @@ def _check_files(data: Data, subset: str) -> None:
     """Videos, the index, and the folder of volumes name the same files."""
     index = data.tables[f"{subset}_volumes"]
     command = f"run: {extraction_command(paths.volume_path(subset, ''))}"
-    videos = {path.name for path in paths.videos_folder(subset).glob("[!.]*") if path.suffix.lower() == ".mp4"}
-    volumes = {path.name.removesuffix(".pklz") for path in paths.roi_folder(subset).glob("[!.]*.pklz")}
+    videos = {name for name in _names_in(paths.videos_folder(subset)) if name.lower().endswith(SUFFIX)}
+    volumes = {name.removesuffix(".pklz") for name in _names_in(paths.roi_folder(subset)) if name.endswith(".pklz")}
     data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command)
     unknown, folder = volumes - data.names(f"{subset}_volumes"), paths.shown(paths.roi_folder(subset))
     data.find(f"{subset} volumes without a row in the index", unknown, f"delete them from {folder}")
     bad = index[index["status"] == "quarantined"]
     labelled = [f"{name} ({reason})" for name, reason in zip(bad["filename"], bad["reason"], strict=True)]
     data.find(f"{subset} videos quarantined", labelled, f"replace them and {command}", optional=True)
+
+
+def _names_in(folder: Path) -> list[str]:
+    """Names that are not hidden; none where there is no folder. glob would find none in one that cannot be read."""
+    return [path.name for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
 
 
 def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:

@@ -67,6 +67,9 @@ class WorkerPool:
                 yield _first_finished(waiting)
         except BrokenProcessPool as error:
             raise StagewiseError(self._death(waiting)) from error
+        finally:
+            for _, future in waiting:  # of a stream that was left early; the pool goes on with the next one
+                future.cancel()
 
     def _submit(self, function: Callable[[Task], Result], task: Task) -> Future:
         # A worker may start here, and inherits what is blocked: Ctrl-C is the parent's to handle, from the start.

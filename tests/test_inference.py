@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tiny
 
-from stagewise import paths, runs
+from stagewise import adaptive, paths, runs
 from stagewise.ensemble import load_fused
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan, plan_out_of_fold, plan_test, predict_out_of_fold, predict_test
@@ -17,6 +17,7 @@ from stagewise.splits import read_split
 from stagewise.submission import write_submission
 from stagewise.threshold import read_threshold, write_threshold
 from stagewise.train import train
+from stagewise.tta import with_flips
 from stagewise.workers import WorkerPool
 
 STAGE = "net_d121_stage1"
@@ -57,22 +58,12 @@ def test_out_of_fold_probabilities_come_from_the_net_that_never_saw_the_clip(roo
 
 def predict_with(plan: InferencePlan, folds: list[int], volumes, batch_size: int = 5, workers: int = 0) -> np.ndarray:
     """The mean over flips of single nets, fold by fold."""
-    from stagewise.tta import predict_flips
-
     columns = []
     for fold in folds:
-        model = load_fused(tiny.NET, paths.fold_folder(STAGE, fold) / runs.BEST_WEIGHTS)
+        model = with_flips(load_fused(tiny.NET, paths.fold_folder(STAGE, fold) / runs.BEST_WEIGHTS))
         with WorkerPool(workers) as pool:
-            columns.append(
-                predict_volumes(
-                    lambda clips, model=model: predict_flips(model.predict_on_batch, clips),
-                    volumes,
-                    plan.resize,
-                    pool,
-                    batch_size,
-                    "test",
-                )
-            )
+            answers = predict_volumes(model.predict_on_batch, volumes, plan.resize, pool, batch_size, "test")
+        columns.append(answers.mean(axis=1))
     return np.concatenate(columns, axis=1)
 
 
@@ -157,3 +148,20 @@ def test_threshold_is_read_back_for_its_own_weights_alone(root):
     paths.threshold_json(STAGE).unlink()
     with pytest.raises(InputError, match=r"no threshold .*r41_process_oof.py, or give one with --threshold"):
         read_threshold(test)
+
+
+def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_others(root, monkeypatch):
+    plan = plan_test(STAGE, None, None)
+    full = predict_test(plan, workers=0)
+    oof = predict_out_of_fold(plan_out_of_fold(STAGE, None, None), workers=0)
+    middle = float(np.median(full.mean(axis=1)))
+    margins = adaptive.Margins(first=float(np.sort(full[:, 0])[1]), folds=middle, expected=0.0)
+    monkeypatch.setattr(adaptive, "PILOT_LEAST", 1)
+    monkeypatch.setattr(adaptive, "learn_margins", lambda *arguments: margins)
+    answers = adaptive.predict_adaptive(plan, oof, 0.5, 0.003, 1e-4, seed=0, workers=0)
+    complete = answers.passes >= 24
+    np.testing.assert_allclose(answers.probabilities[complete], full[complete], atol=1e-6)
+    assert set(answers.passes[~complete]) == {1, 4}
+    assert (np.isfinite(answers.probabilities).sum(axis=1)[answers.passes == 1] == 1).all()
+    written = write_submission(STAGE, plan.filenames, plan.folds, answers.probabilities, 0.5, answers.passes)
+    assert pd.read_csv(written[0])["passes"].tolist() == answers.passes.tolist()

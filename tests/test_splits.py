@@ -1,5 +1,7 @@
 """The recipe's split, groups that stay together, and split files that are refused with line and mend."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 from conftest import real_file
@@ -68,12 +70,34 @@ def test_tier1_keeps_its_rows_alone(root):
         ("filename,stalled,fold\na.mp4,0,zero\n", "line 2: fold 'zero' is not a number"),
         ("filename,stalled,fold\na.mp4,0,0\na.mp4,1,1\n", "line 3: filename 'a.mp4' stands there a second time"),
         ("filename,stalled,fold\na.mp4,0,-1\n", "no fold to validate on"),
+        ("filename,stalled,fold\na.mp4,0,3\nb.mp4,1,3\n", "has fold 3 alone, so nothing is left to train on"),
     ],
 )
 def test_bad_splits_are_refused_with_line_and_mend(root, text, message):
     with pytest.raises(InputError, match=message) as error:
         read_split(write(root, text))
     assert "r03_gen_kfold_split.py" in str(error.value)
+
+
+def test_one_fold_will_do_beside_rows_that_are_always_trained(root):
+    assert read_split(write(root, "filename,stalled,fold\na.mp4,0,3\nb.mp4,1,-1\n")).folds == [3]
+
+
+def test_the_mend_of_an_own_split_never_overwrites_it(root):
+    with pytest.raises(InputError) as error:
+        read_split(write(root, "filename,stalled,fold\na.mp4,7,0\n"))
+    assert "--force" not in str(error.value)
+    with pytest.raises(InputError, match=r"run: python preproc_data/r03_gen_kfold_split\.py --output other\.csv$"):
+        read_split(Path("other.csv"))
+    paths.split_csv().parent.mkdir()
+    paths.split_csv().write_text("filename,stalled,fold\na.mp4,7,0\n")
+    with pytest.raises(InputError, match=r"run: python preproc_data/r03_gen_kfold_split\.py --force$"):
+        read_split(None)
+
+
+def test_a_seed_beyond_scikit_learns_is_refused(micro):
+    with pytest.raises(InputError, match="give one up to 4294967295 with --seed"):
+        gen_kfold_split(micro, folds=5, seed=2**32, group=None)
 
 
 def test_missing_split_names_the_command(root):

@@ -1,9 +1,14 @@
 """Tables: the real ones are read, and a bad one is an error that names file, line and mend."""
 
+import gzip
+import time
+import tracemalloc
+
 import pytest
 from conftest import real_file
 
 from stagewise.errors import InputError
+from stagewise.splits import read_split
 from stagewise.tables import (
     TEST_METADATA,
     booleans,
@@ -72,6 +77,156 @@ def test_text_stays_as_it_is(table):
 def test_bad_labels_are_named(table, text, problem):
     with pytest.raises(InputError, match=f"^labels.csv.*{problem}.*; put the competition's own file there"):
         read_labels(table(text, "labels.csv"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufefffilename,stalled\r\na.mp4,1\r\nb.mp4,0\r\n",  # a spreadsheet's "CSV UTF-8"
+        "\ufefffilename;stalled\r\na.mp4;1\r\nb.mp4;0\r\n",  # the same, where the comma is for decimals
+        "filename\tstalled\na.mp4\t1\nb.mp4\t0\n",
+        "filename,stalled\ra.mp4,1\rb.mp4,0",
+        "filename;stalled\ra.mp4;1\rb.mp4;0",
+        '"filename","stalled"\n"a.mp4","1"\n"b.mp4","0"\n',
+        "filename, stalled\na.mp4, 1\nb.mp4, 0\n",
+        "filename,stalled,,\na.mp4,1,,\nb.mp4,0,,\n,,,\n\n",  # empty columns and rows of a spreadsheet
+        ",filename,stalled\n0,a.mp4,1\n1,b.mp4,0\n",  # pandas' index
+        "stalled,filename\n1.0,a.mp4\n0.0,b.mp4\n",
+    ],
+)
+def test_what_can_be_read_in_one_way_alone_is_read(table, text):
+    path = table("")
+    path.write_bytes(text.encode())
+    labels = read_labels(path)
+    assert labels[["filename", "stalled"]].to_dict("list") == {"filename": ["a.mp4", "b.mp4"], "stalled": [1, 0]}
+    assert len(labels.columns) == 2
+
+
+def test_other_columns_are_carried_along(table):
+    labels = read_labels(table("filename,animal,stalled\na.mp4,mouse 7,1\nb.mp4,,0\n"))
+    assert labels["animal"].tolist() == ["mouse 7", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("\nfilename,stalled\na.mp4,1\n", "is no CSV table: line 1 is blank"),
+        ('filename,stalled,note\na.mp4,1,"x\ny"\n', "is no CSV table: line 2 has a quoted cell that goes on"),
+        ('filename,stalled\n"a.mp4,1\nb.mp4",0\n', "is no CSV table: line 2 has a quoted cell that goes on"),
+        ("filename,stalled\na.mp4,1\nb.mp4,0,7\n", "is no CSV table: line 3 has 3 cells under 2 names"),
+        ("sep=;\nfilename;stalled\na.mp4;1\n", "line 1: no column filename, stalled; found sep="),
+        ("filename,\x1b[2Jb\na.mp4,1\n", r"no column stalled; found filename, '\\x1b\[2Jb'"),
+        ("Filename,Stalled\na.mp4,1\n", "line 1: no column filename, stalled; found Filename, Stalled"),
+        ("filename,stalled\na.mp4,1\nb.mp4,flowing\n", r"line 3: .* is not a number; it must be 1 .stalled. or 0"),
+        ("filename,stalled\na.mp4,True\n", "line 2: stalled 'True' is not a number; it must be"),
+        ("filename,stalled\na.mp4,1\na.mp4,1\n", "line 3: .* a second time, first in line 2"),
+        ("filename,stalled\na.mp4,1\na.mp4,0\n", "line 3: .* a second time, first in line 2"),
+        ("filename;stalled\na.mp4;1,0\n", "line 2: stalled '1,0' is not a number"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(table, text, problem):
+    with pytest.raises(InputError, match=f"^labels.csv.*{problem}.*; put the competition's own file there, or correct"):
+        read_labels(table(text, "labels.csv"))
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("../x.mp4", "is not a bare file name"),
+        ("/etc/x.mp4", "is not a bare file name"),
+        ("..\\x.mp4", "is not a bare file name"),
+        ("=cmd|' /C calc'!A0", "is not a bare file name"),
+        ("=1+1.mp4", "begins with =, which spreadsheets take for a formula"),
+        ("+1.mp4", "begins with +, which spreadsheets take for a formula"),
+        ("-rf.mp4", "begins with -, which spreadsheets take for a formula"),
+        ("@SUM(1).mp4", "begins with @, which spreadsheets take for a formula"),
+        (".hidden.mp4", "begins with a dot or a space"),
+        (" a.mp4", "begins with a dot or a space"),
+        ("a\x1b[31m.mp4", "has a character that cannot be printed"),
+        ("a\u202e4pm.mp4", "has a character that cannot be printed"),  # shown backwards
+        ("a\u200b.mp4", "has a character that cannot be printed"),
+        ("a\x00.mp4", "has a character that cannot be printed"),
+        ("100000", "does not end in .mp4"),
+        ("a.mp4 ", "does not end in .mp4"),
+        ("a.mp4.pklz", "does not end in .mp4"),
+        ("é" * 99 + ".mp4", "is longer than 200 bytes"),
+    ],
+)
+def test_a_name_that_no_video_may_have_is_refused_by_every_reader(table, name, problem):
+    rows = {
+        read_labels: f"filename,stalled\nb.mp4,1\n{name},1\n",
+        read_metadata: f"filename,project_id,num_frames,crowd_score,tier1\nb.mp4,A,1,0,1\n{name},A,1,0,1\n",
+        read_roi_index: HEADER + GOOD + GOOD.replace("a.mp4", name),
+        read_split: f"filename,stalled,fold\nb.mp4,1,0\n{name},1,1\n",
+    }
+    for reader, text in rows.items():
+        with pytest.raises(InputError) as error:
+            reader(table(text))
+        assert f"table.csv, line 3: filename {name!r} {problem}; " in str(error.value)
+        assert str(error.value).isprintable()
+
+
+def test_names_that_only_look_dangerous_are_read_as_they_are(table):
+    names = [
+        "<img src=x onerror=alert(1)>.mp4",
+        'say "x".mp4',
+        "a;b,c.mp4",
+        "$^$.MP4",
+        "日本 é.mp4",
+        "a=1.mp4",
+        "x..mp4",
+    ]
+    quoted = "".join('"{}",1\n'.format(name.replace('"', '""')) for name in names)
+    assert read_labels(table("filename,stalled\n" + quoted))["filename"].tolist() == names
+
+
+def test_a_table_that_unpacks_to_too_much_is_refused(root, monkeypatch):
+    path = root / "split.csv.gz"
+    path.write_bytes(gzip.compress(bytes(1 << 26), 1))
+    monkeypatch.setattr("stagewise.csv_text.LARGEST_BYTES", 1 << 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"split\.csv\.gz holds more than 1 MiB of text"):
+            read_split(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 23  # bytes at the peak
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("content", [f"{',' * 9}\n" + "\n" * 200 + "x", "filename\n" + "x\n" * 2000])
+def test_a_table_of_too_many_cells_is_refused(table, monkeypatch, content):
+    monkeypatch.setattr("stagewise.csv_text.LARGEST_CELLS", 1000)
+    with pytest.raises(InputError, match="has more than 1,000 cells; put"):
+        read_labels(table(content))
+
+
+def test_a_million_blank_lines_at_the_end_take_no_time(table):
+    start = time.monotonic()
+    assert len(read_labels(table("filename,stalled\na.mp4,1\n" + ",\n" * 1_000_000))) == 1
+    assert time.monotonic() - start < 5  # a look at each of them from the end took minutes
+
+
+@pytest.mark.parametrize("text", ["\t\n\x00", "\t", ",\n,\nx", "\n\n", " ", "\ufeff"])
+def test_a_table_with_no_names_of_columns_is_refused(table, text):
+    with pytest.raises(InputError, match=r"is no CSV table|no column filename"):
+        read_labels(table(text))
+
+
+def test_no_gzip_under_the_name_of_one_and_a_folder_are_refused(root):
+    (root / "split.csv.gz").write_text("filename,stalled,fold\n")
+    (root / "folder.csv").mkdir()
+    with pytest.raises(InputError, match=r"split\.csv\.gz cannot be read: Not a gzipped file"):
+        read_split(root / "split.csv.gz")
+    with pytest.raises(InputError, match=r"folder\.csv is a folder"):
+        read_split(root / "folder.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_text_in_another_encoding_is_refused_with_its_line(root, encoding):
+    path = root / "split.csv"
+    path.write_bytes("filename,stalled,fold\né.mp4,1,0\n".encode(encoding))
+    with pytest.raises(InputError, match=r"line [12] is no UTF-8 text \(save it as CSV UTF-8\); "):
+        read_split(path)
 
 
 def test_a_table_that_is_no_text_or_not_there(table, root):

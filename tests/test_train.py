@@ -14,7 +14,7 @@ from stagewise.errors import BusyError, InputError, NumericalError
 from stagewise.locks import owned
 from stagewise.plans import plan_training
 from stagewise.splits import read_split
-from stagewise.train import build, train
+from stagewise.train import build, train, train_folds
 
 
 @pytest.fixture
@@ -96,8 +96,7 @@ def test_plateau_and_early_stopping_remember_across_an_interruption(split, monke
 
 def test_folds_trained_in_one_process_or_alone_give_the_same_files(split):
     folders = [paths.fold_folder("net_d121_stage1", fold) for fold in (0, 1)]
-    for fold in (0, 1):
-        train(plan(split, fold), workers=0, force=False)
+    train_folds([plan(split, fold) for fold in (0, 1)], workers=2, force=False)
     together = [outcome(folder) for folder in folders]
     keras.utils.clear_session()
     for fold in (1, 0):

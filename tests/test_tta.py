@@ -1,4 +1,4 @@
-"""Eight flips, each once, undone by themselves, averaged."""
+"""Eight flips, each once, of every clip by itself."""
 
 from dataclasses import replace
 
@@ -6,9 +6,10 @@ import keras
 import numpy as np
 import pytest
 
+from stagewise.ensemble import merge
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.recipes.d121 import D121
-from stagewise.tta import FLIPS, flip, predict_flips
+from stagewise.tta import FLIPS, with_flips
 
 NET = replace(D121.net, input_shape=(16, 16, 20), blocks=(1, 1), growth_rate=4, stem_filters=8, head_units=4)
 BATCH = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 20, 3), np.uint8)
@@ -20,16 +21,6 @@ def test_flips_are_every_subset_of_the_axes_once():
         frozenset(axis for axis in range(3) if number >> axis & 1) for number in range(8)
     }
     assert len(FLIPS) == 8
-
-
-@pytest.mark.parametrize("axes", FLIPS)
-def test_flip_moves_voxels_within_each_clip_and_twice_is_identity(axes):
-    flipped = flip(BATCH, axes)
-    assert (flipped.dtype, flipped.shape) == (BATCH.dtype, BATCH.shape)
-    np.testing.assert_array_equal(flip(flipped, axes), BATCH)
-    place = [5, 3, 7]
-    mirrored = [BATCH.shape[1 + axis] - 1 - at if axis in axes else at for axis, at in enumerate(place)]
-    np.testing.assert_array_equal(flipped[(slice(None), *mirrored)], BATCH[(slice(None), *place)])
 
 
 def by_loops(predict, batch):
@@ -45,24 +36,25 @@ def by_loops(predict, batch):
     return np.array(answers)
 
 
-def test_mean_over_flips_equals_plain_loops_on_arrays():
-    weights = np.random.default_rng(1).normal(size=(*BATCH.shape[1:], 2))
-
-    def predict(batch):
-        assert batch.dtype == np.uint8
-        return np.tanh(np.tensordot(batch / 255.0, weights, axes=4) / 50)
-
-    found = predict_flips(predict, BATCH)
-    assert found.shape == (3, 2)
-    assert np.abs(found - predict(BATCH)).max() > 1e-2
-    np.testing.assert_allclose(found, by_loops(predict, BATCH), rtol=1e-12)
-
-
-def test_mean_over_flips_of_a_real_net_equals_plain_loops():
-    model = densenet3d(NET)
+def test_flips_in_one_model_equal_plain_loops_on_the_net():
+    model = merge([densenet3d(NET, seed=seed) for seed in (0, 1)])
 
     def predict(batch):
         return keras.ops.convert_to_numpy(model(batch, training=False))
 
-    assert predict(flip(BATCH, (0,))) != pytest.approx(predict(BATCH), abs=1e-5)
-    np.testing.assert_allclose(predict_flips(predict, BATCH), by_loops(predict, BATCH), atol=1e-5)
+    answers = keras.ops.convert_to_numpy(with_flips(model).predict_on_batch(BATCH))
+    assert answers.shape == (3, 8, 2)
+    np.testing.assert_allclose(answers[:, 0], predict(BATCH), atol=1e-5)
+    assert np.ptp(answers, axis=1).min() > 1e-4  # no two flips are one
+    np.testing.assert_allclose(answers.mean(axis=1), by_loops(predict, BATCH), atol=1e-5)
+
+
+@pytest.mark.parametrize("axes", FLIPS)
+def test_each_flip_moves_the_voxels_of_its_axes_and_no_clip(axes):
+    clip = keras.Input((4, 4, 4, 3), dtype="uint8")
+    weights = np.random.default_rng(1).normal(size=(4, 4, 4, 3, 1)).astype("float32")
+    net = keras.Model(clip, keras.ops.tensordot(keras.ops.cast(clip, "float32"), weights, axes=4))
+    batch = BATCH[:, :4, :4, :4]
+    answers = keras.ops.convert_to_numpy(with_flips(net).predict_on_batch(batch))[:, FLIPS.index(axes), 0]
+    mirrored = batch[(slice(None), *(slice(None, None, -1 if axis in axes else 1) for axis in range(3)))]
+    np.testing.assert_allclose(answers, np.tensordot(mirrored / 1.0, weights, axes=4)[:, 0], rtol=1e-4)

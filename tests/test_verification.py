@@ -1,5 +1,6 @@
 """Verification finds each kind of disagreement between the files, and nothing in whole data."""
 
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ import pandas as pd
 import pytest
 
 from stagewise import paths
+from stagewise.data_pictures import draw_contact_sheet
 from stagewise.errors import InputError, QuarantinedError
-from stagewise.extraction import write_index
+from stagewise.extraction import plan, write_index
 from stagewise.tables import ROI_INDEX
 from stagewise.verification import verify
 from stagewise.volumes import save_volume
@@ -192,6 +194,32 @@ def test_each_harm_is_found(data, harm, finding):
     harm(data)
     found = findings()
     assert any(finding in line for line in found), found
+
+
+def test_the_mend_of_an_own_split_is_to_correct_it(data, root):
+    path = root / "own.csv"
+    path.write_text(paths.split_csv().read_text() + "200000.mp4,0,1\n")
+    found = [str(finding) for finding in verify(path, workers=0).findings]
+    assert f"test names in the split (1): 200000.mp4; correct {path}" in found
+
+
+def test_an_empty_house_lacks_its_files_and_nothing_else(root):
+    found = findings()
+    assert len(found) == 6 and all("is not there; " in line for line in found)
+
+
+def test_a_name_that_is_no_text_is_listed_in_one_line(data):
+    (data / "train" / os.fsdecode(b"caf\xe9\n.mp4")).touch()
+    assert any(r"not extracted (1): 'caf\udce9\n.mp4'; run" in line for line in findings())
+    with pytest.raises(InputError, match=r"input/train: the video's name .* cannot be printed; rename it"):
+        plan("train")
+
+
+def test_names_of_formulas_and_other_alphabets_are_drawn_without_a_word(data, root, recwarn):
+    name = "$^$ <b>日本.mp4"
+    save_volume(paths.volume_path("train", name), np.zeros((1, 20, 30, 3), np.uint8))
+    draw_contact_sheet(root / "sheet.png", pd.DataFrame({"filename": [name], "stalled": [1]}))
+    assert cv2.imread(str(root / "sheet.png")) is not None and not recwarn.list
 
 
 def test_all_problems_are_collected(data):

@@ -35,7 +35,8 @@ class Recipe:
     start; `monitor` is the validation score, "mcc" (at its best threshold) or "auc", that picks the best
     epoch and drives plateau and early stopping; `validation_flowing_per_stalled` is how many flowing clips
     are validated for each stalled one; `accumulation_steps` is the number of batches whose gradients are
-    averaged into one step of the optimizer.
+    averaged into one step of the optimizer; `gpu_precision` is the Keras dtype policy on a GPU (a CPU trains in
+    float32), `openvino_precision` what OpenVINO predicts in, "bf16" or "f32".
     """
 
     name: str
@@ -46,6 +47,8 @@ class Recipe:
     validation_flowing_per_stalled: int
     augmentation: tuple[Transform, ...]
     stalled_share: float
+    gpu_precision: str
+    openvino_precision: str
     batch_size: int
     accumulation_steps: int
     steps_per_epoch: int

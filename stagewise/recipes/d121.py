@@ -56,6 +56,10 @@ D121 = Recipe(
     validation_flowing_per_stalled=1,
     augmentation=AUGMENTATION,
     stalled_share=0.25,
+    # ours: half the memory traffic of float32, tensor cores, and float32's range, so that no loss scaling is needed;
+    # weights, BatchNorm statistics and the optimizer stay float32. The winner's float32 is "float32" here
+    gpu_precision="mixed_bfloat16",
+    openvino_precision="bf16",  # ours: half the time of f32 on a processor that has it
     batch_size=6,  # what 11 GB of a GTX 1080 Ti hold
     accumulation_steps=20,  # 6 x 20 accumulated = 120 clips a step; in the code, not in the write-up
     steps_per_epoch=1000,
@@ -86,6 +90,7 @@ def demo(recipe: Recipe) -> Recipe:
     return replace(
         recipe,
         net=DEMO_NET,
+        openvino_precision="f32",  # bf16 gains little on so small a net, and moved probabilities by up to 0.006
         augmentation=tuple(small if isinstance(step, Resize) else step for step in recipe.augmentation),
         batch_size=8,
         accumulation_steps=2,

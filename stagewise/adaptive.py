@@ -1,0 +1,152 @@
+"""The full ensemble only where it can still change the answer: most clips are plainly flowing after one look.
+
+A clip is answered "flowing" as soon as a probability is at or below a margin: that of the first fold's net for the
+clip as it is, then the mean of all folds for the clip as it is. What is left gets all folds and all flips.
+Answering "stalled" early would gain nothing, for there are few of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from stagewise import paths
+from stagewise.errors import InputError
+from stagewise.inference import InferencePlan, load_nets, predict
+from stagewise.score import is_stalled
+from stagewise.tables import read_table
+
+PILOT_SHARE, PILOT_LEAST = 0.02, 100  # of the clips, answered in full first
+STALLED_PART = 0.8  # of the bound: stalled clips lost below a margin, few of which are known; the rest is for flips
+LEVELS = 2
+
+
+@dataclass(frozen=True)
+class Margins:
+    """The probabilities up to which a clip is settled, by the first net and by all nets.
+
+    expected: the share of answers that settling by them changes.
+    """
+
+    first: float
+    folds: float
+    expected: float
+
+
+@dataclass(frozen=True)
+class Answers:
+    """probabilities: (n, folds), NaN where a fold was not asked; passes: (n,) forward passes behind them.
+
+    full: the passes of a clip without all this; pilot, pilot_changed: clips answered in full first, and how many of
+    their answers the margins would have changed.
+    """
+
+    probabilities: np.ndarray
+    passes: np.ndarray
+    full: int
+    margins: Margins
+    pilot: int
+    pilot_changed: int
+
+    def __str__(self) -> str:
+        passes, whole, margins = self.passes.sum(), len(self.passes) * self.full, self.margins
+        return (
+            f"settled as flowing: {np.mean(self.passes < self.full):.1%} of {len(self.passes)} clips, with a first "
+            f"probability of at most {margins.first:.4f} or a mean over folds of at most {margins.folds:.4f}\n"
+            f"forward passes: {passes}, {whole / passes:.1f} times fewer than {whole}\n"
+            f"expected share of changed answers: {margins.expected:.1e}; measured on {self.pilot} clips that "
+            f"were answered in full: {self.pilot_changed} changed"
+        )
+
+
+def read_out_of_fold(stage: str) -> pd.DataFrame:
+    """What r41 wrote of a stage: filename, stalled (0 or 1), unflipped (0-1). Raises InputError."""
+    mend = f"run: python {stage}/r41_process_oof.py"
+    table = read_table(paths.oof_csv(stage), ("filename", "stalled", "unflipped"), mend)
+    return table.astype({"stalled": int, "unflipped": float})
+
+
+def learn_margins(oof: pd.DataFrame, pilot: np.ndarray, threshold: float, prevalence: float, bound: float) -> Margins:
+    """The largest margins with an expected share of changed answers within the bound.
+
+    Two kinds of change count. A stalled clip settled as flowing: the share of stalled out-of-fold clips at or below
+    the margin, (k + 1) / (n + 1) of them (Laplace's rule), times the prevalence. And a clip that the full ensemble
+    calls stalled after all: every first look of the pilot, in log odds, with every difference between a last and
+    a first look in it, as if the two were independent; n x n pairs reach where n clips do not.
+
+    oof: of `predict_out_of_fold`. pilot: (m, 8, folds) probabilities of clips answered in full. threshold: above it
+    is stalled. prevalence: the expected share of stalled clips. bound: on the share of changed answers.
+
+    Raises InputError where too few stalled clips are known for the bound.
+    """
+    stalled = np.sort(oof.loc[oof["stalled"] == 1, "unflipped"].to_numpy())
+    allowed = int(STALLED_PART * bound / prevalence * (len(stalled) + 1)) - 1
+    if allowed < 0:
+        raise InputError(
+            f"{len(stalled)} stalled clips out of fold are too few for --adaptive {bound:g} at a prevalence of "
+            f"{prevalence:g}: it takes {int(np.ceil(prevalence / (STALLED_PART * bound))) - 1}; give a larger bound, "
+            "or leave --adaptive out"
+        )
+    cap = np.nextafter(stalled[allowed], 0) if allowed < len(stalled) else 1.0
+    lost = prevalence * (np.searchsorted(stalled, cap, side="right") + 1) / (len(stalled) + 1)
+    last, part = pilot.mean(axis=(1, 2)), (1 - STALLED_PART) * bound / LEVELS
+    (first, first_share), (folds, folds_share) = (
+        _margin(look, last, threshold, cap, part) for look in (pilot[:, 0, 0], pilot[:, 0].mean(axis=1))
+    )
+    return Margins(first, folds, float(lost + first_share + folds_share))
+
+
+def _margin(look: np.ndarray, last: np.ndarray, threshold: float, cap: float, part: float) -> tuple[float, float]:
+    """The largest look, up to the cap, with a share of pairs that change of at most `part`; and that share."""
+    ordered = np.sort(look)
+    moves = np.sort(_log_odds(last) - _log_odds(look))
+    beyond = len(moves) - np.searchsorted(moves, _log_odds(threshold) - _log_odds(ordered), side="right")
+    share = np.cumsum(beyond) / len(moves) / len(ordered)
+    settled = np.count_nonzero((share <= part) & (ordered <= cap))
+    return (float(ordered[settled - 1]), float(share[settled - 1])) if settled else (-1.0, 0.0)
+
+
+def _log_odds(probability: np.ndarray | float) -> np.ndarray:
+    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+    return np.log(clipped / (1 - clipped))
+
+
+def predict_adaptive(
+    plan: InferencePlan, oof: pd.DataFrame, threshold: float, prevalence: float, bound: float, seed: int, workers: int
+) -> Answers:
+    """Answer the plan's clips, first a pilot in full, then each as far as its answer can still change.
+
+    seed: of the pilot's draw; the rest as for `learn_margins`, which also says what is raised.
+    """
+    from stagewise.ensemble import merge
+    from stagewise.tta import FLIPS, with_flips
+
+    nets = load_nets(plan)
+    joined = merge(nets)
+    full, volumes = with_flips(joined), np.array(plan.volumes, dtype=object)
+    probabilities = np.full((len(volumes), len(nets)), np.nan)
+    passes = np.full(len(volumes), len(nets) * len(FLIPS))
+    size = min(len(volumes), max(PILOT_LEAST, int(PILOT_SHARE * len(volumes))))
+    pilot = np.sort(np.random.default_rng([seed, size]).choice(len(volumes), size, replace=False))
+    answers = predict(full, plan, volumes[pilot], workers, "pilot")
+    probabilities[pilot] = answers.mean(axis=1)
+    margins = learn_margins(oof, answers, threshold, prevalence, bound)
+    left = np.setdiff1d(np.arange(len(volumes)), pilot)
+    spent = 0
+    for model, margin, columns in ((nets[0], margins.first, [0]), (joined, margins.folds, list(range(len(nets))))):
+        looks = predict(model, plan, volumes[left], workers, f"{len(columns)} of {len(nets)} folds")
+        spent += len(columns)
+        settled = looks.mean(axis=1) <= margin
+        probabilities[np.ix_(left[settled], columns)] = looks[settled]
+        passes[left[settled]] = spent
+        left = left[~settled]
+    if len(left):
+        probabilities[left] = predict(full, plan, volumes[left], workers, "full").mean(axis=1)
+        passes[left] += spent
+    return Answers(probabilities, passes, len(nets) * len(FLIPS), margins, size, _changed(answers, threshold, margins))
+
+
+def _changed(pilot: np.ndarray, threshold: float, margins: Margins) -> int:
+    """How many clips of the pilot would have been settled as flowing, and are called stalled in full."""
+    settled = (pilot[:, 0, 0] <= margins.first) | (pilot[:, 0].mean(axis=1) <= margins.folds)
+    return int(np.sum(settled & is_stalled(pilot.mean(axis=(1, 2)), threshold)))

@@ -1,0 +1,108 @@
+"""The text of a CSV file as cells, a row a line; what is wrong with it is told by its line."""
+
+import csv
+import gzip
+import io
+import lzma
+import re
+import zlib
+from pathlib import Path
+
+import pandas as pd
+
+from stagewise import paths
+from stagewise.errors import InputError
+
+LARGEST_BYTES = 1 << 28  # five times the competition's largest table, 573,048 rows in 53 MB
+LARGEST_CELLS = 1 << 25  # seven times its 573,048 rows of 8; 2 GB in memory
+OPEN = {".xz": lzma.open, ".gz": gzip.open}
+DELIMITERS = (",", ";", "\t")  # of spreadsheets, by country
+
+
+def read_cells(path: Path, mend: str, absent: str) -> pd.DataFrame:
+    """All cells as str, the first line's as names of the columns, blank lines at the end left out.
+
+    mend, absent: what the user can do about a bad file, and about none. Raises InputError.
+    """
+    with paths.naming(path):
+        text = _read_text(path, mend, absent)
+    header = re.split("[\r\n]", text, maxsplit=1)[0]
+    # a decimal comma in a table of `;` is then no number
+    delimiter = next((delimiter for delimiter in DELIMITERS if delimiter in header), ",")
+    text = _without_blank_end(text, delimiter)
+    lines = _count_lines(text)
+    if lines * (header.count(delimiter) + 1) > LARGEST_CELLS:
+        raise InputError(f"{paths.shown(path)} has more than {LARGEST_CELLS:,} cells; {mend}")
+    try:
+        # header=None: the first line then sets the width, and no repeated name is changed
+        cells = pd.read_csv(
+            io.StringIO(text), sep=delimiter, header=None, dtype=str, na_filter=False, skip_blank_lines=False
+        )
+        torn = len(cells) != lines  # a quoted cell that goes on over a line's end
+    except (pd.errors.EmptyDataError, pd.errors.ParserError):
+        torn = True
+    if torn:
+        raise InputError(f"{paths.shown(path)} is no CSV table: {_first_bad_line(text, delimiter)}; {mend}")
+    return _named(cells, path, mend)
+
+
+def _read_text(path: Path, mend: str, absent: str) -> str:
+    shown = paths.shown(path)
+    try:
+        with OPEN.get(path.suffix, open)(path, "rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{shown} is not there; {absent}") from None
+    except IsADirectoryError:
+        raise InputError(f"{shown} is a folder, not a CSV table; {mend}") from None
+    except (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error) as error:
+        raise InputError(f"{shown} cannot be read: {error}; {mend}") from error
+    if len(content) > LARGEST_BYTES:
+        raise InputError(f"{shown} holds more than {LARGEST_BYTES >> 20} MiB of text; {mend}")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"{shown} is no CSV table: line {line} is no UTF-8 text (save it as CSV UTF-8); {mend}"
+        ) from error
+
+
+def _without_blank_end(text: str, delimiter: str) -> str:
+    """The text up to the end of its last line that holds more than spaces and delimiters."""
+    filled = len(text.rstrip(f" \t\r\n{delimiter}"))
+    return text[:filled] + re.split("[\r\n]", text[filled:], maxsplit=1)[0]
+
+
+def _count_lines(text: str) -> int:
+    """Lines that end in `\\n`, `\\r\\n` or `\\r`, and what stands after the last of them."""
+    ends = text.count("\n") + text.count("\r") - text.count("\r\n")
+    return ends + (not text.endswith(("\n", "\r")))
+
+
+def _first_bad_line(text: str, delimiter: str) -> str:
+    """What stops the text from being a table, for the user."""
+    reader, width, last = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), 0, 0
+    try:
+        for row in reader:
+            width = width or len(row)
+            if not width:
+                return "line 1 is blank, where the columns' names should be"
+            if reader.line_num > last + 1:
+                return f"line {last + 1} has a quoted cell that goes on over the line's end; is a quote missing"
+            if len(row) > width:
+                return f"line {reader.line_num} has {len(row)} cells under {width} names of columns"
+            last = reader.line_num
+    except csv.Error as error:
+        return f"line {last + 1} has a quote that does not fit ({error})"
+    return "it is empty"
+
+
+def _named(cells: pd.DataFrame, path: Path, mend: str) -> pd.DataFrame:
+    """The rows under their names; a column without one is left out, since nobody can ask for it."""
+    names = [name.strip() for name in cells.iloc[0]]
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{paths.shown(path)}, line 1: column {twice!r} stands there twice; {mend}")
+    frame = cells.iloc[1:].reset_index(drop=True).set_axis(names, axis="columns")
+    return frame.loc[:, [bool(name) for name in names]]

@@ -1,0 +1,45 @@
+"""What answers clips: Keras on its backend, or OpenVINO, made for CPUs."""
+
+import importlib.util
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+OPENVINO, KERAS = "openvino", "keras"
+
+Predictor = Callable[[np.ndarray], np.ndarray]
+
+
+def default_engine(gpu: int | None) -> str:
+    """OpenVINO where it is installed, no GPU is there or asked for, and no `KERAS_BACKEND` was chosen; else Keras."""
+    device_files = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows' Linux
+    wanted = gpu is not None or "KERAS_BACKEND" in os.environ or any(Path(file).exists() for file in device_files)
+    return KERAS if wanted or not importlib.util.find_spec("openvino") else OPENVINO
+
+
+def predictor(model: "keras.Model", openvino_precision: str) -> Predictor:
+    """The function that answers a batch, compiled for the engine that `device.prepare` has set up.
+
+    model: from (B, T, H, W, 3) uint8; any B. openvino_precision: "bf16" (on a processor that computes in it; else
+    f32) or "f32", for that engine.
+    """
+    import keras
+
+    if keras.backend.backend() != OPENVINO:
+        return lambda clips: keras.ops.convert_to_numpy(model.predict_on_batch(clips))
+    import openvino
+
+    capable = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    precision = openvino_precision if capable else "f32"
+    with tempfile.TemporaryDirectory() as folder:
+        graph = str(Path(folder) / "model.xml")
+        model.export(graph, format="openvino", verbose=False)
+        compiled = openvino.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+    return lambda clips: compiled(clips)[0]
