@@ -119,6 +119,16 @@ def shared_memory() -> set[Path]:
     return {path for pattern in ("sem.mp-*", "psm_*") for path in SHARED_MEMORY.glob(pattern)}
 
 
+def unused_shared_memory(before: set[Path]) -> list[str]:
+    """What is new and without a user, given five seconds: other programs' may be on its way in or out."""
+    deadline = time.monotonic() + 5
+    while found := [str(path) for path in shared_memory() - before if not is_used(path)]:
+        if time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
+    return []
+
+
 def is_used(shared: Path) -> bool:
     """Whether a process maps this piece of shared memory, or it is gone; other programs have theirs too."""
     for maps in Path("/proc").glob("[0-9]*/maps"):
@@ -159,7 +169,7 @@ def main() -> None:
         os.close(sender)
         ended = wait(process, order)
         ended["left_behind"] = left_behind(process)
-        ended["shared_memory"] = [str(path) for path in shared_memory() - before if not is_used(path)]
+        ended["shared_memory"] = unused_shared_memory(before)
         with os.fdopen(receiver, "rb") as reports:
             report = json.loads(reports.read() or "{}")
         print(json.dumps({**ended, **report}), flush=True)
