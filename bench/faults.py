@@ -168,7 +168,8 @@ def main() -> None:
         "survived means its message and exit code were right, and every file below the root (TensorBoard's events by "
         "their names) has the hash of an undisturbed run, with no file, process or shared memory left over."
     )
-    if lost := write_results(tried, "bench/faults.sh", setting):
+    command = f"bench/faults.sh --most {options.most} --signals {options.signals}"
+    if lost := write_results(tried, command, setting):
         raise StagewiseError(f"{lost} trials lost something; see {tried.path}")
 
 
