@@ -1,11 +1,16 @@
 """What the benchmarks share: timings taken in turn, and their tables in RESULTS.md."""
 
 import importlib.metadata
+import json
 import platform
+import shutil
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from stagewise.cli import available_cpus
 
@@ -33,11 +38,60 @@ def ratio(ours: Sequence[float], peer: Sequence[float]) -> float:
     return statistics.median(slow / fast for fast, slow in zip(ours, peer, strict=True))
 
 
+class Served:
+    """A script that runs as a process of its own, says when it is ready, and does its work once for every line."""
+
+    def __init__(self, *command: object) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.ready = self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        for line in self.process.stdout:
+            if line.startswith("{"):  # anything else is a library's own notice
+                return json.loads(line)
+        raise RuntimeError(f"{' '.join(self.process.args)} ended with exit code {self.process.wait()}")
+
+    def work(self) -> dict[str, Any]:
+        """Let it work once, and return what it measured."""
+        print(file=self.process.stdin, flush=True)
+        return self._answer()
+
+    def __enter__(self) -> "Served":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.process.communicate()
+
+
+def serve(ready: dict[str, Any], work: Callable[[], dict[str, Any]]) -> None:
+    """The other end of `Served`: say what is ready, then time `work` for every line; its results go along."""
+    print(json.dumps(ready), flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        results = work()
+        print(json.dumps({"seconds": time.perf_counter() - start, **results}), flush=True)
+
+
 def machine(*packages: str) -> str:
-    """One line: cores, memory, GPU, Python, and the versions of the packages named."""
+    """One line: cores, memory, GPU, Python, and the versions of those packages named that are installed."""
     gibibytes = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
-    versions = ", ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
-    return f"{available_cpus()} CPU cores, {gibibytes:.0f} GiB; Python {platform.python_version()}; {versions}"
+    gpu = f", {_gpu()}" if shutil.which("nvidia-smi") else ""
+    versions = "".join(f", {package} {found}" for package in packages if (found := _version(package)))
+    return f"{available_cpus()} CPU cores, {gibibytes:.0f} GiB{gpu}; Python {platform.python_version()}{versions}"
+
+
+def _gpu() -> str:
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def write_section(title: str, command: str, setting: str, header: Sequence[str], rows: Sequence[Sequence]) -> None:

@@ -1,7 +1,9 @@
 """Clips by the batch: read, transformed and stacked in worker processes, streamed in order."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,29 +12,56 @@ from stagewise import paths
 from stagewise.augment import Resize, Transform, augment
 from stagewise.recipes.config import Recipe
 from stagewise.sampling import AUGMENTATION, SampleKey, draw_row
+from stagewise.slots import Ring, Slot
 from stagewise.volumes import load_volume
 from stagewise.workers import WorkerPool
 
 
 @dataclass(frozen=True)
 class BatchTask:
-    """The clips of one batch: their files and labels, what is done to them, and the keys of its chance."""
+    """The clips of one batch: their files and labels, what is done to them, the keys of its chance, and where to."""
 
     volumes: tuple[Path, ...]
     transforms: tuple[Transform, ...]
     stalled: tuple[int, ...] = ()
     keys: tuple[SampleKey, ...] = ()
+    slot: Slot | None = None
 
     def __str__(self) -> str:
         return f"a batch of {', '.join(paths.shown(path) for path in self.volumes)}"
 
 
-def load_clips(task: BatchTask) -> np.ndarray:
-    """Read and transform the clips of one batch. Returns: (B, T, H, W, 3) uint8 BGR."""
+def load_clips(task: BatchTask) -> np.ndarray | None:
+    """Read and transform the clips of one batch. Returns: (B, T, H, W, 3) uint8 BGR; None if they went to a slot."""
     generators = [key.generator(AUGMENTATION) for key in task.keys]
     generators = generators or [np.random.default_rng(0)] * len(task.volumes)  # a resize draws nothing from them
     pairs = zip(task.volumes, generators, strict=True)
-    return np.stack([augment(load_volume(path), task.transforms, generator) for path, generator in pairs])
+    clips = (augment(load_volume(path), task.transforms, generator) for path, generator in pairs)
+    if task.slot is None:
+        return np.stack(list(clips))
+    for place, clip in zip(task.slot.array(), clips, strict=False):
+        place[...] = clip
+    return None
+
+
+def load_in_order(
+    pool: WorkerPool, tasks: Iterable[BatchTask], shape: tuple[int, ...]
+) -> Iterator[tuple[BatchTask, np.ndarray]]:
+    """Yield each task with its clips, (B, T, H, W, 3) uint8; with workers, the array holds them until the next one.
+
+    shape: that of a whole batch; the last one may be short.
+    """
+    if not (pool.workers and hasattr(os, "memfd_create")):  # without Linux' memfd the clips go through a pipe
+        yield from pool.in_order(load_clips, tasks)
+        return
+    ring = Ring(pool.in_flight + 1, shape)  # one more: that which the caller is using
+    try:
+        slots = itertools.cycle(ring.slots)
+        placed = (replace(task, slot=slot) for task, slot in zip(tasks, slots, strict=False))
+        for (task, _), clips in zip(pool.in_order(load_clips, placed), itertools.cycle(ring.arrays), strict=False):
+            yield task, clips[: len(task.volumes)]
+    finally:
+        ring.close()
 
 
 class TrainingBatches:
@@ -62,19 +91,23 @@ class TrainingBatches:
     def stream(self, pool: WorkerPool, first_epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield ((B, T, H, W, 3) uint8, (B, 1) float32) for every step from `first_epoch` to the recipe's last.
 
-        One stream runs through all epochs, so that the workers prepare the next epoch while this one is
-        validated.
+        With workers, the clips hold until the next step is asked for. One stream runs through all epochs, so that
+        the workers prepare the next epoch while this one is validated.
         """
         epochs, steps = range(first_epoch, self.recipe.epochs), range(self.recipe.steps_per_epoch)
         tasks = (self.task(epoch, step) for epoch in epochs for step in steps)
-        for task, clips in pool.in_order(load_clips, tasks):
+        shape = (self.recipe.batch_size, *self.recipe.net.input_shape, 3)
+        for task, clips in load_in_order(pool, tasks, shape):
             yield clips, np.array(task.stalled, np.float32)[:, None]
 
 
 def stream_clips(volumes: Sequence[Path], resize: Resize, pool: WorkerPool, batch_size: int) -> Iterator[np.ndarray]:
-    """Yield (B, T, H, W, 3) uint8 of the volumes in order, only resized; the last batch may be short."""
+    """Yield (B, T, H, W, 3) uint8 of the volumes in order, only resized; the last batch may be short.
+
+    With workers, a batch holds until the next one is asked for.
+    """
     tasks = (
         BatchTask(tuple(volumes[start : start + batch_size]), (resize,)) for start in range(0, len(volumes), batch_size)
     )
-    for _, clips in pool.in_order(load_clips, tasks):
+    for _, clips in load_in_order(pool, tasks, (batch_size, *resize.shape, 3)):
         yield clips

@@ -1,5 +1,7 @@
 """Errors that a user can mend, each with the exit code that its script ends with."""
 
+INPUT_MEND = "put the competition's own file there, or run: python preproc_data/r00_make_phantom.py"
+
 
 class StagewiseError(Exception):
     """What is wrong, where, and the command that mends it; the environment or a file failed (exit code 1)."""

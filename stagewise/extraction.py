@@ -14,11 +14,11 @@ from typing import TextIO
 from tqdm import tqdm
 
 from stagewise import paths
-from stagewise.errors import InputError
+from stagewise.errors import INPUT_MEND, InputError
 from stagewise.locks import owned
 from stagewise.names import require_video_name
 from stagewise.roi import extract_roi
-from stagewise.tables import INPUT_MEND, ROI_INDEX
+from stagewise.roi_index import ROI_INDEX
 from stagewise.video import VideoError
 from stagewise.volumes import save_volume
 from stagewise.workers import WorkerPool
@@ -66,7 +66,9 @@ def extract_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
         tasks = plan(subset, force)
         writer = csv.DictWriter(journal, ROI_INDEX, lineterminator="\n")
         finished = pool.in_order(extract, tasks)
-        for _, row in tqdm(finished, total=len(tasks), desc=subset, unit="video", mininterval=1, disable=None):
+        for task, row in tqdm(finished, total=len(tasks), desc=subset, unit="video", mininterval=1, disable=None):
+            if row["status"] == "ok":
+                paths.flush(task.volume)  # here, since a worker that waited for the disk would leave its core idle
             writer.writerow(row)
             journal.flush()
             rows.append(row)
@@ -75,7 +77,10 @@ def extract_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
 
 
 def extract(task: Extraction) -> Row:
-    """Make one volume, or keep it if it is whole and newer than its video; a bad video leaves no volume."""
+    """Make one volume, or keep it if it is whole and newer than its video; a bad video leaves no volume.
+
+    The volume may not be on the disk yet.
+    """
     if task.known and _is_whole(task):
         return task.known
     task.volume.unlink(missing_ok=True)
@@ -87,7 +92,7 @@ def extract(task: Extraction) -> Row:
         return blank | {"status": "quarantined", "reason": " ".join(error.reason.split())}
     sizes = (*roi.volume.shape[:3], *roi.box, roi.frames_with_outline)
     found = dict(zip(ROI_INDEX[1:9], map(str, sizes), strict=True))
-    return blank | found | {"status": "ok", "sha256": save_volume(task.volume, roi.volume)}
+    return blank | found | {"status": "ok", "sha256": save_volume(task.volume, roi.volume, durable=False)}
 
 
 def write_index(subset: str, rows: list[Row]) -> None:

@@ -112,11 +112,12 @@ def read_text(path: Path) -> str:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """Write a file so that a reader never sees half of it.
 
     Yields a temporary path in the same folder (made if need be) with the same suffixes, which the caller
-    writes; on success it is flushed to the disk and renamed to `path`, on any error it is removed.
+    writes; on success it is flushed to the disk and renamed to `path`, on any error it is removed. With `durable` off
+    it is for the caller to `flush` the path, and to record the file as whole no sooner.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,12 +125,19 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         with naming(path):
             yield temporary
-            with temporary.open("rb+") as written:
-                os.fsync(written.fileno())
+            if durable:
+                flush(temporary)
             temporary.replace(path)
-            _flush_folder(path.parent)
+            if durable:
+                _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """Return when the file's content is on the disk."""
+    with naming(path), Path(path).open("rb+") as written:
+        os.fsync(written.fileno())
 
 
 def _flush_folder(folder: Path) -> None:

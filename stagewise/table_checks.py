@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from stagewise import paths
+from stagewise.errors import INPUT_MEND
 from stagewise.findings import Data
 from stagewise.splits import ALWAYS_TRAINED, COMMAND, read_split
-from stagewise.tables import INPUT_MEND
 
 CLASSES = {0: "flowing", 1: "stalled"}
 

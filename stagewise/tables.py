@@ -16,18 +16,13 @@ import pandas as pd
 
 from stagewise import paths
 from stagewise.csv_text import read_cells
-from stagewise.errors import InputError
+from stagewise.errors import INPUT_MEND, InputError
 from stagewise.names import name_problem
+from stagewise.roi_index import ROI_INDEX, ROI_STATUS
 
 TRAIN_METADATA = ("filename", "project_id", "num_frames", "crowd_score", "tier1")
 TEST_METADATA = ("filename", "num_frames")
-ROI_INDEX = (
-    *("filename", "frames", "height", "width", "y0", "x0", "y1", "x1", "frames_with_outline"),
-    *("sha256", "status", "reason"),
-)
 LONGEST_SHOWN = 300  # characters of a table in a message
-ROI_STATUS = ("ok", "quarantined")
-INPUT_MEND = "put the competition's own file there, or run: python preproc_data/r00_make_phantom.py"
 CORRECT_INPUT = "put the competition's own file there, or correct this one"
 
 

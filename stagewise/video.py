@@ -23,25 +23,32 @@ class VideoError(InputError):
 def read_frames(path: Path) -> Iterator[np.ndarray]:
     """Decode the first video stream, one frame in memory at a time.
 
-    Yields: (H, W, 3) uint8 BGR, the same H and W in every frame, pixels. Raises VideoError, possibly after some frames,
-    for a video that is cut off, damaged, changes its frame size, or has no frame; OSError where it cannot be
-    opened.
+    Yields: (H, W, 3) uint8 BGR, the same H and W in every frame, pixels. Raises as `decode` does.
+    """
+    for frame in decode(path):
+        yield frame.to_ndarray(format="bgr24", threads=1)
+
+
+def decode(path: Path) -> Iterator[av.VideoFrame]:
+    """Decode the first video stream into frames as they are coded, all of one size.
+
+    Raises VideoError, possibly after some frames, for a video that is cut off, damaged, changes its frame size, or has
+    no frame; OSError where it cannot be opened.
     """
     path = Path(path)
     _require_whole_boxes(path)
-    shape = None
+    size = None
     try:
         for frame in _decoded(path):
             if frame.is_corrupt:  # the decoder has painted over what it could not read
                 raise VideoError(path, "a frame is damaged")
-            pixels = frame.to_ndarray(format="bgr24")
-            if shape not in (None, pixels.shape):
-                raise VideoError(path, f"frame size changes from {_size(shape)} to {_size(pixels.shape)}")
-            shape = pixels.shape
-            yield pixels
+            if size not in (None, (frame.width, frame.height)):
+                raise VideoError(path, f"frame size changes from {_size(size)} to {frame.width}x{frame.height}")
+            size = frame.width, frame.height
+            yield frame
     except av.error.FFmpegError as error:
         raise VideoError(path, f"cannot be decoded ({error.strerror or error})") from error
-    if shape is None:
+    if size is None:
         raise VideoError(path, "has no frames")
 
 
@@ -54,8 +61,8 @@ def _decoded(path: Path) -> Iterator[av.VideoFrame]:
         yield from container.decode(stream)
 
 
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[1]}x{shape[0]}"
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _require_whole_boxes(path: Path) -> None:

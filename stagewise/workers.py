@@ -41,6 +41,11 @@ class WorkerPool:
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
         )
 
+    @property
+    def in_flight(self) -> int:
+        """The most tasks that `in_order` has begun and not yet yielded: two for each worker, and the next to come."""
+        return 2 * self.workers + 1
+
     def __enter__(self) -> "WorkerPool":
         return self
 
@@ -61,7 +66,7 @@ class WorkerPool:
         try:
             for task in tasks:
                 waiting.append((task, self._submit(function, task)))
-                if len(waiting) > 2 * self.workers:
+                if len(waiting) == self.in_flight:
                     yield _first_finished(waiting)
             while waiting:
                 yield _first_finished(waiting)

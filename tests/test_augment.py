@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import real_file
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 from stagewise.augment import (
     DropPlanes,
@@ -410,6 +410,16 @@ def test_elastic_fields_have_the_largest_shift_asked_for_and_mean_0():
     for field, shift in zip(fields, (1, 2, 3), strict=True):
         assert 0.8 * shift < np.abs(field).max() < 1.2 * shift
         assert np.abs(np.diff(field, axis=2)).max() < shift / 4  # smooth: sigma is 4 voxels there
+
+
+@pytest.mark.parametrize("sigmas", [[12.0, 15.0, 20.0], [3.0, 9.0, 40.0]], ids=["all wide", "one narrow"])
+def test_elastic_fields_of_wide_sigmas_stay_those_of_the_filter(sigmas):
+    """Computed on a coarse grid, and yet the smoothed noise itself, within a thousandth of the largest shift."""
+    noise, shifts = np.random.default_rng(0).uniform(-1, 1, (3, 48, 60, 80)), [5.0, 7.0, 9.0]
+    for field, raw, shift in zip(smooth_fields(noise, sigmas, shifts), noise, shifts, strict=True):
+        expected = gaussian_filter(raw, sigmas, mode="constant")
+        expected *= shift / np.abs(expected).max()
+        np.testing.assert_allclose(field, expected - expected.mean(), atol=1e-3 * shift)
 
 
 def test_elastic_without_deformation_is_identity():

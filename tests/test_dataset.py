@@ -1,5 +1,8 @@
 """Batches are the same for any number of workers and wherever a run begins; nothing is replaced silently."""
 
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tiny
@@ -20,7 +23,7 @@ def batches(root):
 
 def collect(batches, workers: int, first_epoch: int = 0):
     with WorkerPool(workers) as pool:
-        return list(batches.stream(pool, first_epoch))
+        return [(clips.copy(), labels) for clips, labels in batches.stream(pool, first_epoch)]
 
 
 def test_batches_do_not_depend_on_the_number_of_workers(batches):
@@ -51,7 +54,7 @@ def test_epochs_and_stages_see_other_samples(batches):
 def test_streamed_clips_are_only_resized_in_order_and_the_last_batch_is_short(batches):
     recipe = tiny.recipe()
     with WorkerPool(2) as pool:
-        streamed = list(stream_clips(batches.volumes, recipe.resize, pool, batch_size=3))
+        streamed = [clips.copy() for clips in stream_clips(batches.volumes, recipe.resize, pool, batch_size=3)]
     assert [len(clips) for clips in streamed] == [3, 3, 2]
     resized = recipe.resize.apply(load_volume(batches.volumes[4]), None)
     assert (streamed[1][1] == resized).all()
@@ -61,3 +64,20 @@ def test_a_damaged_volume_stops_the_stream_and_is_named(batches):
     batches.volumes[3].write_bytes(batches.volumes[3].read_bytes()[:-9])
     with WorkerPool(2) as pool, pytest.raises(InputError, match=r"100003\.mp4\.pklz"):
         list(stream_clips(batches.volumes, tiny.recipe().resize, pool, batch_size=2))
+
+
+def test_a_batch_holds_until_the_next_is_asked_for_and_its_memory_goes_with_the_stream(batches):
+    def held() -> int:
+        return Path("/proc/self/maps").read_text().count("memfd:stagewise-batch")
+
+    others = held()  # of tests whose errors are still kept
+    with WorkerPool(2) as pool:
+        stream = batches.stream(pool, 0)
+        clips, _ = next(stream)
+        assert held() == others + 6
+        before = clips.copy()
+        time.sleep(0.5)  # the workers have filled all they may fill
+        assert (clips == before).all()
+        del clips
+        stream.close()
+        assert held() == others

@@ -295,6 +295,22 @@ def test_worker_processes_change_no_byte(small_set, root):
     assert contents(root / "input") == contents(small_set)
 
 
+def test_a_clip_has_its_name_only_when_it_is_on_the_disk(root, monkeypatch):
+    flush, flushed = paths.flush, []
+
+    def flush_and_look(path):
+        if path.suffix == ".mp4":
+            name = path.name[-len("100000.mp4") :]
+            assert not path.with_name(name).exists()
+            flushed.append(name)
+        flush(path)
+
+    monkeypatch.setattr(paths, "flush", flush_and_look)
+    dataset.make(dataclasses.replace(SMALL, train=1, test=1), workers=0)
+    assert sorted(flushed) == ["100000.mp4", "100001.mp4"]
+    assert sorted(path.name for path in (root / "input").rglob("*.mp4")) == sorted(flushed)
+
+
 def test_another_seed_makes_other_clips(small_set, tmp_path):
     row = dataset.plan_rows(SMALL)[0]
     other = dataclasses.replace(SMALL.settings, seed=9)

@@ -1,5 +1,6 @@
 """The crop follows the recipe's rule, and extraction never leaves or trusts a file that is not whole."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -7,15 +8,17 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from conftest import real_file
 from test_video import noise_frames, write_video
 
-from stagewise import extraction, paths, roi
+from stagewise import extraction, paths, roi, video
 from stagewise.errors import BusyError, InputError
-from stagewise.roi import extract_roi, outline_box, union
+from stagewise.filmstrip import FRAMES_A_PICTURE, FilmStrip, can_be_cut, planes
+from stagewise.roi import extract_roi, orange_chroma, outline_box, union
 from stagewise.tables import read_roi_index
 from stagewise.video import VideoError, read_frames
 from stagewise.volumes import load_volume
@@ -89,6 +92,81 @@ def test_crop_is_the_union_over_frames(root, monkeypatch, kept_bytes):
     assert found.box == (y0, x0, y1, x1)
     np.testing.assert_allclose(found.box, (10, 4, 70, 80), atol=2)  # the codec blurs the edge
     np.testing.assert_array_equal(found.volume, frames[:, y0:y1, x0:x1])
+
+
+@pytest.mark.parametrize(
+    ("boxes", "decodings"),
+    [
+        ([(10, 20, 60, 80), (12, 18, 62, 78), None], 1),
+        ([(10, 20, 60, 80), (40, 60, 90, 120)], 3),  # it leaves the window
+        ([None, (10, 20, 60, 80)], 3),
+    ],
+    ids=["still", "moving", "late"],
+)
+def test_a_still_outline_needs_one_decoding_and_any_other_gives_the_same_crop(root, monkeypatch, boxes, decodings):
+    path = root / "video.mp4"
+    write_video(path, outlined_frames(20, boxes))
+    frames = np.stack(list(read_frames(path)))
+    opened = []
+    monkeypatch.setattr(video, "_decoded", lambda path, decoded=video._decoded: opened.append(path) or decoded(path))
+    found = extract_roi(path)
+    assert len(opened) == decodings
+    y0, x0, y1, x1 = found.box
+    assert found.box == functools.reduce(union, map(outline_box, frames))
+    np.testing.assert_array_equal(found.volume, frames[:, y0:y1, x0:x1])
+
+
+def coded_frame(luma, blue, red, format="yuv420p"):
+    frame = av.VideoFrame(luma.shape[1], luma.shape[0], format)
+    for plane, values in zip(planes(frame), (luma, blue, red), strict=True):
+        plane[:] = values
+    return frame
+
+
+def test_every_colour_of_the_outline_has_orange_chroma():
+    """All 2^24 colours: each pair of chroma values in a block, under four lumas at a time."""
+    blue, red = np.meshgrid(*[np.arange(256, dtype=np.uint8)] * 2, indexing="ij")
+    outline = np.zeros((256, 256), bool)
+    for luma in range(0, 256, 4):
+        tile = np.array([[luma, luma + 1], [luma + 2, luma + 3]], np.uint8)
+        frame = coded_frame(np.tile(tile, (256, 256)), blue, red)
+        mask = cv2.inRange(frame.to_ndarray(format="bgr24"), roi.OUTLINE_LOWEST, roi.OUTLINE_HIGHEST)
+        outline |= mask.reshape(256, 2, 256, 2).any(axis=(1, 3))
+    difference = 4 * (red.astype(int) - 128) - 5 * (blue.astype(int) - 128)
+    assert difference[outline].min() == 13
+    np.testing.assert_array_equal(orange_chroma(blue, red) > 0, difference >= 13)
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 128), (64, 418), (34, 30)])
+@pytest.mark.parametrize("colour_range", [0, 2], ids=["video range", "full range"])
+def test_a_window_of_a_frame_has_the_pixels_of_the_whole_frame(height, width, colour_range):
+    rng = np.random.default_rng(0)
+    shapes = [(height, width), (height // 2, width // 2), (height // 2, width // 2)]
+    frames = [coded_frame(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes)) for _ in range(3)]
+    for frame in frames:
+        frame.color_range = colour_range
+    for _ in range(20):
+        y0, y1 = np.sort(rng.choice(height // 2 + 1, 2, replace=False)) * 2
+        x0, x1 = np.sort(rng.choice(width // 2 + 1, 2, replace=False)) * 2
+        strip = FilmStrip(frames[0], (y0, x0, y1, x1))
+        count = int(rng.integers(1, 2 * FRAMES_A_PICTURE + 2))
+        for index in range(count):
+            strip.add(*planes(frames[index % 3]))
+        windows = strip.bgr()
+        assert len(windows) == count
+        for index, window in enumerate(windows):
+            whole = frames[index % 3].to_ndarray(format="bgr24")
+            np.testing.assert_array_equal(window, whole[y0:y1, x0:x1])
+
+
+def test_frames_whose_windows_would_differ_are_not_cut():
+    grey = np.full((8, 8), 128, np.uint8), np.full((4, 4), 128, np.uint8), np.full((4, 4), 128, np.uint8)
+    frame = coded_frame(*grey)
+    assert can_be_cut(frame)
+    frame.colorspace = 1  # BT.709: other chroma stands for orange
+    assert not can_be_cut(frame)
+    assert not can_be_cut(av.VideoFrame(8, 8, "yuv444p"))
+    assert not can_be_cut(av.VideoFrame(8, 7, "yuv420p"))
 
 
 def test_no_outline(root):
@@ -184,6 +262,21 @@ def test_interrupted_run_goes_on_from_its_journal(root, monkeypatch):
     extraction.extract_subset("train", workers=0)
     assert done == ["100003.mp4"]
     assert outputs() == straight
+
+
+def test_a_volume_is_on_the_disk_before_the_journal_says_so(root, monkeypatch):
+    make_videos(count=3)
+    flush, flushed = paths.flush, []
+
+    def flush_and_look(path):
+        if path.suffix == ".pklz":
+            assert path.name.removesuffix(".pklz") not in extraction.journal_path("train").read_text()
+            flushed.append(path.name)
+        flush(path)
+
+    monkeypatch.setattr(paths, "flush", flush_and_look)
+    extraction.extract_subset("train", workers=0)
+    assert flushed == [f"10000{number}.mp4.pklz" for number in range(3)]
 
 
 def test_two_extractions_at_once_are_refused(root):

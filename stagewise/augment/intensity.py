@@ -51,7 +51,8 @@ def _add_whole_noise(volume: np.ndarray, std: float, rng: np.random.Generator) -
     noise_levels = np.rint(_normal_quantiles() * std).astype(np.int16)
     noisy = np.empty(volume.shape, np.uint8)
     for frame, target in zip(volume, noisy, strict=True):
-        chosen = np.frombuffer(rng.bytes(2 * frame.size), "<u2").reshape(frame.shape)
+        words = rng.integers(2**64, size=-(-frame.size // 4), dtype=np.uint64)  # twice as fast as rng.bytes
+        chosen = words.astype("<u8", copy=False).view("<u2")[: frame.size].reshape(frame.shape)
         cv2.add(frame, noise_levels.take(chosen), dst=target, dtype=cv2.CV_8U)  # clips to 0-255
     return noisy
 

@@ -118,13 +118,18 @@ def make(order: Order, workers: int) -> None:
     missing = [task for task in clips if not task.path.exists()]
     with WorkerPool(workers) as pool:
         made = pool.in_order(make_clip, missing)
-        for _ in tqdm(made, total=len(missing), desc="phantom clips", unit="clip", mininterval=1, disable=None):
-            pass
+        for task, clip_file in tqdm(
+            made, total=len(missing), desc="phantom clips", unit="clip", mininterval=1, disable=None
+        ):
+            # here, since a worker that waited for the disk would leave its core idle
+            with paths.replacing(task.path) as temporary:
+                clip_file.replace(temporary)
     tables.write_tables(folder, rows)
     (folder / MARKER).unlink()
 
 
-def make_clip(task: ClipTask) -> None:
-    """Render one clip and write it, in one piece or not at all."""
-    with paths.replacing(task.path) as temporary:
-        rendering.write_clip(task.settings, task.index, task.stalled, temporary)
+def make_clip(task: ClipTask) -> Path:
+    """Render one clip. Returns: the file in the place's folder, to be flushed and renamed to its place."""
+    made = task.path.with_name(f".tmp-made-{task.path.name}")
+    rendering.write_clip(task.settings, task.index, task.stalled, made)
+    return made

@@ -1,0 +1,207 @@
+"""The ensemble of five folds and eight flips: seconds a video against the original's way, and the same answers.
+
+    bench/run.sh inference
+    bench/run.sh inference --weights models/imagenet_densenet121_3d.weights.h5
+    bench/run.sh inference --trained ROOT     also the answers of ROOT's trained folds (a finished demo) on 1,000 clips
+    python bench/inference.py --engine keras --videos 60      on a machine that has its packages already, a GPU say
+
+ours: five fused nets in one model with its flips, fed by r42's own streaming from .pklz files, on the engine that r42
+chooses. original's way: five unfused Keras models in one, `predict` on the eight flips of one video after another. Both
+in processes of their own, in turn. With --trained, r42 itself answers 1,000 new phantom clips of the real share of
+stalled ones (0.3 %) on both engines and with --adaptive.
+Time: 5 minutes on 2 CPU cores; 10 more with --trained.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pandas as pd
+from measure import Served, machine, ratio, serve, write_section
+
+from stagewise import cli, paths
+from stagewise.recipes.d121 import D121
+
+REPOSITORY = Path(__file__).parents[1]
+STAGE = "net_d121_stage3_tier1"
+FOLDS = 5
+
+
+def make_volumes(count: int) -> None:
+    """Phantom volumes of the test set, by the numbered scripts, in the root."""
+    options = ("--train", "4", "--stalled-share", "0.5", "--test", str(count))
+    _script("preproc_data/r00_make_phantom.py", *options)
+    _script("preproc_data/r01_extract_roi.py")
+
+
+def _script(*command: str) -> str:
+    done = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True, cwd=REPOSITORY)
+    return done.stdout
+
+
+def nets(weights: Path | None) -> list:
+    """Five nets of the recipe's size; heads differ by seed, and backbones too unless they get ImageNet weights."""
+    from stagewise.nets.densenet3d import backbone, densenet3d
+
+    made = [densenet3d(D121.net, seed=fold) for fold in range(FOLDS)]
+    for net in made if weights else ():
+        backbone(net).load_weights(weights)
+    return made
+
+
+def ours(engine: str | None, weights: Path | None, volumes: list[Path], workers: int) -> Callable[[], np.ndarray]:
+    """r42's way, from files to probabilities (n, folds)."""
+    from stagewise import device
+    from stagewise.engines import default_engine
+
+    device.prepare(engine=engine or default_engine(None))
+    device.set_precision(D121.gpu_precision)
+    from stagewise.engines import predictor
+    from stagewise.ensemble import merge
+    from stagewise.nets.fuse_bn import fuse
+    from stagewise.predict import predict_volumes
+    from stagewise.tta import with_flips
+    from stagewise.workers import WorkerPool
+
+    answer = predictor(with_flips(merge([fuse(net)[0] for net in nets(weights)])), D121.openvino_precision)
+    clips = D121.batch_size if device.gpus() else 1
+
+    def predict() -> np.ndarray:
+        with WorkerPool(workers) as pool:
+            return predict_volumes(answer, volumes, D121.resize, pool, clips, "ours").mean(axis=1)
+
+    return predict
+
+
+def original(weights: Path | None, volumes: list[Path]) -> Callable[[], np.ndarray]:
+    """The original's way: read, resize, flip and predict one video after another."""
+    from stagewise import device
+
+    device.prepare()
+    import keras
+
+    from stagewise.augment import augment
+    from stagewise.volumes import load_volume
+
+    clip = keras.Input((*D121.net.input_shape, 3), dtype="uint8")
+    parts = [keras.Model(net.input, net.output, name=f"fold_{fold}") for fold, net in enumerate(nets(weights))]
+    joined = keras.Model(clip, keras.layers.Concatenate()([part(clip) for part in parts]))
+    joined.compile(jit_compile=device.jit_compile())
+
+    def predict() -> np.ndarray:
+        answers = []
+        for volume in volumes:
+            resized = augment(load_volume(volume), (D121.resize,), np.random.default_rng(0))
+            flips = [resized[::t, ::h, ::w] for t in (1, -1) for h in (1, -1) for w in (1, -1)]
+            answers.append(joined.predict(np.stack(flips), verbose=0).mean(axis=0))
+        return np.array(answers)
+
+    return predict
+
+
+def speed(arguments: argparse.Namespace) -> list[tuple]:
+    """Both ways in turn over the same few volumes."""
+    make_volumes(arguments.videos)
+    weights = ("--weights", arguments.weights.absolute()) if arguments.weights else ()
+    engine = ("--engine", arguments.engine) if arguments.engine else ()
+    with (
+        Served(__file__, "--serve", "ours", *weights, *engine) as of_ours,
+        Served(__file__, "--serve", "original", *weights) as of_original,
+    ):
+        pairs = [(of_ours.work(), of_original.work()) for _ in range(arguments.repeats)]
+    seconds = [[answer["seconds"] / arguments.videos for answer in side] for side in zip(*pairs, strict=True)]
+    difference = np.abs(np.subtract(*(answer["probabilities"] for answer in pairs[0])))
+    return [
+        ("original's way: s a video", f"{median(seconds[1]):.2f}"),
+        (f"ours on {of_ours.ready['engine']}: s a video", f"{median(seconds[0]):.2f}"),
+        ("ours / original's way", f"{ratio(seconds[1], seconds[0]):.2f}"),
+        ("largest difference of a fold's probability", f"{difference.max():.1e}"),
+        (
+            "largest difference of the folds' mean",
+            f"{np.abs(np.subtract(*(np.mean(answer['probabilities'], axis=1) for answer in pairs[0]))).max():.1e}",
+        ),
+    ]
+
+
+def answers(trained: Path) -> list[tuple]:
+    """r42 with the trained folds on 1,000 new clips: engine against engine, adaptive against full."""
+    folds = sorted(folder.name.removeprefix("fold_") for folder in (trained / "models" / STAGE).glob("fold_*"))
+    chosen = [word for fold in folds for word in ("--fold", fold)]
+    _script("preproc_data/r00_make_phantom.py", *"--train 4 --test 1000 --stalled-share 0.003 --seed 77".split())
+    _script("preproc_data/r01_extract_roi.py", "test")
+    shutil.copytree(trained / "models", paths.models_folder())
+    for table in (trained / "modified_data").glob("*.csv"):
+        shutil.copy(table, paths.modified_data_folder())
+    script = f"{STAGE}/r42_process_test.py"
+    _script(script, *chosen, "--engine", "keras")
+    by_keras = _answers()
+    _script(script, *chosen, "--engine", "openvino")
+    by_openvino = _answers()
+    printed = _script(script, *chosen, "--adaptive").splitlines()
+    by_adaptive = _answers()
+    difference = (by_keras["probability"] - by_openvino["probability"]).abs().max()
+    return [
+        ("trained demo nets, 1,000 phantom clips: stalled in full", by_keras["stalled"].sum()),
+        ("OpenVINO against Keras: largest difference of a mean", f"{difference:.1e}"),
+        ("OpenVINO against Keras: changed answers", (by_keras["stalled"] != by_openvino["stalled"]).sum()),
+        *(("--adaptive, default bound", line) for line in printed if line.startswith(("settled", "forward", "exp"))),
+        ("--adaptive against full: changed answers", (by_openvino["stalled"] != by_adaptive["stalled"]).sum()),
+    ]
+
+
+def _answers() -> pd.DataFrame:
+    folder = paths.submission_folder()
+    return pd.read_csv(folder / f"{STAGE}_test.csv").merge(pd.read_csv(folder / "submission.csv"))
+
+
+def serve_one(which: str, arguments: argparse.Namespace) -> None:
+    """Compile by one round, then answer all volumes of the root for every line."""
+    volumes = sorted(paths.roi_folder("test").glob("*.pklz"))
+    if which == "ours":
+        predict = ours(arguments.engine, arguments.weights, volumes, arguments.workers)
+    else:
+        predict = original(arguments.weights, volumes)
+    predict()
+    from stagewise import device
+
+    serve({"engine": device.describe()}, lambda: {"probabilities": predict().tolist()})
+
+
+def main() -> None:
+    """Measure in a temporary root, and write the table."""
+    parser = cli.parser(__doc__, "workers", "engine")
+    parser.add_argument("--videos", type=cli.at_least(1), default=2, help="a round (default: %(default)s)")
+    parser.add_argument("--repeats", type=cli.at_least(1), default=5, help="rounds (default: %(default)s)")
+    parser.add_argument("--weights", type=Path, metavar="H5", help="r04's inflated weights, for all backbones")
+    parser.add_argument("--trained", type=Path, metavar="ROOT", help="a finished demo: compare answers too")
+    parser.add_argument("--serve", choices=("ours", "original"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve_one(arguments.serve, arguments)
+        return
+    rows = []
+    for measured in (lambda: speed(arguments), lambda: answers(arguments.trained.absolute())):
+        if rows and not arguments.trained:
+            break
+        with tempfile.TemporaryDirectory() as root:
+            os.environ["STAGEWISE_ROOT"] = root
+            rows += measured()
+    write_section(
+        "Inference",
+        "bench/run.sh inference" + (" --trained ROOT" if arguments.trained else ""),
+        f"DenseNet121-3D at {D121.net.input_shape}, {FOLDS} folds, 8 flips; medians of {arguments.repeats} rounds of "
+        f"{arguments.videos} videos in turn. {machine('keras', 'tensorflow', 'openvino', 'jax', 'torch')}",
+        ("what", "result"),
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,121 @@
+"""The input pipeline: training samples a second by workers, and how long a training step waits for its batch.
+
+    bench/run.sh loader
+
+Stage 3's chain at the recipe's size over phantom clips. First batches are drawn as fast as they come, with 1 and 2
+workers in turn; then the real training step runs on them, and the time spent waiting for a batch is set against the
+whole. The last row is arithmetic: how many samples a second 16 workers make at the rate of one.
+Time: 6 minutes on 2 CPU cores.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from measure import in_turn, machine, write_section
+
+from stagewise import cli, device, paths
+from stagewise.dataset import TrainingBatches
+from stagewise.recipes.d121 import AUGMENTATION_DROPPED_PLANES, D121
+from stagewise.workers import WorkerPool
+
+REPOSITORY = Path(__file__).parents[1]
+CLIPS, BATCHES = 40, 20
+
+
+def make_volumes() -> list[Path]:
+    """Phantom volumes of real size, by the numbered scripts, in the root."""
+    for command in (("r00_make_phantom.py", "--train", str(CLIPS), "--test", "1"), ("r01_extract_roi.py", "train")):
+        script = REPOSITORY / "preproc_data" / command[0]
+        subprocess.run([sys.executable, script, *command[1:]], check=True, stdout=subprocess.DEVNULL)
+    return sorted(paths.roi_folder("train").glob("*.pklz"))
+
+
+def drawn(pool: WorkerPool, volumes: list[Path], batches: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The batches of one short epoch."""
+    recipe = replace(D121, augmentation=AUGMENTATION_DROPPED_PLANES, steps_per_epoch=batches, epochs=1)
+    stalled = np.arange(len(volumes)) % 4 == 0
+    return TrainingBatches(recipe, volumes, stalled, fold=0, seed=0).stream(pool, 0)
+
+
+def samples_a_second(volumes: list[Path], repeats: int) -> dict[int, float]:
+    """Medians by the number of workers, which have loaded their modules before."""
+    with WorkerPool(1) as one, WorkerPool(2) as two:
+        candidates = {
+            workers: lambda pool=pool: sum(len(clips) for clips, _ in drawn(pool, volumes, BATCHES))
+            for workers, pool in ((1, one), (2, two))
+        }
+        seconds = in_turn(candidates, repeats)
+    return {workers: BATCHES * D121.batch_size / median(of_workers) for workers, of_workers in seconds.items()}
+
+
+def cpu_a_batch(volumes: list[Path]) -> float:
+    """Milliseconds of the trainer's own CPU time to take a batch, without training."""
+    with WorkerPool(2) as pool:
+        stream = drawn(pool, volumes, BATCHES)
+        next(stream)
+        before = time.process_time()
+        for _ in stream:
+            continue
+        return (time.process_time() - before) / (BATCHES - 1) * 1e3
+
+
+def waiting_share(volumes: list[Path], steps: int) -> tuple[float, float]:
+    """Seconds a training step, and the largest share of one spent waiting for its batch, after two to warm up."""
+    from stagewise.train import compiled
+
+    model, shares, seconds = compiled(D121), [], []
+    with WorkerPool(2) as pool:
+        stream = drawn(pool, volumes, steps + 2)
+        for step in range(steps + 2):
+            start = time.perf_counter()
+            clips, stalled = next(stream)
+            waited = time.perf_counter() - start
+            model.train_on_batch(clips, stalled)
+            if step >= 2:
+                seconds.append(time.perf_counter() - start)
+                shares.append(waited / seconds[-1])
+    return median(seconds), max(shares)
+
+
+def main() -> None:
+    """Measure in a temporary root, and write the table."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--repeats", type=cli.at_least(1), default=5)
+    parser.add_argument("--steps", type=cli.at_least(1), default=10, help="training steps (default: %(default)s)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as root:
+        os.environ["STAGEWISE_ROOT"] = root
+        volumes = make_volumes()
+        rates = samples_a_second(volumes, arguments.repeats)
+        taken = cpu_a_batch(volumes)
+        device.prepare()
+        seconds, share = waiting_share(volumes, arguments.steps)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
+    write_section(
+        "Input pipeline",
+        "bench/run.sh loader",
+        f"Batches of {D121.batch_size} at {D121.net.input_shape}, stage 3's chain; medians of {arguments.repeats} "
+        f"rounds of {BATCHES} batches in turn. {machine('numpy', 'opencv-python-headless', 'keras', 'tensorflow')}",
+        ("what", "result"),
+        [
+            *((f"samples a second, {workers} workers", f"{rate:.1f}") for workers, rate in rates.items()),
+            ("trainer's own CPU time to take a batch", f"{taken:.1f} ms"),
+            ("largest worker", f"{peak:.0f} MiB"),
+            (f"CPU training step, batch {D121.batch_size}", f"{seconds:.1f} s"),
+            (f"largest share of a step spent waiting, {arguments.steps} steps", f"{share:.2%}"),
+            ("by arithmetic: samples a second of 16 workers", f"16 x {rates[1]:.1f} = {16 * rates[1]:.0f}"),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

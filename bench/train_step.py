@@ -1,0 +1,172 @@
+"""One training step of DenseNet121-3D at the recipe's size, against PyTorch peers of the same net.
+
+    bench/run.sh train_step
+    bench/run.sh train_step --candidates tensorflow:float32 monai:float32 --repeats 5
+    python bench/train_step.py                on a machine that has its packages already, with or without TensorFlow
+
+Candidates are NAME:PRECISION. tensorflow, jax and torch are this project's own step on that backend of Keras; monai is
+MONAI's DenseNet121 and timm timm-3d's, both in PyTorch with its Adam. Precisions are float32 and bfloat16 (mixed). Each
+runs in a process of its own, compiled by its first step; then each in turn beside the first one, ours.
+Time: 10 minutes on 2 CPU cores for the default candidates, and 20 GB of memory.
+"""
+
+import argparse
+import importlib.util
+import os
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+from measure import Served, machine, ratio, serve, write_section
+
+from stagewise import cli
+from stagewise.recipes.d121 import D121
+
+KERAS, PEERS = ("tensorflow", "jax", "torch"), ("monai", "timm")
+NEEDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch", "monai": "monai", "timm": "timm_3d"}
+BF16_PEAK = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # FLOP/s, dense, NVIDIA's data sheets
+
+
+def forward_flops() -> float:
+    """FLOP of one clip's forward pass: two for each multiply-add of the convolutions."""
+    import keras
+
+    from stagewise.nets.densenet3d import densenet3d
+
+    convolutions = (layer for layer in densenet3d(D121.net).layers if isinstance(layer, keras.layers.Conv3D))
+    return sum(2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:4]) for layer in convolutions)
+
+
+def keras_step(backend: str, precision: str, clips: np.ndarray, stalled: np.ndarray) -> Callable[[], float]:
+    """The project's own step: upload, forward, backward, Adam."""
+    os.environ["KERAS_BACKEND"] = backend
+    from stagewise import device
+
+    device.prepare()
+    import keras
+
+    from stagewise.train import compiled
+
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    model = compiled(replace(D121, accumulation_steps=1))
+    return lambda: float(model.train_on_batch(clips, stalled))
+
+
+def peer_step(name: str, precision: str, clips: np.ndarray, stalled: np.ndarray) -> Callable[[], float]:
+    """The same step as a user of the peer would write it."""
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    net = (_monai() if name == "monai" else _timm()).to(device)
+    optimizer = torch.optim.Adam(net.parameters(), lr=D121.learning_rate)
+    lose = torch.nn.BCEWithLogitsLoss()
+    host, labels = torch.from_numpy(clips.transpose(0, 4, 1, 2, 3).copy()), torch.from_numpy(stalled).to(device)
+
+    def step() -> float:
+        optimizer.zero_grad()
+        batch = host.to(device).float() / 255
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+            logits = net(batch)
+        loss = lose(logits.float(), labels)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def _monai():
+    from monai.networks.nets import DenseNet121
+
+    return DenseNet121(spatial_dims=3, in_channels=3, out_channels=1)
+
+
+def _timm():
+    import torch
+
+    # timm-3d imports torchvision, whose wheel registers this operator only beside PyTorch's CUDA build
+    torch.library.define("torchvision::nms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    import timm_3d
+
+    return timm_3d.create_model("densenet121", pretrained=False, in_chans=3, num_classes=1)
+
+
+def peak_gibibytes() -> float:
+    """The most memory so far: of the GPU where one is used, else of the process."""
+    if "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
+        return sys.modules["torch"].cuda.max_memory_allocated() / 2**30
+    if "jax" in sys.modules and (stats := sys.modules["jax"].devices()[0].memory_stats()):
+        return stats["peak_bytes_in_use"] / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def serve_steps(candidate: str, batch: int) -> None:
+    """Compile by two steps, then time one step after the other."""
+    name, precision = candidate.split(":")
+    generator = np.random.default_rng(0)
+    clips = generator.integers(0, 256, (batch, *D121.net.input_shape, 3), np.uint8)
+    stalled = generator.integers(0, 2, (batch, 1)).astype(np.float32)
+    step = (keras_step if name in KERAS else peer_step)(name, precision, clips, stalled)
+    losses = [step(), step()]
+    flops = forward_flops() if name in KERAS else None
+    serve({"losses": losses, "flops": flops}, lambda: {"loss": step(), "peak": peak_gibibytes()})
+
+
+def side_by_side(ours: str, other: str, batch: int, repeats: int) -> tuple[list[dict], list[dict], float]:
+    """Steps of both in turn. Returns: the steps of each, and the FLOP of a forward pass."""
+    command = (__file__, "--batch", batch, "--serve")
+    with Served(*command, ours) as first, Served(*command, other) as second:
+        pairs = [(first.work(), second.work()) for _ in range(repeats)]
+        return [a for a, _ in pairs], [b for _, b in pairs], first.ready["flops"]
+
+
+def row(name: str, steps: list[dict], beside: list[dict], flops: float, batch: int) -> tuple:
+    """A line of the table."""
+    seconds = [step["seconds"] for step in steps]
+    rate = 3 * flops * batch / median(seconds)  # the backward pass costs two forward passes
+    peak = next((peak for gpu, peak in BF16_PEAK.items() if gpu in machine()), None)
+    share = f", {rate / peak:.1%} of the GPU's peak" if peak and name.endswith("bfloat16") else ""
+    return (
+        name.replace(":", ", "),
+        f"{median(seconds):.2f}",
+        f"{ratio([step['seconds'] for step in beside], seconds):.2f}",
+        f"{steps[-1]['peak']:.1f}",
+        f"{rate / 1e12:.2f} TFLOP/s{share}",
+    )
+
+
+def main() -> None:
+    """Measure every candidate beside the first, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    installed = [name for name in (*KERAS, *PEERS) if importlib.util.find_spec(NEEDS[name])]
+    default = [f"{name}:{precision}" for name in installed for precision in ("float32", "bfloat16")]
+    parser.add_argument("--candidates", nargs="+", default=default, metavar="NAME:PRECISION")
+    parser.add_argument("--batch", type=cli.at_least(1), default=D121.batch_size)
+    parser.add_argument("--repeats", type=cli.at_least(1), default=5)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        serve_steps(arguments.serve, arguments.batch)
+        return
+    ours, *others = arguments.candidates
+    rows, of_ours = [], []
+    for other in others:
+        first, second, flops = side_by_side(ours, other, arguments.batch, arguments.repeats)
+        of_ours += first
+        rows.append(row(other, second, first, flops, arguments.batch))
+        print(*rows[-1], sep="  ", flush=True)
+    write_section(
+        "Training step",
+        "bench/run.sh train_step",
+        f"DenseNet121-3D at {D121.net.input_shape}, batch {arguments.batch}; medians of {arguments.repeats} steps in "
+        f"turn beside the first row. {machine('keras', 'tensorflow', 'jax', 'torch', 'monai', 'timm-3d')}",
+        ("candidate", "s a step", "times the first row's", "peak GiB", "forward and backward"),
+        [row(ours, of_ours, of_ours, flops, arguments.batch), *rows],
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)
