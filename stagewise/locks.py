@@ -3,6 +3,7 @@
 import fcntl
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,13 +31,21 @@ def owned(lock: Path, what: str) -> Iterator[None]:
                 file.truncate(0)
 
 
+def _holder(file: BinaryIO) -> str:
+    for _ in range(20):
+        file.seek(0)
+        if name := file.read().decode().strip():
+            return name
+        time.sleep(0.05)  # it has the lock since a moment ago, and is about to write its name
+    return "another process"
+
+
 def _take(file: BinaryIO, lock: Path, what: str) -> None:
     file.seek(0)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = file.read().decode().strip() or "another process"
-        raise BusyError(f"{what} is in the hands of {holder} ({paths.shown(lock)}); wait for its end") from None
+        raise BusyError(f"{what} is in the hands of {_holder(file)} ({paths.shown(lock)}); wait for its end") from None
     if before := file.read().decode().strip():
         print(f"{what}: taken over from {before}, which was killed", flush=True)
     file.truncate(0)
