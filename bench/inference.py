@@ -134,7 +134,10 @@ def answers(trained: Path) -> list[tuple]:
     """r42 with the trained folds on 1,000 new clips: engine against engine, adaptive against full."""
     folds = sorted(folder.name.removeprefix("fold_") for folder in (trained / "models" / STAGE).glob("fold_*"))
     chosen = [word for fold in folds for word in ("--fold", fold)]
-    _script("preproc_data/r00_make_phantom.py", *"--train 4 --test 1000 --stalled-share 0.003 --seed 77".split())
+    _script(
+        "preproc_data/r00_make_phantom.py",
+        *["--train", "4", "--test", "1000", "--stalled-share", "0.003", "--seed", "77"],
+    )
     _script("preproc_data/r01_extract_roi.py", "test")
     shutil.copytree(trained / "models", paths.models_folder())
     for table in (trained / "modified_data").glob("*.csv"):

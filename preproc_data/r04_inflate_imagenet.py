@@ -27,16 +27,16 @@ def load_imagenet(weights: Path | None):
     """keras.applications' DenseNet121 without its top; only numbers are read from the file, never a model."""
     import keras
 
+    from stagewise.weight_files import load_weights
+
+    if weights is not None:
+        net = keras.applications.DenseNet121(include_top=False, weights=None)
+        load_weights(net, weights.absolute(), MENDS)
+        return net
     try:
-        return keras.applications.DenseNet121(
-            include_top=False, weights=str(weights.absolute()) if weights else "imagenet"
-        )
+        return keras.applications.DenseNet121(include_top=False, weights="imagenet")
     except Exception as error:  # keras raises bare Exception where a download fails
-        if weights is None:
-            raise StagewiseError(f"the ImageNet weights could not be fetched ({error}); {MENDS}") from error
-        raise InputError(
-            f"{weights} does not hold the weights of DenseNet121 without top ({error}); {MENDS}"
-        ) from error
+        raise StagewiseError(f"the ImageNet weights could not be fetched ({error}); {MENDS}") from error
 
 
 def main() -> None:

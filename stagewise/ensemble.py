@@ -9,13 +9,13 @@ from stagewise.errors import InputError
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.nets.fuse_bn import fuse
 from stagewise.recipes.config import Net
-from stagewise.weights import load_weights
+from stagewise.weight_files import load_weights
 
 
 def load_fused(net: Net, weights: Path) -> keras.Model:
     """The trained net with every BatchNorm that follows a convolution folded into it."""
     model = densenet3d(net)
-    load_weights(model, weights)
+    load_weights(model, weights, "train the fold anew, with --force")
     return fuse(model)[0]
 
 

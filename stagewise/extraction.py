@@ -41,10 +41,13 @@ class Extraction:
 def list_videos(subset: str) -> list[Path]:
     """Every mp4 (in any case, hidden files aside) of the subset, sorted by name; InputError if there is none."""
     folder = paths.videos_folder(subset)
-    videos = sorted(path for path in folder.glob("[!.]*") if path.suffix.lower() == ".mp4")
-    if not videos:
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() == ".mp4" and not path.name.startswith(".")]
+    except FileNotFoundError:
+        found = []
+    if not found:
         raise InputError(f"no mp4 files in {paths.shown(folder)}; {INPUT_MEND.replace('file', 'files')}")
-    return videos
+    return sorted(found)
 
 
 def plan(subset: str, force: bool = False) -> list[Extraction]:

@@ -11,13 +11,13 @@ from stagewise import device, paths, runs
 from stagewise.callbacks import BestWeights, epoch_callbacks
 from stagewise.checkpoints import load_state, remove_states
 from stagewise.dataset import TrainingBatches
-from stagewise.errors import InputError, NumericalError
+from stagewise.errors import NumericalError
 from stagewise.locks import owned
 from stagewise.nets.densenet3d import backbone, densenet3d
 from stagewise.plans import TrainingPlan, started_config
 from stagewise.predict import predict_volumes
 from stagewise.recipes.config import Recipe
-from stagewise.weights import load_weights
+from stagewise.weight_files import load_weights
 from stagewise.workers import WorkerPool
 
 
@@ -46,15 +46,8 @@ def start(model: keras.Model, plan: TrainingPlan) -> None:
     fresh = densenet3d(plan.recipe.net, seed=(plan.seed, plan.fold))
     if plan.start_weights is not None:
         whole = plan.recipe.init_from != "imagenet"  # the ImageNet file has no head
-        try:
-            load_weights(fresh if whole else backbone(fresh), plan.start_weights)
-        except (ValueError, OSError, KeyError) as error:
-            if getattr(error, "errno", None):
-                raise  # the disk's fault, not the content's
-            raise InputError(
-                f"{paths.shown(plan.start_weights)} does not fit the net of {plan.recipe.name} ({error}); "
-                "make it anew, with the --preset of this stage"
-            ) from error
+        mend = "make it anew, with the --preset of this stage"
+        load_weights(fresh if whole else backbone(fresh), plan.start_weights, mend)
     for variable, value in zip(model.variables, fresh.variables, strict=True):
         variable.assign(value)
     for variable in model.optimizer.variables:

@@ -5,6 +5,7 @@ before the checksum at the end of the file, though, and runs whatever the pickle
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +34,23 @@ def save_volume(path: Path, volume: np.ndarray, durable: bool = True) -> str:
         raise ValueError(
             f"{volume.dtype} {volume.shape} is no volume: (T, h, w, 3) uint8 of {LARGEST_BYTES} bytes at most"
         )
+    sha256 = hashlib.sha256()
+    with paths.replacing(path, durable) as temporary, temporary.open("wb") as file:
+        for piece in _compressed(volume):
+            sha256.update(piece)
+            file.write(piece)
+    return sha256.hexdigest()
+
+
+def _compressed(volume: np.ndarray) -> Iterator[bytes]:
+    """The file's content, piece by piece, so that the longest volume is not in memory a second time."""
     before, after = pickle_around(volume.shape)
     pixels = np.ascontiguousarray(volume).data.cast("B")
     compressor = isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, GZIP)  # its header holds no time and no name
-    packed = b"".join(compressor.compress(piece) for piece in (before, pixels, after)) + compressor.flush()
-    with paths.replacing(path, durable) as temporary:
-        temporary.write_bytes(packed)
-    return hashlib.sha256(packed).hexdigest()
+    yield compressor.compress(before)
+    for start in range(0, len(pixels), CHUNK):
+        yield compressor.compress(pixels[start : start + CHUNK])
+    yield compressor.compress(after) + compressor.flush()
 
 
 def load_volume(path: Path) -> np.ndarray:
