@@ -34,6 +34,7 @@ def main() -> None:
     from stagewise.threshold import write_threshold
 
     table = predict_out_of_fold(plan, arguments.workers)
+    paths.remove_leftovers(paths.modified_data_folder())
     with paths.replacing(paths.oof_csv(STAGE)) as temporary:
         table.to_csv(temporary, index=False)
     print(write_threshold(plan, table, arguments.seed))

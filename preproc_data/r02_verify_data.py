@@ -31,6 +31,7 @@ def main() -> None:
     data = verify(arguments.split, arguments.workers)
     for note in data.notes:
         print(note)
+    paths.remove_leftovers(folder)
     volumes, groups = usable_volumes(data), labelled_groups(data)
     if len(volumes):
         data_pictures.draw_sizes(folder / "crop_sizes.png", volumes)

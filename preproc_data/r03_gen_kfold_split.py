@@ -60,6 +60,7 @@ def main() -> None:
     if arguments.dry_run:
         print(f"would write {paths.shown(path)}")
         return
+    paths.remove_leftovers(path.parent)
     with paths.replacing(path) as temporary:
         split.to_csv(temporary, index=False)
     ours = path == paths.split_csv()

@@ -62,6 +62,7 @@ def main() -> None:
 
     net = backbone(densenet3d(D121.net))
     inflate(load_imagenet(source), net)
+    paths.remove_leftovers(target.parent)
     with paths.replacing(target) as temporary:
         net.save_weights(temporary)
     print(f"{paths.shown(target)}: {net.count_params():,} parameters")

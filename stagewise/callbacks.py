@@ -4,6 +4,7 @@ The first callback puts the scores into the one `logs` dict; Keras' own plateau 
 here read them there, so their order in `epoch_callbacks` is part of what they do.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from stagewise.checkpoints import save_state
 from stagewise.curves import draw_curves
 from stagewise.errors import NumericalError
 from stagewise.recipes.config import Recipe
-from stagewise.score import THRESHOLDS, mcc_curve, roc_auc
+from stagewise.score import THRESHOLDS, mcc_curve, note_on_constant, roc_auc
 
 REMEMBERED = ("best", "best_epoch", "wait", "cooldown_counter", "stopped_epoch")
 
@@ -38,6 +39,8 @@ class ValidationScores(keras.callbacks.Callback):
                 f"epoch {epoch}: {np.sum(~np.isfinite(probabilities))} of {len(probabilities)} validation "
                 "probabilities are not finite; lower the recipe's learning rate and run the same command again"
             )
+        if note := note_on_constant(probabilities):
+            print(f"epoch {epoch + 1}: {note}", flush=True)
         curve = mcc_curve(self.stalled, probabilities)
         clipped = np.clip(probabilities, 1e-7, 1 - 1e-7)  # keras.losses.BinaryCrossentropy's own bound
         logs["val_loss"] = float(-np.mean(np.log(np.where(self.stalled == 1, clipped, 1 - clipped))))
@@ -47,52 +50,63 @@ class ValidationScores(keras.callbacks.Callback):
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Keep the weights of the epoch with the highest score, in one piece or not at all."""
+    """Hold on to the weights of the epoch with the highest score.
 
-    def __init__(self, path: Path, monitor: str) -> None:
+    They go into the resume state with every epoch, and into their own file when the training ends.
+    """
+
+    def __init__(self, monitor: str, weights: list[np.ndarray]) -> None:
+        """weights: of `load_state`, or empty for a run that starts."""
         super().__init__()
-        self.path, self.monitor = path, monitor
+        self.monitor, self.weights = monitor, weights
         self.best, self.best_epoch = -np.inf, -1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Save, if the score is better than every one before."""
+        """Copy, if the score is better than every one before."""
         if logs[self.monitor] > self.best:
             self.best, self.best_epoch = logs[self.monitor], epoch
-            # the weights without the optimizer's moments; its own name would count up in the file
-            weights_alone = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)
-            with paths.replacing(self.path) as temporary:
-                weights_alone.save_weights(temporary)
+            self.weights = [np.array(array) for array in self.model.get_weights()]  # PyTorch's are views
+
+    def save(self, path: Path) -> None:
+        """Write the best weights, the model's from now on, in one piece or not at all."""
+        self.model.set_weights(self.weights)
+        # the weights without the optimizer's moments; its own name would count up in the file
+        weights_alone = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)
+        with paths.replacing(path) as temporary:
+            weights_alone.save_weights(temporary)
 
 
 class TensorBoardEvents(keras.callbacks.Callback):
-    """Write the logs as TensorBoard events, whatever the backend (keras.callbacks.TensorBoard needs TensorFlow)."""
+    """Write the logs as TensorBoard events, whatever the backend (keras.callbacks.TensorBoard needs TensorFlow).
 
-    def __init__(self, folder: Path, first_epoch: int) -> None:
+    An epoch is a file, which TensorBoard reads in the order of their names: an epoch that is trained again
+    replaces its own points, and no thread of a writer can die unseen.
+    """
+
+    def __init__(self, folder: Path) -> None:
         super().__init__()
-        self.folder, self.first_epoch = folder, first_epoch
-
-    def on_train_begin(self, logs: dict | None = None) -> None:
-        """Open the events; those of an epoch that is trained again are taken back."""
-        from tensorboardX import SummaryWriter
-
-        self.writer = SummaryWriter(str(self.folder), purge_step=self.first_epoch)
+        self.folder = folder
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """One point a curve."""
-        for name, value in logs.items():
-            self.writer.add_scalar(name, value, epoch)
-        self.writer.flush()
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.record_writer import RecordWriter
+        from tensorboardX.summary import scalar
 
-    def on_train_end(self, logs: dict | None = None) -> None:
-        """Close the events."""
-        self.writer.close()
+        now = time.time()
+        points = (Event(wall_time=now, step=epoch, summary=scalar(name, value)) for name, value in logs.items())
+        with paths.replacing(self.folder / f"events.out.tfevents.{epoch:010d}") as temporary:
+            writer = RecordWriter(str(temporary))
+            for event in (Event(wall_time=now, file_version="brain.Event:2"), *points):
+                writer.write(event.SerializeToString())
+            writer.close()
 
 
 class Recorder(keras.callbacks.Callback):
     """Write history, curves and last the resume state, which remembers the other callbacks' state too."""
 
     def __init__(self, folder: Path, others: list[keras.callbacks.Callback], progress: dict[str, Any]) -> None:
-        """progress: of `load_state`, or empty for a run that starts."""
+        """others: the last of them `BestWeights`; progress: of `load_state`, or empty for a run that starts."""
         super().__init__()
         self.folder, self.others = folder, others
         self.history: list[dict[str, float]] = progress.get("history", [])
@@ -116,7 +130,7 @@ class Recorder(keras.callbacks.Callback):
             for other in self.others
         }
         progress = {"history": self.history, "callbacks": memory, "stopped": self.model.stop_training}
-        save_state(self.folder / runs.RESUME_STATE, self.model, progress)
+        save_state(self.folder, self.model, progress, self.others[-1].weights)
 
 
 def epoch_callbacks(
@@ -125,8 +139,9 @@ def epoch_callbacks(
     predict: Callable[[], np.ndarray],
     stalled: np.ndarray,
     progress: dict[str, Any],
+    best_weights: list[np.ndarray],
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of one training, in the order in which they must run."""
+    """The callbacks of one training, in the order in which they must run; the last two as of `load_state`."""
     monitor = f"val_{recipe.monitor}"
     listeners = [
         keras.callbacks.ReduceLROnPlateau(
@@ -138,11 +153,11 @@ def epoch_callbacks(
             min_lr=recipe.minimum_learning_rate,
         ),
         keras.callbacks.EarlyStopping(monitor, mode="max", patience=recipe.stop_patience),
-        BestWeights(folder / runs.BEST_WEIGHTS, monitor),
+        BestWeights(monitor, best_weights),
     ]
     return [
         ValidationScores(predict, stalled),
         *listeners,
-        TensorBoardEvents(folder / "events", first_epoch=len(progress.get("history", []))),
+        TensorBoardEvents(folder / runs.EVENTS),
         Recorder(folder, listeners, progress),
     ]

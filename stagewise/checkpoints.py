@@ -1,15 +1,26 @@
-"""The state of a training between two epochs, in one file: enough to go on as if it had never stopped."""
+"""The state of a training between two epochs, in one file: enough to go on as if it had never stopped.
 
+The best weights so far are in it too, so no other file has to agree with it. The state before the last one is
+kept: a state that was torn or changed on the disk costs one epoch, which is trained again.
+"""
+
+import hashlib
+import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from stagewise import paths
+from stagewise import paths, runs
 from stagewise.errors import InputError
+
+DIGEST_BYTES = hashlib.sha256().digest_size  # at the end of the file; numpy's reader passes over them
+
+
+class DamagedStateError(Exception):
+    """A state file that is not what was written."""
 
 
 def _variables(model: keras.Model) -> dict[str, Any]:
@@ -19,32 +30,69 @@ def _variables(model: keras.Model) -> dict[str, Any]:
     return named
 
 
-def save_state(path: Path, model: keras.Model, progress: dict[str, Any]) -> None:
-    """Write everything that the next epoch depends on.
+def save_state(folder: Path, model: keras.Model, progress: dict[str, Any], best_weights: list[np.ndarray]) -> None:
+    """Write everything that the next epoch depends on; the state that was there becomes the previous one.
 
     progress: plain values, kept as JSON beside the arrays, whose floats come back bit for bit.
     """
     arrays = {name: keras.ops.convert_to_numpy(v) for name, v in _variables(model).items()}
-    with paths.replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, progress=np.array(json.dumps(progress)), **arrays)
+    arrays |= {f"best_{number:04d}": array for number, array in enumerate(best_weights)}
+    state = folder / runs.RESUME_STATE
+    with paths.replacing(state) as temporary:
+        with temporary.open("wb+") as file:
+            np.savez(file, progress=np.array(json.dumps(progress)), **arrays)
+            file.seek(0)
+            file.write(hashlib.file_digest(file, "sha256").digest())
+        if state.exists():
+            state.replace(folder / runs.PREVIOUS_STATE)
 
 
-def load_state(path: Path, model: keras.Model, command: str) -> dict[str, Any]:
-    """Put a compiled model into the state of `save_state`. Returns the progress.
+def load_state(folder: Path, model: keras.Model, command: str) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """Put a compiled model into the state that was saved last, or the one before where that one is damaged.
 
-    command: how to train this fold, for the message. Raises InputError where the file is damaged (each
-    array has a checksum) or belongs to another network; the model is then as it was.
+    command: how to train this fold, for the message. Returns: the progress and the best weights; both empty where
+    nothing was saved, and the model is then as it was. Raises InputError where all that is there is damaged (its
+    checksum differs), or belongs to another network; OSError where the disk does not give it.
     """
+    damages = []
+    for path in (folder / runs.RESUME_STATE, folder / runs.PREVIOUS_STATE):
+        try:
+            arrays = _read(path)
+        except FileNotFoundError:
+            continue
+        except DamagedStateError as damage:
+            damages.append(f"{paths.shown(path)} is damaged ({damage})")
+            continue
+        progress = _restore(arrays, model, path, command)
+        if damages:
+            print(f"{damages[0]}; going on from the previous state, after epoch {len(progress['history'])}", flush=True)
+        return progress, [arrays[name] for name in sorted(arrays) if name.startswith("best_")]
+    if damages:
+        raise InputError(f"{'; '.join(damages)}; to start anew, run: {command} --force")
+    return {}, []
+
+
+def remove_states(folder: Path) -> None:
+    """Remove what only an unfinished run needs."""
+    for name in (runs.RESUME_STATE, runs.PREVIOUS_STATE):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    with paths.naming(path):
+        content = path.read_bytes()
+    if hashlib.sha256(memoryview(content)[:-DIGEST_BYTES]).digest() != content[-DIGEST_BYTES:]:
+        raise DamagedStateError("its checksum differs")
+    with np.load(io.BytesIO(content), allow_pickle=False) as state:
+        return {name: state[name] for name in state.files}
+
+
+def _restore(arrays: dict[str, np.ndarray], model: keras.Model, path: Path, command: str) -> dict[str, Any]:
     variables = _variables(model)
-    try:
-        with np.load(path, allow_pickle=False) as state:
-            arrays = {name: state[name] for name in state.files}
-        progress = json.loads(arrays.pop("progress").item())
-    except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{paths.shown(path)} is damaged ({error}); run: {command} --force") from error
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    if shapes != {name: array.shape for name, array in arrays.items()}:
+    found = {name: array.shape for name, array in arrays.items() if name.startswith(("model_", "optimizer_"))}
+    if shapes != found:
         raise InputError(f"{paths.shown(path)} belongs to another network; run: {command} --force")
     for name, variable in variables.items():
         variable.assign(arrays[name])
-    return progress
+    return json.loads(arrays["progress"].item())

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from stagewise import paths
 from stagewise.errors import StagewiseError
+
+INTERRUPTED = "interrupted; the same command goes on from here"
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
@@ -33,6 +36,14 @@ def probability(text: str) -> float:
     return value
 
 
+def more_than_zero(text: str) -> float:
+    """A type for argparse: a finite number above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
 def available_cpus() -> int:
     """How many CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -49,6 +60,11 @@ OPTIONS = {
         default=available_cpus(),
         metavar="N",
         help="worker processes (default: %(default)s)",
+    ),
+    "memory": dict(
+        type=more_than_zero,
+        metavar="GIB",
+        help="end where RAM use comes to this (default: 90 %% of what is free)",
     ),
     "seed": dict(type=at_least(0), default=42, metavar="S", help="seed of all chance (default: %(default)s)"),
     "preset": dict(
@@ -74,8 +90,12 @@ def parser(doc: str, *options: str) -> argparse.ArgumentParser:
     return made
 
 
+class Terminated(BaseException):
+    """SIGTERM came: the way out is that of Ctrl-C."""
+
+
 def _terminate(number: int, frame: object) -> NoReturn:
-    sys.exit(128 + number)
+    raise Terminated
 
 
 def _open_standard_streams() -> None:
@@ -96,12 +116,22 @@ def run(main: Callable[[], None]) -> NoReturn:
     try:
         main()
     except StagewiseError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _leave(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+        _leave(INTERRUPTED, 128 + signal.SIGINT)
+    except Terminated:
+        _leave(INTERRUPTED, 128 + signal.SIGTERM)
     except OSError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        _leave(f"error: {_of_system(error)}", 1)
     sys.exit(0)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+def _of_system(error: OSError) -> str:
+    """A full disk, a lost mount, a missing right: the file, what the system says of it, and how to go on."""
+    where = f"{paths.shown(Path(error.filename))}: " if isinstance(error.filename, str) else ""
+    return f"{where}{error.strerror or error}; mend that, and the same command goes on from here"

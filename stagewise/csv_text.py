@@ -24,7 +24,8 @@ def read_cells(path: Path, mend: str, absent: str) -> pd.DataFrame:
 
     mend, absent: what the user can do about a bad file, and about none. Raises InputError.
     """
-    text = _read_text(path, mend, absent)
+    with paths.naming(path):
+        text = _read_text(path, mend, absent)
     header = re.split("[\r\n]", text, maxsplit=1)[0]
     # a decimal comma in a table of `;` is then no number
     delimiter = next((delimiter for delimiter in DELIMITERS if delimiter in header), ",")

@@ -89,7 +89,8 @@ def extract(task: Extraction) -> Row:
     task.volume.unlink(missing_ok=True)
     blank = dict.fromkeys(ROI_INDEX, "0") | {"filename": task.video.name, "sha256": "", "reason": ""}
     try:
-        roi = extract_roi(task.video)
+        with paths.naming(task.video):
+            roi = extract_roi(task.video)
     except VideoError as error:
         return blank | {"status": "quarantined", "reason": " ".join(error.reason.split())}
     sizes = (*roi.volume.shape[:3], *roi.box, roi.frames_with_outline)
@@ -114,9 +115,10 @@ def journal_path(subset: str) -> Path:
 def _journal(subset: str) -> Iterator[TextIO]:
     """The journal, open for one process alone, and removed when the work is done."""
     path = journal_path(subset)
-    with owned(path.with_suffix(".lock"), f"the extraction of {subset}"), path.open("a", newline="") as journal:
-        for leftover in paths.roi_folder(subset).glob(".tmp-*"):  # of a killed run; ours is alone here
-            leftover.unlink()
+    lock = path.with_suffix(".lock")
+    with owned(lock, f"the extraction of {subset}"), paths.naming(path), path.open("a", newline="") as journal:
+        paths.remove_leftovers(path.parent)  # where another process may write the other subset's index
+        paths.remove_leftovers(paths.roi_folder(subset), alone=True)
         journal.write("\n")  # ends a line that a killed run has torn
         yield journal
         path.unlink(missing_ok=True)
@@ -127,7 +129,9 @@ def _known_rows(subset: str) -> dict[str, Row]:
     known = {}
     for path in (paths.roi_index(subset), journal_path(subset)):
         if path.exists():
-            for line in path.read_text(errors="replace").splitlines():
+            with paths.naming(path):
+                text = path.read_text(errors="replace")
+            for line in text.splitlines():
                 cells = next(csv.reader([line]), [])
                 if len(cells) == len(ROI_INDEX):
                     known[cells[0]] = dict(zip(ROI_INDEX, cells, strict=True))

@@ -1,5 +1,6 @@
 """Where every file of the pipeline lives, and the one way in which files are written."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUBSETS = ("train", "test")
+TEMPORARY = ".tmp-"  # how the names of files that are being written begin; the writer's process number follows
 
 
 def root() -> Path:
@@ -87,8 +89,26 @@ def shown(path: Path) -> str:
 
 def sha256_of(path: Path) -> str:
     """The file's sha256, hexadecimal."""
-    with Path(path).open("rb") as file:
+    with naming(path), Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name into an OSError that lacks it, as those of reading and writing an open file do."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        reason = os.strerror(error.errno) if error.errno in errno.errorcode else str(error)  # HDF5's takes lines
+        raise OSError(error.errno, reason, str(path)) from error
+
+
+def read_text(path: Path) -> str:
+    """A small UTF-8 file's content; an error of reading it names it."""
+    with naming(path):
+        return path.read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -101,17 +121,53 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
-        yield temporary
-        if durable:
-            flush(temporary)
-        temporary.replace(path)
+        with naming(path):
+            yield temporary
+            if durable:
+                flush(temporary)
+            temporary.replace(path)
+            if durable:
+                _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:
     """Return when the file's content is on the disk."""
-    with Path(path).open("rb+") as written:
+    with naming(path), Path(path).open("rb+") as written:
         os.fsync(written.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Bring a rename to the disk, so that after a power cut no later file is there without this one."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems flush no folders
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(folder: Path, alone: bool = False) -> None:
+    """Remove temporary files of `replacing` in `folder` whose process is gone.
+
+    Those of running processes stay, unless the caller is `alone` in the folder: a number may be in use again.
+    """
+    for leftover in folder.glob(f"{TEMPORARY}*"):
+        writer = leftover.name.removeprefix(TEMPORARY).partition("-")[0]
+        if alone or not writer.isdigit() or int(writer) == os.getpid() or not _is_running(int(writer)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # of another user
+    return True

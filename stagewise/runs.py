@@ -14,8 +14,10 @@ from stagewise.recipes.config import Net
 
 BEST_WEIGHTS = "best.weights.h5"
 RESUME_STATE = "resume_state.npz"
+PREVIOUS_STATE = "previous_state.npz"
 HISTORY = "history.csv"
 CURVES = "curves.png"
+EVENTS = "events"
 CONFIG = "config.json"
 LOCK = ".lock"
 MADE_FROM = ("recipe", "fold", "seed", "split", "start")  # a run goes on only where all of these are the same
@@ -56,7 +58,7 @@ def read_config(stage: str, fold: int) -> dict[str, Any]:
     """What the run of one fold was made from. Raises InputError where there is no such run."""
     path = paths.fold_folder(stage, fold) / CONFIG
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(paths.read_text(path))
     except FileNotFoundError:
         raise InputError(
             f"no trained fold {fold} of {stage} in {paths.shown(path.parent)}; run: {train_command(stage, fold)}"

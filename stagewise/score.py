@@ -31,6 +31,13 @@ def roc_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return float(roc_auc_score(labels, probabilities)) if len(np.unique(labels)) == 2 else float("nan")
 
 
+def note_on_constant(probabilities: np.ndarray) -> str:
+    """A note where all clips got one answer, whose MCC is 0 by definition; "" otherwise. probabilities: (n,)."""
+    if np.ptp(probabilities) > 0:
+        return ""
+    return f"note: every clip got the same probability, {np.ravel(probabilities)[0]:.4g}, so that MCC is 0"
+
+
 def confusion(labels: np.ndarray, answers: np.ndarray) -> tuple[int, int, int, int]:
     """True positives, false positives, false negatives, true negatives; stalled (1) is positive."""
     labels, answers = np.asarray(labels, bool), np.asarray(answers, bool)

@@ -4,6 +4,7 @@ import argparse
 from dataclasses import replace
 
 from stagewise import cli
+from stagewise.footprint import Footprint, footprint
 from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import demo
 
@@ -21,16 +22,16 @@ def train_stage(stage: Recipe, doc: str) -> None:
     split = read_split(arguments.split, tier1_only=recipe.tier1_only)
     folds = split.chosen_folds(arguments.folds)
     plans = [plan_training(recipe, split, fold, arguments.seed) for fold in folds]
-    print(*plans, sep="\n", flush=True)
+    print(*plans, f"needs {footprint(recipe, arguments.workers)}", sep="\n", flush=True)
     if not arguments.force:
         for plan in plans:
             started_config(plan)
     if not arguments.dry_run:
-        _train(plans, arguments)
+        _train(plans, footprint(recipe, arguments.workers), arguments)
 
 
 def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
-    parser = cli.parser(doc, "split", "fold", "gpu", "workers", "seed", "preset", "dry-run", "force")
+    parser = cli.parser(doc, "split", "fold", "gpu", "workers", "memory", "seed", "preset", "dry-run", "force")
     if stage.init_from == "imagenet":
         parser.add_argument(
             "--init",
@@ -46,10 +47,11 @@ def _recipe(stage: Recipe, arguments: argparse.Namespace) -> Recipe:
     return replace(recipe, init_from=getattr(arguments, "init", recipe.init_from))
 
 
-def _train(plans: list, arguments: argparse.Namespace) -> None:
-    from stagewise import device
+def _train(plans: list, needed: Footprint, arguments: argparse.Namespace) -> None:
+    from stagewise import device, memory
 
     device.prepare(arguments.gpu)
+    memory.require(needed, len(plans), arguments.memory, on_gpu=bool(device.gpus()))
     device.set_precision(plans[0].recipe.gpu_precision)
     from stagewise.train import train_folds
 

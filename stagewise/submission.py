@@ -27,6 +27,7 @@ def write_submission(
     enough = known.all() if passes is None else known.any(axis=1).all()
     if probabilities.shape != (len(filenames), len(folds)) or not enough:
         raise ValueError(f"every video needs a finite probability of each fold, not {probabilities.shape}")
+    paths.remove_leftovers(paths.submission_folder())
     mean = np.nanmean(probabilities, axis=1)
     columns = {f"fold_{fold}": probabilities[:, number] for number, fold in enumerate(folds)}
     if passes is not None:

@@ -8,7 +8,7 @@ from stagewise import paths, runs
 from stagewise.curves import draw_mcc_curve
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan
-from stagewise.score import THRESHOLDS, best_threshold, mcc_curve, roc_auc
+from stagewise.score import THRESHOLDS, best_threshold, mcc_curve, note_on_constant, roc_auc
 
 
 def write_threshold(plan: InferencePlan, table: pd.DataFrame, seed: int) -> str:
@@ -28,12 +28,15 @@ def write_threshold(plan: InferencePlan, table: pd.DataFrame, seed: int) -> str:
         "weights": plan.weights_sha256,
         "curve": {f"{threshold:.2f}": float(mcc) for threshold, mcc in zip(THRESHOLDS, curve, strict=True)},
     }
+    paths.remove_leftovers(path.parent)
     draw_mcc_curve(path.with_name("mcc_curve.png"), curve, best, f"{plan.stage}, {len(table)} clips")
     runs.write_json(path, content)
     low, high = best.mcc_interval
+    note = note_on_constant(probabilities)
     return (
         f"out of fold: ROC AUC {auc:.4f}, MCC {best.mcc:.4f} (95 % of resamples: {low:.4f} to {high:.4f}) "
         f"at threshold {best.threshold:.2f} ({best.threshold_interval[0]:.2f} to {best.threshold_interval[1]:.2f})"
+        + (f"\n{note}" if note else "")
     )
 
 
@@ -42,7 +45,7 @@ def read_threshold(plan: InferencePlan) -> float:
     path = paths.threshold_json(plan.stage)
     mend = f"run: python {plan.stage}/r41_process_oof.py, or give one with --threshold"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(paths.read_text(path))
         threshold, weights = float(content["threshold"]), content["weights"]
     except FileNotFoundError:
         raise InputError(f"no threshold {paths.shown(path)}; {mend}") from None

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from stagewise import device, paths, runs
 from stagewise.callbacks import BestWeights, epoch_callbacks
-from stagewise.checkpoints import load_state
+from stagewise.checkpoints import load_state, remove_states
 from stagewise.dataset import TrainingBatches
 from stagewise.errors import NumericalError
 from stagewise.locks import owned
@@ -73,7 +73,10 @@ def train_folds(plans: Sequence[TrainingPlan], workers: int, force: bool) -> Non
             with owned(plan.folder / runs.LOCK, paths.shown(plan.folder)):
                 if force:
                     runs.clear(plan.folder)
+                for folder in (plan.folder, plan.folder / runs.EVENTS):
+                    paths.remove_leftovers(folder, alone=True)
                 if _is_finished(plan):
+                    remove_states(plan.folder)  # a run that was killed in its last step
                     print(f"{paths.shown(plan.folder)} is finished; --force trains it anew")
                     continue
                 model = model or compiled(plan.recipe)
@@ -92,14 +95,14 @@ def _is_finished(plan: TrainingPlan) -> bool:
 
 def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> None:
     start(model, plan)
-    state = plan.folder / runs.RESUME_STATE
-    progress = load_state(state, model, plan.command) if state.exists() else {}
+    progress, best_weights = load_state(plan.folder, model, plan.command)
     callbacks = epoch_callbacks(
         plan.recipe,
         plan.folder,
         _validation(model, plan, pool),
         plan.validation.stalled,
         progress,
+        best_weights,
     )
     _fit(model, plan, pool, callbacks, progress)
     _finish(plan, callbacks)
@@ -147,8 +150,8 @@ def _train_epoch(model: keras.Model, stream: Iterator, recipe: Recipe, epoch: in
         loss = float(model.train_on_batch(clips, stalled))  # of this batch alone
         if not np.isfinite(loss):
             raise NumericalError(
-                f"the loss is {loss} at batch {step} of epoch {epoch} of {recipe.name}; the state after epoch "
-                f"{epoch - 1} is kept; lower learning_rate on the recipe's page and train with --force"
+                f"the loss is {loss} at batch {step} of epoch {epoch} of {recipe.name}; the state before that epoch "
+                f"is kept; lower learning_rate on the recipe's page and train with --force"
             )
         total += loss
         steps.set_postfix(loss=f"{total / (step + 1):.4f}")
@@ -156,8 +159,9 @@ def _train_epoch(model: keras.Model, stream: Iterator, recipe: Recipe, epoch: in
 
 
 def _finish(plan: TrainingPlan, callbacks: list[keras.callbacks.Callback]) -> None:
-    """Write down what came out; the resume state has then served its purpose."""
+    """Write down what came out; the resume states have then served their purpose."""
     best = next(callback for callback in callbacks if isinstance(callback, BestWeights))
+    best.save(plan.folder / runs.BEST_WEIGHTS)
     summary = {
         "epoch": best.best_epoch,
         plan.recipe.monitor: best.best,
@@ -165,5 +169,5 @@ def _finish(plan: TrainingPlan, callbacks: list[keras.callbacks.Callback]) -> No
     }
     config = runs.read_config(plan.recipe.name, plan.fold)
     runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary})
-    (plan.folder / runs.RESUME_STATE).unlink()
+    remove_states(plan.folder)
     print(f"{paths.shown(plan.folder)}: best {plan.recipe.monitor} {best.best:.4f} in epoch {best.best_epoch + 1}")

@@ -105,7 +105,7 @@ def extraction_command(path: Path) -> str:
 def _decompressed(path: Path) -> bytearray:
     """The gzip's content; stops at the cap, and checks length, checksum and that nothing follows."""
     decompressor, content = isal_zlib.decompressobj(GZIP), bytearray()
-    with path.open("rb") as file:
+    with paths.naming(path), path.open("rb") as file:
         while not decompressor.eof:
             waiting = decompressor.unconsumed_tail or file.read(CHUNK)
             if not waiting:

@@ -40,8 +40,9 @@ def load_weights(model: keras.Model, path: Path, mend: str) -> None:
     except FileNotFoundError:
         raise InputError(f"no weights {paths.shown(path)}; {mend}") from None
     except Exception as error:  # h5py raises anything for a damaged file
-        if "file read failed" in str(error):  # the disk's fault, not the content's; HDF5 says so in words alone
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path)) from error
+        number = getattr(error, "errno", None) or ("file read failed" in str(error) and errno.EIO)  # or in words alone
+        if number:  # the disk's fault, not the content's
+            raise OSError(number, os.strerror(number), str(path)) from error
         raise InputError(f"{paths.shown(path)} does not hold the weights of {model.name}: {error}; {mend}") from error
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
@@ -26,7 +26,6 @@ def _start_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle, which then ends its workers
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
@@ -58,7 +57,7 @@ class WorkerPool:
         """Yield each task with `function(task)`, in the tasks' order, two tasks in flight for each worker.
 
         Raises: what the function raised; StagewiseError within a second of a worker's death, naming the
-        task that was waited for.
+        tasks that the workers had in hand.
         """
         if not self.executor:
             yield from ((task, function(task)) for task in tasks)
@@ -66,21 +65,38 @@ class WorkerPool:
         waiting: deque[tuple[Task, Future]] = deque()
         try:
             for task in tasks:
-                waiting.append((task, self.executor.submit(function, task)))
+                waiting.append((task, self._submit(function, task)))
                 if len(waiting) == self.in_flight:
-                    yield _finished(*waiting.popleft())
+                    yield _first_finished(waiting)
             while waiting:
-                yield _finished(*waiting.popleft())
+                yield _first_finished(waiting)
+        except BrokenProcessPool as error:
+            raise StagewiseError(self._death(waiting)) from error
         finally:
             for _, future in waiting:  # of a stream that was left early; the pool goes on with the next one
                 future.cancel()
 
+    def _submit(self, function: Callable[[Task], Result], task: Task) -> Future:
+        # A worker may start here, and inherits what is blocked: Ctrl-C is the parent's to handle, from the start.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return self.executor.submit(function, task)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-def _finished(task: Task, future: Future) -> tuple[Task, object]:
-    try:
-        return task, future.result()
-    except BrokenProcessPool as error:
-        raise StagewiseError(
-            f"a worker process died (killed, or out of memory) while {task} was waited for; "
-            "run the same command again, with fewer --workers if memory was short"
-        ) from error
+    def _death(self, waiting: Sequence[tuple[Task, Future]]) -> str:
+        # workers take tasks in their order, so that the first unfinished ones are those in their hands
+        unfinished = [str(task) for task, future in waiting if not future.done() or future.exception()]
+        first, *others = unfinished[: self.workers] or ["nothing"]
+        also = f" (other workers had in hand: {'; '.join(others)})" if others else ""
+        return (
+            f"a worker process died (killed, or out of memory) while {first} was waited for; run the same command "
+            f"again, with fewer --workers if memory was short{also}"
+        )
+
+
+def _first_finished(waiting: deque[tuple[Task, Future]]) -> tuple[Task, object]:
+    task, future = waiting[0]
+    result = future.result()
+    waiting.popleft()
+    return task, result

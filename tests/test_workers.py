@@ -1,6 +1,7 @@
 """Results come in order; a worker that dies is an error within seconds, and no process outlives its parent."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -60,6 +61,13 @@ def test_a_killed_worker_is_an_error_that_names_the_task_within_ten_seconds():
         with pytest.raises(StagewiseError, match=r"died .* while \d was waited for; run the same command again"):
             list(pool.in_order(die, range(50)))
         assert time.monotonic() - start < 10
+
+
+def test_the_task_that_killed_its_worker_is_among_those_named():
+    with WorkerPool(3) as pool, pytest.raises(StagewiseError) as error:
+        list(pool.in_order(die, range(50)))
+    named = [int(number) for number in re.findall(r"\b\d+\b", str(error.value))]
+    assert 3 in named and len(named) <= 3
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):

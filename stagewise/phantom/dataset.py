@@ -80,7 +80,7 @@ def check_folder(folder: Path, order: Order) -> None:
     there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     marker = folder / MARKER
     if marker.exists():
-        begun = json.loads(marker.read_text(encoding="utf-8"))
+        begun = json.loads(paths.read_text(marker))
         if begun != dataclasses.asdict(order):
             content = " ".join(str(folder / name) for name in there if name != ".gitkeep")
             raise InputError(
@@ -88,7 +88,7 @@ def check_folder(folder: Path, order: Order) -> None:
                 f"same command as then, or start anew: rm -r {content}"
             )
         return
-    foreign = [name for name in there if name != ".gitkeep"]
+    foreign = [name for name in there if name != ".gitkeep" and not name.startswith(paths.TEMPORARY)]
     if foreign:
         raise InputError(
             f"{paths.shown(folder)} is not empty (it holds {', '.join(foreign[:5])}); phantom data never mixes with "
@@ -104,13 +104,13 @@ def make(order: Order, workers: int) -> None:
     """
     folder = paths.input_folder()
     check_folder(folder, order)
+    paths.remove_leftovers(folder)
     with paths.replacing(folder / MARKER) as temporary:
         temporary.write_text(json.dumps(dataclasses.asdict(order)), encoding="utf-8")
     rows = plan_rows(order)
     for subset in paths.SUBSETS:
         paths.videos_folder(subset).mkdir(exist_ok=True)
-        for leftover in paths.videos_folder(subset).glob(".tmp-*"):
-            leftover.unlink()
+        paths.remove_leftovers(paths.videos_folder(subset), alone=True)
     clips = [
         ClipTask(order.settings, index, row.stalled, paths.videos_folder(row.subset) / row.filename)
         for index, row in enumerate(rows)

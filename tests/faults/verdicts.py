@@ -1,0 +1,69 @@
+"""Whether a script took its trouble well: how it ended, and what it left on the disk."""
+
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from injection import Outcome, Signal
+
+from stagewise import paths
+
+CLOCK = "events"  # TensorBoard's points hold the time of day: the one content that two runs do not share
+TO_END = 10.0  # seconds that a script may take to end after a signal or a worker's death
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """Every file below the root with its sha256; locks and what holds the time of day by their names alone."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            unlike = path.parent.name == CLOCK or path.suffix == ".lock" or path.name == ".lock"
+            found[str(path.relative_to(root))] = "" if unlike else paths.sha256_of(path)
+    return found
+
+
+def complaints_about_fault(outcome: Outcome) -> Iterator[str]:
+    """What is wrong with how a script took a fault: it must be killed, or end with code 1 and one line."""
+    if not outcome.happened:
+        yield "the fault did not happen"
+    elif outcome.code not in (-signal.SIGKILL, 0):  # 0: it was in something that the script can do without
+        yield from _unlike(outcome, (1,), "error: ", "(input: |input/|modified_data|models|subm)")
+
+
+def complaints_about_signal(outcome: Outcome, trouble: Signal) -> Iterator[str]:
+    """What is wrong with how a script took a signal: its exit code, its last line, how long it took."""
+    if outcome.after_signal is None:
+        return  # it had ended before
+    if outcome.after_signal > TO_END:
+        yield f"went on for {outcome.after_signal:.1f} s"
+    if trouble.target == "worker":  # 0: the worker had nothing to do any more
+        yield from _unlike(
+            outcome, (0, 1), "error: a worker process died", r"1000\d\d\.mp4|while nothing was waited for"
+        )
+    elif trouble.number == signal.SIGKILL:
+        yield from _unlike(outcome, (0, -signal.SIGKILL))
+    elif outcome.output:  # without any, it came before the script's first line
+        yield from _unlike(outcome, (0, 128 + trouble.number), "interrupted; the same command goes on from here")
+
+
+def _unlike(outcome: Outcome, codes: tuple[int, ...], beginning: str = "", named: str = "") -> Iterator[str]:
+    """An exit code not among `codes`; where it is above 0, a last line that begins otherwise or lacks `named`."""
+    last = (outcome.output.rstrip().splitlines() or [""])[-1]
+    if outcome.code not in codes:
+        yield f"exit code {outcome.code}: {outcome.output[-600:]}"
+    elif outcome.code > 0 and ("Traceback" in outcome.output or not last.startswith(beginning)):
+        yield f"no message of one line: {outcome.output[-600:]}"
+    elif outcome.code > 0 and not re.search(named, last):
+        yield f"the message does not name it: {last}"
+
+
+def differences(found: dict[str, str], wanted: dict[str, str]) -> Iterator[str]:
+    """How files differ from what an undisturbed run leaves behind."""
+    for name in sorted(wanted.keys() | found.keys()):
+        if name not in found:
+            yield f"{name} is lost"
+        elif name not in wanted:
+            yield f"{name} is left over"
+        elif found[name] != wanted[name]:
+            yield f"{name} differs"

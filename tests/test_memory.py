@@ -1,0 +1,112 @@
+"""What a training takes is told before, and its cap ends it with a message."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tiny
+
+from stagewise import memory
+from stagewise.callbacks import ValidationScores
+from stagewise.errors import StagewiseError
+from stagewise.footprint import GIBIBYTE, Footprint, footprint
+from stagewise.nets.densenet3d import densenet3d
+from stagewise.nets.sizes import activation_floats, parameters
+from stagewise.recipes.d121 import D121, DEMO_NET
+from stagewise.score import mcc_curve, note_on_constant
+
+NOTHING = Footprint(ram=0, gpu=0, disk=0)
+
+
+@pytest.mark.parametrize("net", [tiny.NET, DEMO_NET, replace(DEMO_NET, input_shape=(35, 66, 51), blocks=(3, 1, 2))])
+def test_sizes_are_those_of_the_net_itself(net):
+    model = densenet3d(net)
+    assert activation_floats(net) == sum(int(np.prod(layer.output.shape[1:])) for layer in model.layers)
+    assert parameters(net) == model.count_params()
+
+
+def test_the_estimate_of_the_full_preset_is_within_a_tenth_of_the_measured_peak():
+    assert 7.5 <= footprint(D121, workers=0).ram / GIBIBYTE <= 7.5 * 1.1  # measured: bench/RESULTS.md
+
+
+def test_more_workers_and_larger_batches_take_more():
+    few = footprint(D121, workers=1)
+    assert footprint(D121, workers=9).ram > few.ram
+    larger = footprint(replace(D121, batch_size=12), workers=1)
+    assert larger.ram > few.ram and larger.gpu > few.gpu and larger.disk == few.disk
+
+
+def test_a_need_above_the_cap_is_refused_before_anything_starts(root):
+    with pytest.raises(StagewiseError, match=r"needs about 7\.\d GiB of RAM .* cap is 2.0 GiB of RAM; use fewer"):
+        memory.require(footprint(D121, workers=0), 1, gibibytes=2, on_gpu=False)
+
+
+def test_a_full_disk_is_refused_before_anything_starts(root, monkeypatch):
+    monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder: SimpleNamespace(free=GIBIBYTE))
+    with pytest.raises(StagewiseError, match=r"needs about 3\.\d\d GiB in models, and 1.00 are free there"):
+        memory.require(footprint(D121, workers=0), 5, gibibytes=99, on_gpu=False)
+
+
+def test_the_cap_is_the_control_groups_where_that_is_lower(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "CONTROL_GROUP", tmp_path)
+    machine = memory.free()
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("1000\n")
+    assert memory.free() == pytest.approx(machine, rel=0.2)
+    (tmp_path / "memory.max").write_text("5000\n")
+    assert memory.free() == 4000
+
+
+def test_memory_of_children_counts():
+    before = memory.resident()
+    code = "content = b'x' * 2**28; print('there', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdout.readline()
+        assert memory.resident() - before > 0.9 * 2**28
+        child.stdin.close()
+
+
+def test_a_process_that_passes_its_cap_ends_with_code_1_and_the_way_on(root):
+    code = (
+        "import numpy as np\nfrom stagewise import memory\nfrom stagewise.footprint import Footprint\n"
+        "memory.require(Footprint(0, 0, 0), 1, 0.4, False)\nkept = []\n"
+        "for _ in range(3000): kept.append(np.ones(2**18)); import time; time.sleep(0.002)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "ends at 0.4 GiB of RAM" in done.stdout
+    assert done.stderr.startswith("error: memory has come to 0.") and "the cap is 0.4 GiB; use fewer" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_thirty_epochs_more_take_less_than_five_percent_more_memory(root):
+    code = (
+        "from stagewise import device; device.prepare()\n"
+        "import tiny\nfrom stagewise import callbacks, memory\nfrom stagewise.plans import plan_training\n"
+        "from stagewise.splits import read_split\nfrom stagewise.train import train\n"
+        "tiny.write_split()\nrecord, sizes = callbacks.Recorder.on_epoch_end, []\n"
+        "def measured(self, epoch, logs):\n    record(self, epoch, logs); sizes.append(memory.resident())\n"
+        "callbacks.Recorder.on_epoch_end = measured\n"
+        "recipe = tiny.recipe(epochs=35, steps_per_epoch=1, stop_patience=99)\n"
+        "train(plan_training(recipe, read_split(None), 0, seed=1), workers=0, force=False)\n"
+        "print('sizes', sizes[4], sizes[34])\n"
+    )
+    environment = {**memory.os.environ, "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240, env=environment)
+    assert done.returncode == 0, done.stderr
+    early, late = map(int, done.stdout.rpartition("sizes ")[2].split())
+    assert late < 1.05 * early
+
+
+def test_constant_predictions_have_an_mcc_of_zero_with_a_note(capsys):
+    stalled, same = np.array([0, 1, 1, 0]), np.full(4, 0.625)
+    assert not mcc_curve(stalled, same).any()
+    assert note_on_constant(same) == "note: every clip got the same probability, 0.625, so that MCC is 0"
+    assert note_on_constant(np.array([0.1, 0.2])) == ""
+    logs = {}
+    ValidationScores(lambda: same, stalled).on_epoch_end(0, logs)
+    assert logs["val_mcc"] == 0
+    assert "epoch 1: note: every clip got the same probability" in capsys.readouterr().out
