@@ -14,10 +14,10 @@ def probability(log_odds: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-log_odds))
 
 
-def looks(generator: np.random.Generator, clips: int, prevalence: float) -> tuple[np.ndarray, np.ndarray]:
+def looks(generator, clips: int, prevalence: float, spread: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
     """Labels (n,) and the answers (n, 8, FOLDS) of nets that differ a little from fold to fold and flip to flip."""
     stalled = generator.random(clips) < prevalence
-    clip = generator.normal(np.where(stalled, 4, -5), 1.5)[:, None, None]
+    clip = generator.normal(np.where(stalled, 4, -5), spread)[:, None, None]
     return stalled, probability(
         clip + generator.normal(0, 0.6, (clips, 1, FOLDS)) + generator.normal(0, 0.4, (clips, 8, FOLDS))
     )
@@ -46,7 +46,7 @@ def test_share_of_changed_answers_stays_under_the_bound_and_most_clips_are_settl
 def test_a_tighter_bound_settles_less():
     bounds = (1e-2, 1e-3, 1e-4)
     generator = np.random.default_rng(1)
-    oof, (_, pilot) = out_of_fold(generator), looks(generator, 300, 0.003)
+    oof, (_, pilot) = out_of_fold(generator), looks(generator, 300, 0.003, spread=4)
     margins = [learn_margins(oof, pilot, THRESHOLD, 0.003, bound) for bound in bounds]
     for level in ("first", "folds"):
         values = [getattr(of_bound, level) for of_bound in margins]
