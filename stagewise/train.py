@@ -111,9 +111,8 @@ def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> No
 def _validation(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> Callable[[], np.ndarray]:
     def predict() -> np.ndarray:
         volumes, recipe = plan.validation.volumes, plan.recipe
-        return predict_volumes(model.predict_on_batch, volumes, recipe.resize, pool, recipe.batch_size, "validation")[
-            :, 0
-        ]
+        settings = (recipe.resize, pool, recipe.batch_size, "validation")
+        return predict_volumes(model.predict_on_batch, volumes, *settings)[:, 0]
 
     return predict
 

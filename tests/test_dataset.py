@@ -1,5 +1,6 @@
 """Batches are the same for any number of workers and wherever a run begins; nothing is replaced silently."""
 
+import gc
 import time
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def test_a_damaged_volume_stops_the_stream_and_is_named(batches):
 
 def test_a_batch_holds_until_the_next_is_asked_for_and_its_memory_goes_with_the_stream(batches):
     def held() -> int:
+        gc.collect()
         return Path("/proc/self/maps").read_text().count("memfd:stagewise-batch")
 
     others = held()  # of tests whose errors are still kept
