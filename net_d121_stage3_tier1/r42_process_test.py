@@ -26,14 +26,14 @@ def main() -> None:
     parser.add_argument(
         "--adaptive",
         nargs="?",
-        type=cli.probability,
+        type=cli.share,
         const=1e-4,
         metavar="BOUND",
         help="settle plainly flowing clips early; BOUND: expected share of changed answers (default: %(const)s)",
     )
     parser.add_argument(
         "--prevalence",
-        type=cli.probability,
+        type=cli.share,
         default=0.003,
         metavar="P",
         help="with --adaptive, the expected share of stalled clips (default: %(default)s, the full data's)",
@@ -45,7 +45,7 @@ def main() -> None:
 
     plan = plan_test(STAGE, arguments.split, arguments.folds)
     threshold = arguments.threshold if arguments.threshold is not None else read_threshold(plan)
-    oof = read_out_of_fold(STAGE) if arguments.adaptive else None
+    oof = read_out_of_fold(STAGE, arguments.prevalence, arguments.adaptive) if arguments.adaptive else None
     print(f"{plan}\n  stalled above {threshold}", flush=True)
     if arguments.dry_run:
         return

@@ -59,11 +59,28 @@ class Answers:
         )
 
 
-def read_out_of_fold(stage: str) -> pd.DataFrame:
-    """What r41 wrote of a stage: filename, stalled (0 or 1), unflipped (0-1). Raises InputError."""
+def read_out_of_fold(stage: str, prevalence: float, bound: float) -> pd.DataFrame:
+    """What r41 wrote of a stage: filename, stalled (0 or 1), unflipped (0-1).
+
+    Raises InputError where it is not there, or holds too few stalled clips for `learn_margins` to keep the bound.
+    """
     mend = f"run: python {stage}/r41_process_oof.py"
     table = read_table(paths.oof_csv(stage), ("filename", "stalled", "unflipped"), mend)
-    return table.astype({"stalled": int, "unflipped": float})
+    table = table.astype({"stalled": int, "unflipped": float})
+    _losses_allowed(int(table["stalled"].sum()), prevalence, bound)
+    return table
+
+
+def _losses_allowed(stalled: int, prevalence: float, bound: float) -> int:
+    """How many of the stalled clips out of fold may lie below the margins: the largest k of `learn_margins`."""
+    allowed = int(STALLED_PART * bound / prevalence * (stalled + 1)) - 1
+    if allowed < 0:
+        raise InputError(
+            f"{stalled} stalled clips out of fold are too few for --adaptive {bound:g} at --prevalence "
+            f"{prevalence:g}: it takes {int(np.ceil(prevalence / (STALLED_PART * bound))) - 1}; give a larger bound, "
+            "or leave --adaptive out"
+        )
+    return allowed
 
 
 def learn_margins(oof: pd.DataFrame, pilot: np.ndarray, threshold: float, prevalence: float, bound: float) -> Margins:
@@ -80,13 +97,7 @@ def learn_margins(oof: pd.DataFrame, pilot: np.ndarray, threshold: float, preval
     Raises InputError where too few stalled clips are known for the bound.
     """
     stalled = np.sort(oof.loc[oof["stalled"] == 1, "unflipped"].to_numpy())
-    allowed = int(STALLED_PART * bound / prevalence * (len(stalled) + 1)) - 1
-    if allowed < 0:
-        raise InputError(
-            f"{len(stalled)} stalled clips out of fold are too few for --adaptive {bound:g} at a prevalence of "
-            f"{prevalence:g}: it takes {int(np.ceil(prevalence / (STALLED_PART * bound))) - 1}; give a larger bound, "
-            "or leave --adaptive out"
-        )
+    allowed = _losses_allowed(len(stalled), prevalence, bound)
     cap = np.nextafter(stalled[allowed], 0) if allowed < len(stalled) else 1.0
     lost = prevalence * (np.searchsorted(stalled, cap, side="right") + 1) / (len(stalled) + 1)
     last, part = pilot.mean(axis=(1, 2)), (1 - STALLED_PART) * bound / LEVELS

@@ -44,6 +44,14 @@ def more_than_zero(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A type for argparse: a number between 0 and 1, neither of them."""
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
 def available_cpus() -> int:
     """How many CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
