@@ -16,6 +16,24 @@ step() {  # print a command, run it, and say how long it took
     printf '(%d s)\n' $((SECONDS - start))
 }
 
+train() {  # train STAGE [options]: the chosen folds; in the demo side by side, a core each, which takes two thirds as long
+    local stage="$1" start=$SECONDS k failed=0 pids=()
+    shift
+    local cores=($(python -c 'import os; print(*sorted(getattr(os, "sched_getaffinity", lambda _: [])(0)))'))
+    if [ ${#folds[@]} -eq 0 ] || [ ${#cores[@]} -lt 2 ] || ! command -v taskset > /dev/null; then
+        step "$stage/r31_train.py" "$@" "${folds[@]}"
+        return
+    fi
+    printf '\n$ python %s --fold 0 & python ... --fold 1\n' "$stage/r31_train.py $*"
+    for k in 0 1; do
+        taskset -c "${cores[k]}" python "$stage/r31_train.py" "$@" --fold "$k" &
+        pids+=($!)
+    done
+    for k in 0 1; do wait "${pids[k]}" || failed=$?; done
+    printf '(%d s)\n' $((SECONDS - start))
+    return $failed
+}
+
 common=(--seed "$SEED")
 folds=()
 init=()
@@ -33,9 +51,9 @@ step preproc_data/r01_extract_roi.py
 step preproc_data/r02_verify_data.py --keep-going || [ $? -eq 5 ] || exit 2  # 5: labels of videos that are not there
 [ -e "$ROOT/modified_data/kfold_split_5_42.csv" ] || step preproc_data/r03_gen_kfold_split.py
 [ ${#init[@]} -gt 0 ] || [ -e "$ROOT/models/imagenet_densenet121_3d.weights.h5" ] || step preproc_data/r04_inflate_imagenet.py
-step net_d121_stage1/r31_train.py "${common[@]}" "${folds[@]}" "${init[@]}"
-step net_d121_stage2_auc/r31_train.py "${common[@]}" "${folds[@]}"
-step net_d121_stage3_tier1/r31_train.py "${common[@]}" "${folds[@]}"
+train net_d121_stage1 "${common[@]}" "${init[@]}"
+train net_d121_stage2_auc "${common[@]}"
+train net_d121_stage3_tier1 "${common[@]}"
 step net_d121_stage3_tier1/r41_process_oof.py --seed "$SEED" "${folds[@]}"
 step net_d121_stage3_tier1/r42_process_test.py "${folds[@]}"
 if [ -e "$phantom" ]; then
