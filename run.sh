@@ -25,11 +25,13 @@ train() {  # train STAGE [options]: the chosen folds; in the demo side by side, 
         return
     fi
     printf '\n$ python %s --fold 0 & python ... --fold 1\n' "$stage/r31_train.py $*"
+    trap 'kill "${pids[@]}" 2> /dev/null; wait; exit 130' INT TERM  # bash keeps Ctrl-C from what runs in the background
     for k in 0 1; do
         taskset -c "${cores[k]}" python "$stage/r31_train.py" "$@" --fold "$k" &
         pids+=($!)
     done
     for k in 0 1; do wait "${pids[k]}" || failed=$?; done
+    trap - INT TERM
     printf '(%d s)\n' $((SECONDS - start))
     return $failed
 }
