@@ -46,11 +46,11 @@ def _script(*command: str) -> str:
     return done.stdout
 
 
-def nets(weights: Path | None) -> list:
+def nets(weights: Path | None, data_format: str) -> list:
     """Five nets of the recipe's size, the same on every backend: drawn by NumPy, or with the backbone of `weights`."""
     from stagewise.nets.densenet3d import backbone, densenet3d
 
-    made = [densenet3d(D121.net) for _ in range(FOLDS)]
+    made = [densenet3d(D121.net, data_format=data_format) for _ in range(FOLDS)]
     for fold, net in enumerate(made):
         generator = np.random.default_rng(fold)
         for variable in net.weights:
@@ -78,7 +78,8 @@ def ours(engine: str | None, weights: Path | None, volumes: list[Path], workers:
     from stagewise.tta import with_flips
     from stagewise.workers import WorkerPool
 
-    answer = predictor(with_flips(merge([fuse(net)[0] for net in nets(weights)])), D121.openvino_precision)
+    fused = [fuse(net)[0] for net in nets(weights, device.fastest_data_format())]
+    answer = predictor(with_flips(merge(fused)), D121.openvino_precision)
     clips = D121.batch_size if device.gpus() else 1
 
     def predict() -> np.ndarray:
@@ -99,7 +100,10 @@ def original(weights: Path | None, volumes: list[Path]) -> Callable[[], np.ndarr
     from stagewise.volumes import load_volume
 
     clip = keras.Input((*D121.net.input_shape, 3), dtype="uint8")
-    parts = [keras.Model(net.input, net.output, name=f"fold_{fold}") for fold, net in enumerate(nets(weights))]
+    parts = [
+        keras.Model(net.input, net.output, name=f"fold_{fold}")
+        for fold, net in enumerate(nets(weights, "channels_last"))
+    ]
     joined = keras.Model(clip, keras.layers.Concatenate()([part(clip) for part in parts]))
     joined.compile(jit_compile=device.jit_compile())
 

@@ -37,7 +37,7 @@ def forward_flops() -> float:
     from stagewise.nets.densenet3d import densenet3d
 
     convolutions = (layer for layer in densenet3d(D121.net).layers if isinstance(layer, keras.layers.Conv3D))
-    return sum(2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:4]) for layer in convolutions)
+    return float(sum(2 * np.prod(layer.kernel.shape) * np.prod(layer.output.shape[1:4]) for layer in convolutions))
 
 
 def keras_step(backend: str, precision: str, clips: np.ndarray, stalled: np.ndarray) -> Callable[[], float]:

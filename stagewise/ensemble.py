@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 
+from stagewise import device
 from stagewise.errors import InputError
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.nets.fuse_bn import fuse
@@ -14,7 +15,7 @@ from stagewise.weight_files import load_weights
 
 def load_fused(net: Net, weights: Path) -> keras.Model:
     """The trained net with every BatchNorm that follows a convolution folded into it."""
-    model = densenet3d(net)
+    model = densenet3d(net, data_format=device.fastest_data_format())
     load_weights(model, weights, "train the fold anew, with --force")
     return fuse(model)[0]
 

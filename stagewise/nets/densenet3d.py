@@ -17,7 +17,7 @@ EPSILON = 1.001e-5  # of every BatchNorm, as in keras.applications
 BOTTLENECK = 4  # a dense layer's 1x1x1 convolution makes 4 x growth rate channels (Huang et al., CVPR 2017)
 
 
-def densenet3d(net: Net, seed: int | Sequence[int] = 0) -> keras.Model:
+def densenet3d(net: Net, seed: int | Sequence[int] = 0, data_format: str = "channels_last") -> keras.Model:
     """The net that tells stalled (1) from flowing (0), with random weights.
 
     Input `clip`: (B, T, H, W, 3) uint8 BGR, 0-255; the preprocessing is the first layer. Output
@@ -27,14 +27,18 @@ def densenet3d(net: Net, seed: int | Sequence[int] = 0) -> keras.Model:
 
     net: the sizes; any number of blocks from one up.
     seed: of the initial weights and of dropout; no global random state is read.
+    data_format: where the convolutions have their channels, "channels_last" or "channels_first"; input, output and
+    weights are the same.
     Raises: InputError if an axis of the input is too short for the poolings.
 
     Source: Huang et al., "Densely connected convolutional networks", CVPR 2017, with each 2D layer in 3D.
     """
     _check(net)
-    builder = _Builder(np.random.default_rng(seed), net.batch_norm_momentum)
+    builder = _Builder(np.random.default_rng(seed), net.batch_norm_momentum, data_format)
     clip = keras.Input((*net.input_shape, 3), dtype="uint8", name="clip")
     x = _preprocessing()(clip)
+    if data_format == "channels_first":
+        x = layers.Permute((4, 1, 2, 3), name="channels_first")(x)
     x = builder.stem(x, net.stem_filters)
     for number, depth in enumerate(net.blocks, start=2):  # the stem counts as conv1
         x = builder.dense_block(x, depth, net.growth_rate, f"conv{number}")
@@ -86,30 +90,36 @@ def _preprocessing() -> keras.layers.Layer:
 class _Builder:
     """Adds layers to a tensor of (B, T, H, W, channels); one generator seeds them all, in their order."""
 
-    def __init__(self, generator: np.random.Generator, batch_norm_momentum: float) -> None:
+    def __init__(self, generator: np.random.Generator, batch_norm_momentum: float, data_format: str) -> None:
         self.generator = generator
         self.batch_norm_momentum = batch_norm_momentum
+        self.place = {"data_format": data_format}
+        self.channels = 1 if data_format == "channels_first" else -1  # their axis
 
     def seed(self) -> int:
         return int(self.generator.integers(2**31))
 
     def convolution(self, x: KerasTensor, filters: int, size: int, name: str, **options) -> KerasTensor:
         glorot = keras.initializers.GlorotUniform(seed=self.seed())
+        options |= self.place
         return layers.Conv3D(filters, size, use_bias=False, kernel_initializer=glorot, name=name, **options)(x)
 
     def batch_norm(self, x: KerasTensor, name: str) -> KerasTensor:
-        return layers.BatchNormalization(epsilon=EPSILON, momentum=self.batch_norm_momentum, name=name)(x)
+        normalize = layers.BatchNormalization(
+            self.channels, epsilon=EPSILON, momentum=self.batch_norm_momentum, name=name
+        )
+        return normalize(x)
 
     def normalized(self, x: KerasTensor, name: str) -> KerasTensor:
         x = self.batch_norm(x, f"{name}_bn")
         return layers.Activation("relu", name=f"{name}_relu")(x)
 
     def stem(self, x: KerasTensor, filters: int) -> KerasTensor:
-        x = layers.ZeroPadding3D(3, name="conv1_pad")(x)
+        x = layers.ZeroPadding3D(3, name="conv1_pad", **self.place)(x)
         x = self.convolution(x, filters, 7, "conv1_conv", strides=2)
         x = self.normalized(x, "conv1")
-        x = layers.ZeroPadding3D(1, name="pool1_pad")(x)
-        return layers.MaxPooling3D(3, strides=2, name="pool1")(x)
+        x = layers.ZeroPadding3D(1, name="pool1_pad", **self.place)(x)
+        return layers.MaxPooling3D(3, strides=2, name="pool1", **self.place)(x)
 
     def dense_block(self, x: KerasTensor, depth: int, growth_rate: int, name: str) -> KerasTensor:
         for number in range(1, depth + 1):
@@ -121,15 +131,15 @@ class _Builder:
         grown = self.convolution(grown, BOTTLENECK * growth_rate, 1, f"{name}_1_conv")
         grown = self.normalized(grown, f"{name}_1")
         grown = self.convolution(grown, growth_rate, 3, f"{name}_2_conv", padding="same")
-        return layers.Concatenate(name=f"{name}_concat")([x, grown])
+        return layers.Concatenate(self.channels, name=f"{name}_concat")([x, grown])
 
     def transition(self, x: KerasTensor, reduction: float, name: str) -> KerasTensor:
         x = self.normalized(x, name)
-        x = self.convolution(x, int(x.shape[-1] * reduction), 1, f"{name}_conv")
-        return layers.AveragePooling3D(2, name=f"{name}_pool")(x)
+        x = self.convolution(x, int(x.shape[self.channels] * reduction), 1, f"{name}_conv")
+        return layers.AveragePooling3D(2, name=f"{name}_pool", **self.place)(x)
 
     def head(self, x: KerasTensor, net: Net) -> KerasTensor:
-        x = layers.GlobalAveragePooling3D(name="avg_pool")(x)
+        x = layers.GlobalAveragePooling3D(name="avg_pool", **self.place)(x)
         # sigmoid, not relu: the winner's head
         x = self.dense(x, net.head_units, "head", dtype=None)
         x = layers.Dropout(net.dropout, seed=self.seed(), name="head_dropout")(x)

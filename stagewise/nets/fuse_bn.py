@@ -55,13 +55,10 @@ def _foldable(model: keras.Model) -> dict[str, layers.BatchNormalization]:
 
 
 def _normalizes(reader: keras.layers.Layer, convolution: keras.layers.Layer) -> bool:
-    """Whether the reader is a BatchNorm over the convolution's channels, the last axis of both."""
+    """Whether the reader is a BatchNorm over the convolution's channels."""
     rank = len(convolution.output.shape)
-    return (
-        type(reader) is layers.BatchNormalization
-        and reader.axis in (-1, rank - 1)
-        and convolution.data_format == "channels_last"
-    )
+    channels = rank - 1 if convolution.data_format == "channels_last" else 1
+    return type(reader) is layers.BatchNormalization and reader.axis % rank == channels
 
 
 def _folded_weights(convolution: keras.layers.Layer, bn: layers.BatchNormalization) -> list[np.ndarray]:
