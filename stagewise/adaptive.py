@@ -14,7 +14,7 @@ from stagewise import paths
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan, load_nets, predict
 from stagewise.score import is_stalled
-from stagewise.tables import read_table
+from stagewise.tables import labels, numbers, read_videos
 
 PILOT_SHARE, PILOT_LEAST = 0.02, 100  # of the clips, answered in full first
 STALLED_PART = 0.8  # of the bound: stalled clips lost below a margin, few of which are known; the rest is for flips
@@ -65,8 +65,9 @@ def read_out_of_fold(stage: str, prevalence: float, bound: float) -> pd.DataFram
     Raises InputError where it is not there, or holds too few stalled clips for `learn_margins` to keep the bound.
     """
     mend = f"run: python {stage}/r41_process_oof.py"
-    table = read_table(paths.oof_csv(stage), ("filename", "stalled", "unflipped"), mend)
-    table = table.astype({"stalled": int, "unflipped": float})
+    path = paths.oof_csv(stage)
+    table = read_videos(path, ("stalled", "unflipped"), mend)
+    table = table.assign(stalled=labels(table, path, mend), unflipped=numbers(table, "unflipped", path, mend))
     _losses_allowed(int(table["stalled"].sum()), prevalence, bound)
     return table
 
@@ -142,18 +143,21 @@ def predict_adaptive(
     answers = predict(full, plan, volumes[pilot], workers, "pilot")
     probabilities[pilot] = answers.mean(axis=1)
     margins = learn_margins(oof, answers, threshold, prevalence, bound)
-    left = np.setdiff1d(np.arange(len(volumes)), pilot)
-    spent = 0
-    for model, margin, columns in ((nets[0], margins.first, [0]), (joined, margins.folds, list(range(len(nets))))):
-        looks = predict(model, plan, volumes[left], workers, f"{len(columns)} of {len(nets)} folds")
-        spent += len(columns)
+    left, spent, all_folds = np.setdiff1d(np.arange(len(volumes)), pilot), 0, list(range(len(nets)))
+    levels = (
+        (nets[0], [0], 1, margins.first),
+        (joined, all_folds, len(nets), margins.folds),
+        (full, all_folds, len(nets) * len(FLIPS), np.inf),
+    )
+    for model, folds, cost, margin in levels:
+        if not len(left):
+            break
+        looks = predict(model, plan, volumes[left], workers, f"{cost} passes").reshape(len(left), -1, len(folds))
+        looks, spent = looks.mean(axis=1), spent + cost
         settled = looks.mean(axis=1) <= margin
-        probabilities[np.ix_(left[settled], columns)] = looks[settled]
+        probabilities[np.ix_(left[settled], folds)] = looks[settled]
         passes[left[settled]] = spent
         left = left[~settled]
-    if len(left):
-        probabilities[left] = predict(full, plan, volumes[left], workers, "full").mean(axis=1)
-        passes[left] += spent
     return Answers(probabilities, passes, len(nets) * len(FLIPS), margins, size, _changed(answers, threshold, margins))
 
 

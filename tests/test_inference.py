@@ -165,3 +165,11 @@ def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_
     assert (np.isfinite(answers.probabilities).sum(axis=1)[answers.passes == 1] == 1).all()
     written = write_submission(STAGE, plan.filenames, plan.folds, answers.probabilities, 0.5, answers.passes)
     assert pd.read_csv(written[0])["passes"].tolist() == answers.passes.tolist()
+
+
+def test_a_test_set_no_larger_than_the_pilot_is_answered_in_full(root):
+    plan = plan_test(STAGE, None, None)
+    oof = pd.DataFrame({"stalled": [1] * 60, "unflipped": np.linspace(0.01, 0.9, 60)})
+    answers = adaptive.predict_adaptive(plan, oof, 0.5, 0.003, 1e-4, seed=0, workers=0)
+    np.testing.assert_allclose(answers.probabilities, predict_test(plan, workers=0), atol=1e-6)
+    assert (answers.passes == 24).all() and answers.pilot == 7
