@@ -70,7 +70,7 @@ def extract_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
         writer = csv.DictWriter(journal, ROI_INDEX, lineterminator="\n")
         finished = pool.in_order(extract, tasks)
         for task, row in tqdm(finished, total=len(tasks), desc=subset, unit="video", mininterval=1, disable=None):
-            if row["status"] == "ok":
+            if row["status"] == "ok" and row != task.known:
                 paths.flush(task.volume)  # here, since a worker that waited for the disk would leave its core idle
             writer.writerow(row)
             journal.flush()

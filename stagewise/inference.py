@@ -37,11 +37,6 @@ class InferencePlan:
         return self.table["filename"]
 
     @property
-    def batch_size(self) -> int:
-        """Clips a forward pass."""
-        return self.recipe["batch_size"]
-
-    @property
     def recipe(self) -> dict[str, Any]:
         """The recipe that the folds were trained by, as plain values."""
         return self.configs[0]["recipe"]

@@ -22,12 +22,13 @@ def train_stage(stage: Recipe, doc: str) -> None:
     split = read_split(arguments.split, tier1_only=recipe.tier1_only)
     folds = split.chosen_folds(arguments.folds)
     plans = [plan_training(recipe, split, fold, arguments.seed) for fold in folds]
-    print(*plans, f"needs {footprint(recipe, arguments.workers)}", sep="\n", flush=True)
+    needed = footprint(recipe, arguments.workers)
+    print(*plans, f"needs {needed}", sep="\n", flush=True)
     if not arguments.force:
         for plan in plans:
             started_config(plan)
     if not arguments.dry_run:
-        _train(plans, footprint(recipe, arguments.workers), arguments)
+        _train(plans, needed, arguments)
 
 
 def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:

@@ -7,6 +7,7 @@ import numpy as np
 from keras import KerasTensor, layers
 
 from stagewise.errors import InputError
+from stagewise.nets.sizes import BOTTLENECK
 from stagewise.recipes.config import Net
 
 # keras.applications' "torch" mode, the one that its DenseNet weights were trained with; RGB order, applied to
@@ -14,7 +15,6 @@ from stagewise.recipes.config import Net
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 EPSILON = 1.001e-5  # of every BatchNorm, as in keras.applications
-BOTTLENECK = 4  # a dense layer's 1x1x1 convolution makes 4 x growth rate channels (Huang et al., CVPR 2017)
 
 
 def densenet3d(net: Net, seed: int | Sequence[int] = 0, data_format: str = "channels_last") -> keras.Model:

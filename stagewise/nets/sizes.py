@@ -4,7 +4,7 @@ from math import prod
 
 from stagewise.recipes.config import Net
 
-BOTTLENECK = 4  # as in densenet3d
+BOTTLENECK = 4  # a dense layer's 1x1x1 convolution makes 4 x growth rate channels (Huang et al., CVPR 2017)
 
 
 def activation_floats(net: Net) -> int:

@@ -130,6 +130,6 @@ def make(order: Order, workers: int) -> None:
 
 def make_clip(task: ClipTask) -> Path:
     """Render one clip. Returns: the file in the place's folder, to be flushed and renamed to its place."""
-    made = task.path.with_name(f".tmp-made-{task.path.name}")
+    made = task.path.with_name(f"{paths.TEMPORARY}made-{task.path.name}")
     rendering.write_clip(task.settings, task.index, task.stalled, made)
     return made
