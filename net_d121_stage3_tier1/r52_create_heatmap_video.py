@@ -39,6 +39,7 @@ def main() -> None:
         help="the dense block behind which to look (default: the last with a map of 3x3x3 voxels or more)",
     )
     arguments = parser.parse_args()
+    from stagewise.errors import InputError
     from stagewise.examples import choose
     from stagewise.inference import plan_out_of_fold
     from stagewise.nets.sizes import chosen_block
@@ -46,17 +47,22 @@ def main() -> None:
     from stagewise.threshold import read_threshold
 
     plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
-    net, threshold = net_of(plan.configs[0]), read_threshold(plan)
+    net, threshold = net_of(plan.configs[0]), read_threshold(plan, otherwise="")
     block = chosen_block(net, arguments.block)
     examples = choose(plan, threshold, arguments.names, arguments.worst, arguments.sure)
-    print(f"{len(examples)} clips, {arguments.method} behind dense block {block} of {len(net.blocks)}", flush=True)
+    backwards = arguments.method == "gradcam" and block < len(net.blocks)
+    if backwards and arguments.engine == "openvino":
+        raise InputError(f"Grad-CAM of block {block} takes gradients, which OpenVINO lacks; leave --engine out")
+    asked = len(arguments.names) + arguments.worst + arguments.sure
+    print(f"{len(examples)} clips of {asked} asked for, {arguments.method} behind dense block {block}", flush=True)
     if arguments.dry_run or not examples:
-        print(*examples, sep="\n")
+        for example in examples:
+            video = paths.shown(example.video_paths(arguments.method, block)[0])
+            print(f"{example.title(threshold)}\n  writes {video} and .gif")
         return
     from stagewise import device
     from stagewise.engines import KERAS, default_engine
 
-    backwards = arguments.method == "gradcam" and block < len(net.blocks)  # takes gradients, which OpenVINO lacks
     device.prepare(arguments.gpu, arguments.engine or (KERAS if backwards else default_engine(arguments.gpu)))
     from stagewise.heatmap_videos import load_mappers, write_videos
 

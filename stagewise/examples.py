@@ -33,6 +33,12 @@ class Example:
         """The clip's file."""
         return paths.volume_path(self.subset, self.filename)
 
+    def video_paths(self, method: str, block: int) -> tuple[Path, Path]:
+        """Where the mp4 and the GIF of its heat map go, in a folder for training and one for test clips."""
+        folder = paths.submission_folder() / "heatmaps" / self.subset
+        stem = f"{Path(self.filename).stem}_{method}_block{block}"
+        return folder / f"{stem}.mp4", folder / f"{stem}.gif"
+
     def title(self, threshold: float) -> str:
         """Two lines: name, label and answer; probability, threshold and folds."""
         answer = int(is_stalled(self.probability, threshold))

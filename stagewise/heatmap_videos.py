@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stagewise import device, paths, runs
+from stagewise import device, runs
 from stagewise.clip_video import write_gif, write_mp4
 from stagewise.ensemble import load_fused
 from stagewise.examples import Example
@@ -31,13 +31,6 @@ def load_mappers(plan: InferencePlan, examples: Sequence[Example], block: int) -
     }
 
 
-def video_paths(example: Example, method: str, block: int) -> tuple[Path, Path]:
-    """Where the mp4 and the GIF go: `subm/heatmaps/<train or test>/<name>_<method>_block<block>`."""
-    folder = paths.submission_folder() / "heatmaps" / example.subset
-    stem = f"{Path(example.filename).stem}_{method}_block{block}"
-    return folder / f"{stem}.mp4", folder / f"{stem}.gif"
-
-
 def write_videos(
     example: Example, mappers: Sequence[HeatMapper], plan: InferencePlan, method: str, threshold: float
 ) -> tuple[Path, Path]:
@@ -57,7 +50,7 @@ def write_videos(
         legend = f"Grad-CAM, what speaks for {CLASSES[answer]}"
     size = "x".join(map(str, mappers[0].shape))
     title = f"{example.title(threshold)}\nclip | {legend} (block {mappers[0].block}, {size} voxels) | both"
-    mp4, gif = video_paths(example, method, mappers[0].block)
+    mp4, gif = example.video_paths(method, mappers[0].block)
     write_mp4(mp4, ThreePanes(volume, heat, title), RATE)
     write_gif(gif, ThreePanes(volume, heat, title, GIF_HEIGHT), RATE)
     return mp4, gif

@@ -3,7 +3,8 @@
 A map is as coarse as these features: behind the last block, where the recipe takes it, (3, 4, 4) voxels for a clip at
 (96, 128, 128), and (1, 2, 2) at the demo's (32, 64, 64). It is zoomed linearly, so that it looks smooth and is no
 finer; and as a voxel has seen most of the clip through the layers below, it says where the net weighs what it found,
-rather than which pixels it found it in. Earlier blocks give finer maps of simpler features.
+rather than which pixels it found it in. Earlier blocks give finer maps of simpler features. The net's first two layers
+look ahead a little, so that a map is drawn 1.5 of the net's pixels too far down and right, and 1.5 of its frames late.
 """
 
 import cv2

@@ -40,11 +40,6 @@ class ThreePanes(Sequence):
         return picture
 
 
-def three_panes(volume: np.ndarray, heat: np.ndarray, title: str, height: int = LEAST_HEIGHT) -> np.ndarray:
-    """All frames of `ThreePanes` at once: (T, H, W, 3) uint8 BGR."""
-    return np.stack(ThreePanes(volume, heat, title, height))
-
-
 def pane_size(height: int, width: int, least_height: int) -> tuple[int, int]:
     """(height, width) in pixels of a pane: enlarged to the least height, but no side above `LARGEST_SIDE`."""
     scale = min(max(least_height / height, 1), LARGEST_SIDE / max(height, width))
