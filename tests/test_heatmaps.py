@@ -21,11 +21,14 @@ BLOCKS = (1, 2, 3)
 
 @pytest.fixture(scope="module")
 def net():
-    """A net whose BatchNorms have something to do, as after training."""
-    net, generator = densenet3d(NET, seed=1), np.random.default_rng(1)
+    """A net whose BatchNorms have something to do, as after training; the same on every backend."""
+    net, generator = densenet3d(NET), np.random.default_rng(1)
     for layer in net.layers:
+        weights = layer.get_weights()
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.set_weights([w + generator.uniform(-0.3, 0.3, w.shape) for w in layer.get_weights()])
+            layer.set_weights([w + generator.uniform(-0.3, 0.3, w.shape) for w in weights])
+        elif weights and weights[0].ndim > 1:
+            layer.set_weights([generator.normal(0, 1 / np.sqrt(w.size / w.shape[-1]), w.shape) for w in weights])
     return net
 
 
@@ -60,11 +63,11 @@ def test_gradients_are_those_of_the_nets_own_log_odds(net, block):
         p = keras.ops.convert_to_numpy(rest(moved, training=False)).astype(np.float64)[:, 0]
         return np.log(p / (1 - p))
 
-    step, voxels = 1e-2, np.prod(mapper.shape)
+    step, voxels = 2e-3, np.prod(mapper.shape)
     wanted = [(log_odds(k, step) - log_odds(k, -step)) / (2 * step * voxels) for k in range(features.shape[-1])]
     found = mapper.gradients(features)
     assert np.abs(found).max() > 1e-3 / voxels
-    np.testing.assert_allclose(found, np.transpose(wanted), atol=0.02 * np.abs(found).max())
+    np.testing.assert_allclose(found, np.transpose(wanted), atol=0.05 * np.abs(found).max())  # ReLUs bend
 
 
 def test_the_closed_form_is_the_backends_gradient(net):
