@@ -79,9 +79,12 @@ def side_by_side(jobs: Sequence[Callable[[int], None]]) -> None:
         finally:
             cores.put(core)
 
-    with ThreadPoolExecutor(available_cpus()) as threads:
+    threads = ThreadPoolExecutor(available_cpus())
+    try:
         for _ in threads.map(on_a_core, jobs):
             pass
+    finally:
+        threads.shutdown(cancel_futures=True)  # after an error or Ctrl-C, nothing more is begun
 
 
 def answer(data: Data, root: Path, design: str, folds: Sequence[int], core: int | None = None) -> dict[str, float]:
