@@ -116,7 +116,6 @@ def small(recipe: Recipe) -> Recipe:
         accumulation_steps=1,
         steps_per_epoch=100,
         epochs=6,
-        learning_rate=3e-4,
         plateau_factor=0.5,  # a few epochs must be enough to come down
         plateau_patience=1,
     )
