@@ -58,6 +58,7 @@ train net_d121_stage2_auc "${common[@]}"
 train net_d121_stage3_tier1 "${common[@]}"
 step net_d121_stage3_tier1/r41_process_oof.py --seed "$SEED" "${folds[@]}"
 step net_d121_stage3_tier1/r42_process_test.py "${folds[@]}"
+step net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 2 --sure 2 "${folds[@]}"
 if [ -e "$phantom" ]; then
     step net_d121_stage3_tier1/r50_score_phantom.py
 fi

@@ -36,10 +36,13 @@ def _draw_curves(axes: Axes, evaluation: Evaluation) -> None:
     )
 
 
-def read_threshold(plan: InferencePlan) -> float:
-    """The threshold chosen for the plan's weights. Raises InputError where it is missing or of other weights."""
+def read_threshold(plan: InferencePlan, otherwise: str = ", or give one with --threshold") -> float:
+    """The threshold chosen for the plan's weights. Raises InputError where it is missing or of other weights.
+
+    otherwise: what else than r41 mends that, for the end of the message.
+    """
     path = paths.threshold_json(plan.stage)
-    mend = f"run: python {plan.stage}/r41_process_oof.py, or give one with --threshold"
+    mend = f"run: python {plan.stage}/r41_process_oof.py{otherwise}"
     try:
         content = json.loads(paths.read_text(path))
         threshold, weights = float(content["threshold"]), content["weights"]

@@ -169,6 +169,8 @@ def test_threshold_is_read_back_for_its_own_weights_alone(root):
     paths.threshold_json(STAGE).unlink()
     with pytest.raises(InputError, match=r"no threshold .*r41_process_oof.py, or give one with --threshold"):
         read_threshold(test)
+    with pytest.raises(InputError, match=r"r41_process_oof.py$"):
+        read_threshold(test, otherwise="")
 
 
 def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_others(root, monkeypatch):

@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 from house import FOLDS, RANDOM, REPOSITORY, STAGES, TRAIN, House
 
+from stagewise.video import read_frames
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
@@ -66,6 +68,7 @@ def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
     on_keras = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv")
     pd.testing.assert_frame_equal(on_openvino, on_keras, atol=1e-4, rtol=0)
     assert "MCC" in house.run(f"{STAGES[2]}/r50_score_phantom.py")
+    look_at_some(house, pd.read_csv(house.root / "modified_data" / f"{STAGES[2]}_oof.csv"))
     answers = pd.read_csv(house.root / "subm" / "submission.csv")
     asked = pd.read_csv(house.root / "input" / "submission_format.csv")
     assert answers["filename"].tolist() == asked["filename"].tolist()
@@ -81,6 +84,33 @@ def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
     assert not list(house.root.rglob(".tmp-*"))
 
 
+def look_at_some(house: House, oof: pd.DataFrame) -> None:
+    """Heat-map videos of every kind, the same on both engines and the same bytes each time."""
+    script, folder = (f"{STAGES[2]}/r52_create_heatmap_video.py", *FOLDS), house.root / "subm" / "heatmaps"
+    house.run(*script, "--worst", "1", "--sure", "1", "--dry-run")
+    assert not folder.exists()
+    house.run(*script, "--worst", "1", "--sure", "1")
+    videos = sorted(folder.rglob("*.mp4"))
+    assert len(videos) == len(set(oof["filename"]) & {f"{path.name.partition('_')[0]}.mp4" for path in videos}) == 2
+    written = {path: path.read_bytes() for path in folder.rglob("*.*")}
+    house.run(*script, "--worst", "1", "--sure", "1")
+    assert written == {path: path.read_bytes() for path in folder.rglob("*.*")}
+    on_openvino = np.stack(list(read_frames(videos[0])))
+    house.run(*script, "--worst", "1", "--sure", "1", "--engine", "keras")
+    assert np.abs(np.stack(list(read_frames(videos[0]))).astype(int) - on_openvino).mean() < 1
+    test_clip = sorted((house.root / "input" / "test").iterdir())[0].stem
+    assert "on tensorflow" in house.run(*script, f"{test_clip}.mp4", "--method", "gradcam", "--block", "1")
+    assert "on openvino" in house.run(*script, f"{test_clip}.mp4", "--method", "gradcam", "--block", "2")
+    assert {path.name for path in (folder / "test").iterdir()} == {
+        f"{test_clip}_gradcam_block{block}.{ending}" for block in (1, 2) for ending in ("mp4", "gif")
+    }
+    house.run(*script, "--sure", "1", "--block", "3", code=2)
+    no_gradients = house.run(
+        *script, "--sure", "1", "--method", "gradcam", "--block", "1", "--engine", "openvino", code=2
+    )
+    assert "Grad-CAM of block 1 takes gradients, which OpenVINO lacks; leave --engine out" in no_gradients
+
+
 def test_the_same_run_passes_on_jax_with_no_tensorflow(house, tmp_path):
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed; it is in requirements-test.txt")
@@ -92,6 +122,8 @@ def test_the_same_run_passes_on_jax_with_no_tensorflow(house, tmp_path):
     commands = [(f"{stage}/r31_train.py", "--preset", "demo", *alone) for stage in STAGES]
     commands[0] += RANDOM
     commands += [(f"{STAGES[2]}/{script}.py", *alone) for script in ("r41_process_oof", "r42_process_test")]
+    look = (f"{STAGES[2]}/r52_create_heatmap_video.py", *alone, "--sure", "1", "--method", "gradcam")
+    commands += [(*look, "--block", "1"), (*look, "--block", "2")]
     for command in commands:
         assert "on jax" in house.run(*command, root=tmp_path / "root", **settings)
     answers = pd.read_csv(tmp_path / "root" / "subm" / "submission.csv")
@@ -107,6 +139,7 @@ def test_the_same_run_passes_on_jax_with_no_tensorflow(house, tmp_path):
         (("net_d121_stage1/r31_train.py", "--split", "no.csv"), "no.csv is not there; run: python preproc_data/r03"),
         (("net_d121_stage1/r31_train.py", "--fold", "1", *TRAIN, *RANDOM, "--seed", "7"), "seed: 42 is now 7"),
         (("net_d121_stage3_tier1/r42_process_test.py", "--fold", "4"), "no trained fold 4 of net_d121_stage3_tier1"),
+        (("net_d121_stage3_tier1/r52_create_heatmap_video.py", "--sure", "1", "--fold", "4"), "no trained fold 4"),
         (("preproc_data/r03_gen_kfold_split.py",), "replace it with --force"),
         (("preproc_data/r03_gen_kfold_split.py", "--folds", "3", "--group", "nothing"), "no column nothing"),
         (("preproc_data/r00_make_phantom.py",), "is not empty"),

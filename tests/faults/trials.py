@@ -55,6 +55,7 @@ def steps(weights: Path | None) -> list[Step]:
         Step("r31 stage 3", (f"{third}/r31_train.py", *train)),
         Step("r41", (f"{third}/r41_process_oof.py", *folds, *WORKERS)),
         Step("r42", (f"{third}/r42_process_test.py", *folds, *WORKERS)),
+        Step("r52", (f"{third}/r52_create_heatmap_video.py", *folds, "--sure", "1", "--method", "gradcam")),
         Step("r50", (f"{third}/r50_score_phantom.py",)),
         Step("r53", (f"{third}/r53_compare_splits.py", "OOF")),
     ]  # fmt: skip

@@ -1,0 +1,112 @@
+"""Which clips are shown: sure in the order of being sure, by the folds that never saw them, or by name."""
+
+import pandas as pd
+import pytest
+
+from stagewise import paths
+from stagewise.errors import InputError
+from stagewise.examples import Example, choose, surest
+from stagewise.inference import InferencePlan
+
+STAGE = "net_d121_stage1"
+TABLE = pd.DataFrame(
+    [
+        ("a.mp4", 1, 0, 0.99),
+        ("b.mp4", 1, 1, 0.9),
+        ("c.mp4", 0, 0, 0.001),
+        ("d.mp4", 0, 1, 0.01),
+        ("e.mp4", 0, 1, 0.02),
+        ("f.mp4", 1, 0, 0.2),
+        ("g.mp4", 1, 1, 0.6),
+        ("h.mp4", 0, 0, 0.7),
+        ("i.mp4", 0, 1, 0.95),
+    ],
+    columns=["filename", "stalled", "fold", "probability"],
+)
+
+
+def names(examples: list[Example]) -> str:
+    return "".join(example.filename[0] for example in examples)
+
+
+def test_sure_answers_come_stalled_and_flowing_in_turn_the_surest_first():
+    assert names(surest(TABLE, 0.65, 9, right=True)) == "acbde"
+    assert names(surest(TABLE, 0.65, 9, right=False)) == "ifhg"
+    assert names(surest(TABLE, 0.65, 3, right=False)) == "ifh"
+    assert names(surest(TABLE, 0.7, 9, right=False)) == "ifg"  # on the threshold is flowing, which "h" is
+    assert surest(TABLE, 0.65, 0, right=True) == []
+    flowing = TABLE[TABLE["stalled"] == 0]
+    assert names(surest(flowing, 0.96, 2, right=True)) == "cd"  # a class that is missing gives up its turns
+    assert surest(flowing, 0.96, 2, right=False) == []
+
+
+def test_a_training_clip_is_shown_by_the_fold_that_never_saw_it():
+    for example in surest(TABLE, 0.65, 9, right=True):
+        row = TABLE[TABLE["filename"] == example.filename].iloc[0]
+        assert (example.subset, example.folds, example.stalled) == ("train", (row["fold"],), row["stalled"])
+
+
+def test_a_title_says_label_answer_probability_and_who_says_so():
+    train = Example("train", "$a$.mp4", (3,), 0.25, 1)
+    assert train.title(0.5) == (
+        "$a$.mp4: stalled, called flowing: wrong\nprobability 0.2500, threshold 0.50; fold 3, which never saw it"
+    )
+    test = Example("test", "a.mp4", (0, 2), 0.75, None)
+    assert test.title(0.5) == "a.mp4: called stalled\nprobability 0.7500, threshold 0.50; mean of folds 0, 2"
+
+
+@pytest.fixture
+def plan(root):
+    """The table as a plan, with its out-of-fold answers, and answers to the test clips z.mp4 and a.mp4."""
+    for path, table in {
+        paths.oof_csv(STAGE): TABLE.sample(frac=1, random_state=0),
+        paths.submission_folder() / f"{STAGE}_test.csv": pd.DataFrame(
+            {"filename": ["z.mp4", "a.mp4"], "probability": [0.3, 0.8]}
+        ),
+    }.items():
+        path.parent.mkdir()
+        table.to_csv(path, index=False)
+    for name in ("z.mp4", "a.mp4"):
+        paths.volume_path("test", name).parent.mkdir(parents=True, exist_ok=True)
+        paths.volume_path("test", name).touch()
+    return InferencePlan(STAGE, [0, 1], [], [], TABLE[["filename", "stalled", "fold"]], ())
+
+
+def test_names_are_of_training_or_test_clips_and_each_clip_is_shown_once(plan):
+    examples = choose(plan, 0.65, ["z.mp4", "test/a.mp4", "train/a.mp4", "i.mp4", "z.mp4"], worst=2, sure=1)
+    assert [(example.subset, example.filename) for example in examples] == [
+        ("test", "z.mp4"),
+        ("test", "a.mp4"),
+        ("train", "a.mp4"),
+        ("train", "i.mp4"),
+        ("train", "f.mp4"),
+    ]
+    assert examples[0] == Example("test", "z.mp4", (0, 1), 0.3, None)
+    assert examples[2] == Example("train", "a.mp4", (0,), 0.99, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ([], "nothing to show: give names of clips, --worst N or --sure N"),
+        (["a.mp4"], "a.mp4 is a training and a test clip; give train/a.mp4 or test/a.mp4"),
+        (["y.mp4"], rf"y.mp4 is neither a clip of fold 0, 1 in .*oof.csv nor in subm/.*run: python {STAGE}/r42"),
+        (["test/b.mp4"], "test/b.mp4 is neither"),
+        (["elsewhere/b.mp4"], "elsewhere/b.mp4 is neither"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_with_the_mend(plan, asked, message):
+    with pytest.raises(InputError, match=message):
+        choose(plan, 0.65, asked, worst=0, sure=0)
+
+
+def test_answers_that_are_not_written_down_and_volumes_that_are_not_there_are_named(plan):
+    paths.volume_path("test", "z.mp4").unlink()
+    with pytest.raises(InputError, match=r"no volume z.mp4.pklz .*r01_extract_roi.py test"):
+        choose(plan, 0.65, ["z.mp4"], worst=0, sure=0)
+    TABLE[1:].to_csv(paths.oof_csv(STAGE), index=False)
+    with pytest.raises(InputError, match=f"lacks 1 clips of the split, first a.mp4; run: python {STAGE}/r41"):
+        choose(plan, 0.65, ["b.mp4"], worst=0, sure=0)
+    paths.oof_csv(STAGE).unlink()
+    with pytest.raises(InputError, match=f"oof.csv is not there; run: python {STAGE}/r41"):
+        choose(plan, 0.65, [], worst=1, sure=0)
