@@ -6,7 +6,8 @@
 Reads:  models/net_d121_stage3_tier1/fold_<k>/, modified_data/kfold_split_5_42.csv (or --split),
         modified_data/roi_parts/train/
 Writes: modified_data/net_d121_stage3_tier1_oof.csv (filename, stalled, fold, probability, unflipped),
-        models/net_d121_stage3_tier1/threshold.json and mcc_curve.png
+        models/net_d121_stage3_tier1/threshold.json, mcc_curve.png and
+        reliability.png
 Time:   8 forward passes a clip of the split
 """
 
@@ -19,7 +20,15 @@ STAGE = Path(__file__).parent.name
 
 def main() -> None:
     """Predict out of fold, score, and write the threshold."""
-    arguments = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "dry-run").parse_args()
+    parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "dry-run")
+    parser.add_argument(
+        "--prevalence",
+        type=cli.share,
+        default=0.003,
+        metavar="P",
+        help="the share of stalled clips that is really met (default: %(default)s, the full data's)",
+    )
+    arguments = parser.parse_args()
     from stagewise.inference import plan_out_of_fold
 
     plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
@@ -37,7 +46,7 @@ def main() -> None:
     paths.remove_leftovers(paths.modified_data_folder())
     with paths.replacing(paths.oof_csv(STAGE)) as temporary:
         table.to_csv(temporary, index=False)
-    print(write_threshold(plan, table, arguments.seed))
+    print(write_threshold(plan, table, arguments.seed, arguments.prevalence))
     print(f"wrote {paths.shown(paths.oof_csv(STAGE))}; next: python {STAGE}/r42_process_test.py")
 
 

@@ -10,12 +10,16 @@ THRESHOLDS = np.arange(2, 98) / 100  # 0.02 to 0.97 by 0.01: winner's values
 
 @dataclass(frozen=True)
 class BestThreshold:
-    """The threshold of the highest MCC, with the bootstrap's 95 % interval of both."""
+    """The threshold of the highest MCC, with the bootstrap's 95 % interval of both.
+
+    optimism: how much the MCC gains by scoring the clips that the threshold was chosen on; to be taken off.
+    """
 
     threshold: float
     mcc: float
     threshold_interval: tuple[float, float]
     mcc_interval: tuple[float, float]
+    optimism: float
 
 
 def is_stalled(probabilities: np.ndarray, threshold: float) -> np.ndarray:
@@ -66,9 +70,21 @@ def _curve_of_counts(counts: np.ndarray) -> np.ndarray:
     return mcc_of_counts(above[..., 1, :], above[..., 0, :], below[..., 1, :], below[..., 0, :])
 
 
-def mcc_curve(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """MCC at each of `THRESHOLDS`. labels: (n,) 0 or 1; probabilities: (n,). Returns: (96,) float64."""
-    return _curve_of_counts(_counts_between_thresholds(np.asarray(labels), np.asarray(probabilities)))
+def _at_share(counts: np.ndarray, share: float | None) -> np.ndarray:
+    """(..., 2, 97) counts, each class weighted so that `share` is stalled; as they are where it is None."""
+    if share is None:
+        return counts
+    of_class = counts.sum(-1, keepdims=True)  # a class without clips keeps its zeros, and MCC is 0 then
+    return counts / np.maximum(of_class, 1) * np.array([[1 - share], [share]])
+
+
+def mcc_curve(labels: np.ndarray, probabilities: np.ndarray, share: float | None = None) -> np.ndarray:
+    """MCC at each of `THRESHOLDS`; with a `share`, what it would be if that share of the clips were stalled.
+
+    labels: (n,) 0 or 1; probabilities: (n,). Returns: (96,) float64.
+    """
+    counts = _counts_between_thresholds(np.asarray(labels), np.asarray(probabilities))
+    return _curve_of_counts(_at_share(counts, share))
 
 
 def _middle_of_the_best(curve: np.ndarray) -> int:
@@ -78,23 +94,30 @@ def _middle_of_the_best(curve: np.ndarray) -> int:
 
 
 def best_threshold(
-    labels: np.ndarray, probabilities: np.ndarray, seed: int = 42, resamples: int = 1000
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    seed: int = 42,
+    resamples: int = 1000,
+    share: float | None = None,
 ) -> BestThreshold:
     """The threshold with the highest MCC, and the bootstrap over rows of threshold and MCC.
 
     A resample of rows is a multinomial draw over the (class, interval between thresholds) cells that the
-    rows fall into, so the exact bootstrap costs no pass over the rows.
-    labels: (n,) 0 or 1; probabilities: (n,). The intervals are the 2.5 and 97.5 percentiles.
+    rows fall into, so the exact bootstrap costs no pass over the rows. Optimism: the mean over resamples of the MCC
+    that each one's best threshold has in it, less the MCC that this threshold has in all rows (B. Efron, 1983).
+    labels: (n,) 0 or 1; probabilities: (n,). The intervals are the 2.5 and 97.5 percentiles. share: of stalled
+    clips that MCC is wanted for; None: as in the rows.
     """
     counts = _counts_between_thresholds(np.asarray(labels), np.asarray(probabilities))
-    curve = _curve_of_counts(counts)
+    curve = _curve_of_counts(_at_share(counts, share))
     best = _middle_of_the_best(curve)
     draws = np.random.default_rng(seed).multinomial(counts.sum(), (counts / counts.sum()).ravel(), size=resamples)
-    curves = _curve_of_counts(draws.reshape(resamples, *counts.shape))
-    chosen = THRESHOLDS[[_middle_of_the_best(resampled) for resampled in curves]]
+    curves = _curve_of_counts(_at_share(draws.reshape(resamples, *counts.shape), share))
+    chosen = np.array([_middle_of_the_best(resampled) for resampled in curves])
     return BestThreshold(
         threshold=float(THRESHOLDS[best]),
         mcc=float(curve[best]),
-        threshold_interval=tuple(np.percentile(chosen, (2.5, 97.5)).tolist()),
+        threshold_interval=tuple(np.percentile(THRESHOLDS[chosen], (2.5, 97.5)).tolist()),
         mcc_interval=tuple(np.percentile(curves.max(-1), (2.5, 97.5)).tolist()),
+        optimism=float(np.mean(curves.max(-1) - curve[chosen])),
     )

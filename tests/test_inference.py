@@ -134,7 +134,7 @@ def test_submission_refuses_a_missing_probability(root):
 def test_threshold_is_read_back_for_its_own_weights_alone(root):
     plan = plan_out_of_fold(STAGE, None, None)
     table = plan.table.assign(probability=0.3 + 0.4 * plan.table["stalled"])
-    assert "ROC AUC 1.0000, MCC 1.0000" in write_threshold(plan, table, seed=1)
+    assert "ROC AUC 1.0000, MCC 1.0000" in str(write_threshold(plan, table, seed=1, prevalence=0.003))
     content = json.loads(paths.threshold_json(STAGE).read_text())
     assert 0.3 < content["threshold"] < 0.7
     assert len(content["curve"]) == 96
