@@ -1,0 +1,102 @@
+"""The out-of-fold answers, checked against the weights and the threshold that belong to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stagewise import paths
+from stagewise.errors import InputError
+from stagewise.evaluation import Evaluation, evaluate
+from stagewise.report.training import Run
+from stagewise.sampling import require_both_classes
+from stagewise.score import confusion, is_stalled, mcc_of_counts, roc_auc
+from stagewise.tables import labels, probabilities, read_videos, whole_numbers
+from stagewise.threshold import read_scores
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Every fold's answers to its own validation clips, and their scores.
+
+    table: filename, stalled, fold, probability, wrong (bool), and project_id where the split has it; seed: of the scores'
+    resamples.
+    """
+
+    table: pd.DataFrame
+    evaluation: Evaluation
+    seed: int
+
+    @property
+    def threshold(self) -> float:
+        """Stalled above it."""
+        return self.evaluation.best.threshold
+
+    @property
+    def folds(self) -> list[int]:
+        """The folds that answered, ascending."""
+        return sorted(self.table["fold"].unique().tolist())
+
+    def scores_by(self, column: str) -> list[dict]:
+        """Scores at the threshold for each value of a column, in its order."""
+        return [{column: value} | _scores(rows) for value, rows in self.table.groupby(column)]
+
+    def surest_mistakes(self, count: int) -> pd.DataFrame:
+        """The wrong answers whose probability is farthest from the label; the names decide between equals."""
+        wrong = self.table[self.table["wrong"]]
+        return _lowest(wrong, -(wrong["probability"] - wrong["stalled"]).abs(), count)
+
+    def least_sure(self, count: int) -> pd.DataFrame:
+        """The answers whose probability is nearest to the threshold."""
+        return _lowest(self.table, (self.table["probability"] - self.threshold).abs(), count)
+
+
+def _lowest(rows: pd.DataFrame, key: pd.Series, count: int) -> pd.DataFrame:
+    return rows.assign(key=key).sort_values(["key", "filename"]).head(count).drop(columns="key")
+
+
+def _scores(rows: pd.DataFrame) -> dict:
+    stalled = rows["stalled"].to_numpy()
+    tp, fp, fn, tn = confusion(stalled, rows["answer"])
+    return {
+        "clips": len(rows),
+        "stalled": int(stalled.sum()),
+        "roc_auc": roc_auc(stalled, rows["probability"]),
+        "mcc": float(mcc_of_counts(tp, fp, fn, tn)),
+        "missed": fn,
+        "false_alarms": fp,
+    }
+
+
+def read_out_of_fold(stage: str, runs: Sequence[Run], split: pd.DataFrame) -> OutOfFold:
+    """Read r41's table and the threshold chosen from it.
+
+    runs: the stage's own; split: rows of the split. Raises InputError where one is missing, of other weights, or does
+    not follow from the other.
+    """
+    path, mend = paths.oof_csv(stage), f"run: python {stage}/r41_process_oof.py"
+    table = read_videos(path, ("stalled", "fold", "probability"), mend)
+    table = table.assign(
+        stalled=labels(table, path, mend),
+        fold=whole_numbers(table, "fold", path, mend),
+        probability=probabilities(table, "probability", path, mend),
+    )[["filename", "stalled", "fold", "probability"]]
+    folds = set(table["fold"])
+    weights = {str(run.fold): run.best["sha256"] for run in runs if run.fold in folds}
+    if len(weights) < len(folds):
+        others = ", ".join(map(str, sorted(folds - {run.fold for run in runs})))
+        raise InputError(f"{paths.shown(path)} has clips of fold {others}, which this report is not of; {mend}")
+    require_both_classes(table["stalled"].to_numpy(), paths.shown(path))
+    content = read_scores(stage, weights, mend)
+    try:
+        seed, prevalence, counts = content["seed"], content["at_prevalence"]["share"], content["confusion"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{paths.shown(paths.threshold_json(stage))} lacks {error}; {mend}") from error
+    evaluation = evaluate(table["stalled"].to_numpy(), table["probability"].to_numpy(), seed, prevalence)
+    if (evaluation.best.threshold, list(evaluation.counts)) != (content["threshold"], list(counts.values())):
+        raise InputError(f"{paths.shown(paths.threshold_json(stage))} does not follow from {paths.shown(path)}; {mend}")
+    answer = is_stalled(table["probability"], evaluation.best.threshold)
+    table = table.assign(answer=answer.astype(int), wrong=answer != (table["stalled"] == 1))
+    if "project_id" in split:
+        table = table.merge(split[["filename", "project_id"]], on="filename", how="left")
+    return OutOfFold(table, evaluation, seed)
