@@ -7,11 +7,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
+from stagewise.calibration import Reliability
+from stagewise.curves import draw_mcc_curve, draw_reliability
+from stagewise.evaluation import Evaluation
 from stagewise.report.svg import FLOWING, FOLDS, GREY, INK, STALLED, Picture, inline, new_axes
 from stagewise.report.training import Run
-from stagewise.score import THRESHOLDS, BestThreshold, mcc_curve, roc_auc
+from stagewise.score import roc_auc
 
 MOST_POINTS = 400  # of a curve: more are not seen, and 50,000 clips would be megabytes
+GROUPS = {"flowing": FLOWING, "stalled": STALLED, "test": INK}
 BINS = np.linspace(0, 1, 41)
 
 
@@ -28,20 +32,15 @@ def sizes(axis: str, unit: str, groups: dict[str, np.ndarray], net_size: int) ->
     axes, everything = new_axes(), np.concatenate(list(groups.values()))
     largest = max(np.percentile(everything, 99.5), net_size)  # one very long video would flatten the rest
     bins = np.linspace(0, largest * 1.05, 41)
-    for (name, values), (colour, line) in zip(groups.items(), _group_styles(groups), strict=True):
-        weights = np.full(len(values), 100 / len(values))
-        clipped = np.minimum(values, bins[-1])
-        axes.hist(clipped, bins, weights=weights, histtype="step", color=colour, linestyle=line, label=name)
+    for name, values in groups.items():
+        weights, inside = np.full(len(values), 100 / len(values)), np.minimum(values, bins[-1])
+        line = "--" if name == "test" else "-"
+        axes.hist(inside, bins, weights=weights, histtype="step", color=GROUPS[name], linestyle=line)
     axes.axvline(net_size, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)))
     axes.set(xlabel=f"{axis}{unit}", ylabel="% of the videos", xlim=(0, bins[-1]))
     fit = np.mean(everything <= net_size)
     caption = f"{axis.capitalize()}: median {np.median(everything):.0f}, {everything.min()} to {everything.max()}. "
     return inline(axes, f"sizes-{axis}", caption + f"The net sees {net_size} (dotted); {fit:.0%} are no larger.")
-
-
-def _group_styles(groups: dict[str, np.ndarray]) -> list[tuple[str, str]]:
-    styles = {"stalled": (STALLED, "-"), "flowing": (FLOWING, "-")}
-    return [styles.get(name, (INK, "--")) for name in groups]
 
 
 def learning_curve(runs: Sequence[Run], name: str, caption: str, training: str | None = None) -> Picture:
@@ -109,17 +108,28 @@ def _thinned(*coordinates: np.ndarray) -> list[np.ndarray]:
     return [values[kept] for values in coordinates]
 
 
-def mcc_over_thresholds(oof: pd.DataFrame, best: BestThreshold) -> Picture:
-    """MCC at every threshold, the chosen one and its interval marked. oof: stalled, fold, probability."""
-    axes = new_axes()
-    for colour, width, rows in _folds_and_all(oof):
-        axes.plot(THRESHOLDS, mcc_curve(rows["stalled"], rows["probability"]), color=colour, linewidth=width)
-    axes.axvline(best.threshold, color=STALLED, linewidth=1)
-    axes.axvspan(*best.threshold_interval, color=STALLED, alpha=0.12, linewidth=0)
+def mcc_over_thresholds(scores: Evaluation) -> Picture:
+    """MCC at every threshold for two shares of stalled clips, the best thresholds and their intervals marked."""
+    axes, best, there = new_axes(), scores.best, scores.best_there
+    draw_mcc_curve(axes, scores.curve_there, there, scores.there.share, GREY)
+    draw_mcc_curve(axes, scores.curve, best, scores.here.share, STALLED)
+    axes.get_legend().remove()
     axes.set(xlabel="stalled above this probability", ylabel="MCC", xlim=(0, 1))
     low, high = best.threshold_interval
-    caption = f"MCC over thresholds: {best.mcc:.3f} at {best.threshold:.2f}; 95 % of resamples choose {low:.2f} to "
-    return inline(axes, "mcc", f"{caption}{high:.2f} (shaded).")
+    caption = (
+        f"MCC over thresholds: {best.mcc:.3f} at {best.threshold:.2f}; 95 % of resamples choose {low:.2f} to "
+        f"{high:.2f} (shaded). Grey: where {100 * scores.there.share:.3g} % are stalled, best at {there.threshold:.2f}."
+    )
+    return inline(axes, "mcc", caption)
+
+
+def reliability(bins: Reliability) -> Picture:
+    """The share of stalled clips over their mean probability."""
+    axes = new_axes()
+    draw_reliability(axes, bins)
+    axes.get_legend().remove()
+    axes.set(xlabel="mean probability of a bin", ylabel="share stalled")
+    return inline(axes, "reliability", "Reliability: a dot a bin, with the number of its clips and a 95 % interval.")
 
 
 def probabilities_by_class(oof: pd.DataFrame, threshold: float) -> Picture:

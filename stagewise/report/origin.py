@@ -3,41 +3,44 @@
 import importlib.metadata
 import os
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from stagewise import paths, runs
-from stagewise.report.training import Run
+from stagewise.report.evidence import Evidence
 
 REPOSITORY = Path(__file__).parents[2]
 DRAWN_WITH = ("matplotlib", "jinja2", "openvino", "av")
 
 
-def commands(stages: Sequence[Sequence[Run]], split: Path, threshold: float | None) -> list[str]:
-    """The commands from the videos to the report, the trainings' as their configs tell them.
-
-    split: the split CSV. threshold: one that was given to r42; None where it took r41's.
-    """
-    begun = [run for stage_runs in stages for run in stage_runs if run.config]
-    stage, own = stages[-1][0].stage, Path(split).absolute() != paths.split_csv()
-    options = [f"--split {paths.shown(split)}"] * own + [f"--fold {run.fold}" for run in stages[-1]]
+def commands(evidence: Evidence) -> list[str]:
+    """The commands from the videos to the report, as far as configs and tables tell."""
+    begun = [run for stage_runs in evidence.stages for run in stage_runs if run.config]
+    stage, own = evidence.stage, Path(evidence.split.path).absolute() != paths.split_csv()
     lines = ["python preproc_data/r01_extract_roi.py", "python preproc_data/r02_verify_data.py"]
     lines += ["python preproc_data/r03_gen_kfold_split.py"] * (not own)
     if any(run.config["start"]["from"] == "imagenet" for run in begun):
         lines.append("python preproc_data/r04_inflate_imagenet.py")
     lines += [run.command for run in begun]
-    for script in ("r41_process_oof", "r42_process_test", "r51_report"):
-        chosen = [f"--threshold {threshold:g}"] if script.startswith("r42") and threshold is not None else []
-        lines.append(" ".join((f"python {stage}/{script}.py", *options, *chosen)))
-    return lines
+    oof, split = evidence.out_of_fold, f" --split {paths.shown(evidence.split.path)}" * own
+    prevalence = oof.evaluation.there.share
+    lines.append(
+        f"python {stage}/r41_process_oof.py{split}{_folds(oof.folds)} --seed {oof.seed} --prevalence {prevalence:g}"
+    )
+    if evidence.answers is not None:
+        lines.append(f"python {stage}/r42_process_test.py{split}{_folds(evidence.answers.folds)}")
+    return [*lines, f"python {stage}/r51_report.py{split}{_folds([run.fold for run in evidence.trained])}"]
 
 
-def hashes(split: Path, stage: str) -> dict[str, str]:
+def _folds(folds: list[int]) -> str:
+    return "".join(f" --fold {fold}" for fold in folds)
+
+
+def hashes(evidence: Evidence) -> dict[str, str]:
     """sha256 of every table that the report was made from, by its path; those that are there."""
-    subm = paths.submission_folder()
+    subm, stage = paths.submission_folder(), evidence.stage
     tables = (
         *(paths.roi_index(subset) for subset in paths.SUBSETS),
-        Path(split),
+        Path(evidence.split.path),
         paths.oof_csv(stage),
         paths.threshold_json(stage),
         subm / f"{stage}_test_detailed.csv",

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from stagewise import paths
@@ -19,8 +21,8 @@ from stagewise.threshold import read_scores
 class OutOfFold:
     """Every fold's answers to its own validation clips, and their scores.
 
-    table: filename, stalled, fold, probability, wrong (bool), and project_id where the split has it; seed: of the scores'
-    resamples.
+    table: filename, stalled, fold, probability, answer (0 or 1), wrong (bool), and project_id where the split has it.
+    seed: of the scores' resamples.
     """
 
     table: pd.DataFrame
@@ -37,34 +39,36 @@ class OutOfFold:
         """The folds that answered, ascending."""
         return sorted(self.table["fold"].unique().tolist())
 
-    def scores_by(self, column: str) -> list[dict]:
-        """Scores at the threshold for each value of a column, in its order."""
-        return [{column: value} | _scores(rows) for value, rows in self.table.groupby(column)]
-
     def surest_mistakes(self, count: int) -> pd.DataFrame:
         """The wrong answers whose probability is farthest from the label; the names decide between equals."""
         wrong = self.table[self.table["wrong"]]
         return _lowest(wrong, -(wrong["probability"] - wrong["stalled"]).abs(), count)
 
-    def least_sure(self, count: int) -> pd.DataFrame:
-        """The answers whose probability is nearest to the threshold."""
-        return _lowest(self.table, (self.table["probability"] - self.threshold).abs(), count)
+    def least_sure(self, count: int, without: pd.Series) -> pd.DataFrame:
+        """The answers whose probability is nearest to the threshold, but for those `without`, by their names."""
+        rows = self.table[~self.table["filename"].isin(without)]
+        return _lowest(rows, (rows["probability"] - self.threshold).abs(), count)
 
 
 def _lowest(rows: pd.DataFrame, key: pd.Series, count: int) -> pd.DataFrame:
     return rows.assign(key=key).sort_values(["key", "filename"]).head(count).drop(columns="key")
 
 
-def _scores(rows: pd.DataFrame) -> dict:
+def scores_by(table: pd.DataFrame, column: str) -> list[dict[str, Any]]:
+    """Scores at the threshold of each group of clips; NaN where undefined. table: `OutOfFold.table`."""
+    return [{column: value} | _scores(rows) for value, rows in table.groupby(column)]
+
+
+def _scores(rows: pd.DataFrame) -> dict[str, Any]:
     stalled = rows["stalled"].to_numpy()
     tp, fp, fn, tn = confusion(stalled, rows["answer"])
     return {
         "clips": len(rows),
-        "stalled": int(stalled.sum()),
+        "stalled": tp + fn,
+        "mcc": float(mcc_of_counts(tp, fp, fn, tn)) if tp + fn and fp + tn else np.nan,
         "roc_auc": roc_auc(stalled, rows["probability"]),
-        "mcc": float(mcc_of_counts(tp, fp, fn, tn)),
-        "missed": fn,
-        "false_alarms": fp,
+        "sensitivity": tp / (tp + fn) if tp + fn else np.nan,
+        "specificity": tn / (fp + tn) if fp + tn else np.nan,
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import matplotlib
+from cycler import cycler
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -20,6 +21,7 @@ FOLDS = tuple(f"#00001{digit}" for digit in range(8))
 VARIABLES = {INK: "ink", GREY: "grey", LINE: "line", STALLED: "stalled", FLOWING: "flowing"} | {
     colour: f"fold-{number}" for number, colour in enumerate(FOLDS)
 }
+VARIABLES["#808080"] = "grey"  # matplotlib's, of axes that r41 draws too
 STYLE = {
     "svg.fonttype": "none",  # text stays text: in the page's font, and found by a search
     "font.family": "sans-serif",
@@ -33,6 +35,7 @@ STYLE = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=(FLOWING,)),
     "grid.color": LINE,
     "grid.linewidth": 0.6,
     "xtick.color": GREY,
@@ -73,6 +76,7 @@ def inline(axes: Axes, name: str, caption: str) -> Picture:
     with matplotlib.rc_context({"svg.hashsalt": name}):
         axes.figure.savefig(text, format="svg", transparent=True, metadata=NO_METADATA)
     drawing = ElementTree.fromstring(text.getvalue())
+    drawing.remove(drawing[0])  # a style sheet, whose rules would be the whole page's
     used = set(re.findall(r"#(\w+)[\")]", text.getvalue()))
     for element in drawing.iter():
         _fit_into_page(element, used)
@@ -85,8 +89,6 @@ def inline(axes: Axes, name: str, caption: str) -> Picture:
 def _fit_into_page(element: ElementTree.Element, used: set[str]) -> None:
     """Drop what only a file of its own needs: namespaces, fonts, ids that nothing points to, digits nobody sees."""
     element.tag = element.tag.rpartition("}")[2]
-    if element.tag == "style":
-        element.text = None  # its rules would be the whole page's
     if element.get("id") not in used:
         element.attrib.pop("id", None)
     for name, value in list(element.attrib.items()):

@@ -1,0 +1,104 @@
+"""Everything that a report shows, read and checked: what is missing is said, with the command that makes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stagewise import paths, runs
+from stagewise.report.answers import TestAnswers, read_answers
+from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
+from stagewise.report.training import Run, read_runs
+from stagewise.splits import Split, read_split
+from stagewise.tables import read_roi_index
+from stagewise.volumes import extraction_command
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What the report lacks, and the command that makes it."""
+
+    what: str
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; run: {self.command}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that there is. stages: a list of runs a stage, the first stage first; indexes: r01's table a subset."""
+
+    split: Split
+    stages: list[list[Run]]
+    out_of_fold: OutOfFold
+    answers: TestAnswers | None
+    indexes: dict[str, pd.DataFrame]
+    gaps: list[Gap]
+
+    @property
+    def stage(self) -> str:
+        """The stage that the report is of."""
+        return self.stages[-1][0].stage
+
+    @property
+    def trained(self) -> list[Run]:
+        """Its runs that have ended."""
+        return [run for run in self.stages[-1] if run.state == "finished"]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """Its recipe as plain values, that of the first fold."""
+        return self.trained[0].config["recipe"]
+
+    def __str__(self) -> str:
+        oof, answers = self.out_of_fold, self.answers
+        folds = ", ".join(str(run.fold) for run in self.trained)
+        answered = f"{len(answers.filenames) if answers else 'no'} test videos answered"
+        summary = f"{self.stage}: folds {folds}, {len(oof.table)} clips out of fold, {answered}"
+        return "\n".join((summary, *(f"missing: {gap}" for gap in self.gaps)))
+
+
+def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> Evidence:
+    """Read what the scripts left behind.
+
+    asked_folds: all of them must be there; None takes the folds that are trained. Raises InputError where not even one
+    fold is trained and answered, or where files do not belong together.
+    """
+    split = read_split(split_path)
+    folds = split.chosen_folds(asked_folds)
+    stages, gaps = read_runs(stage, folds), []
+    trained = _require_trained(stages[-1], split, every=asked_folds is not None)
+    oof = read_out_of_fold(stage, trained, split.table)
+    for stage_runs in stages:
+        waiting = [run for run in stage_runs if run.state != "finished"]
+        gaps += [Gap(f"fold {run.fold} of {run.stage} is {run.state}", run.command) for run in waiting]
+    unanswered = [run.fold for run in trained if run.fold not in oof.folds]
+    answering = " ".join(["", *(f"--fold {run.fold}" for run in trained)]) if len(trained) < len(split.folds) else ""
+    if unanswered:
+        what = f"fold {', '.join(map(str, unanswered))} is trained, but has no out-of-fold answers"
+        gaps.append(Gap(what, f"python {stage}/r41_process_oof.py{answering}"))
+    answers = read_answers(stage)
+    r42 = f"python {stage}/r42_process_test.py{answering}"
+    if answers is None:
+        gaps.append(Gap("no answers to the test videos", r42))
+    elif answers.folds != [run.fold for run in trained]:
+        gaps.append(Gap(f"the test videos were answered by folds {', '.join(map(str, answers.folds))} alone", r42))
+    indexes = {}
+    for subset in paths.SUBSETS:
+        path = paths.roi_index(subset)
+        if path.exists():
+            indexes[subset] = read_roi_index(path)
+        else:
+            gaps.append(Gap(f"no table of the {subset} videos", extraction_command(paths.volume_path(subset, ""))))
+    return Evidence(split, stages, oof, answers, indexes, gaps)
+
+
+def _require_trained(stage_runs: Sequence[Run], split: Split, every: bool) -> list[Run]:
+    """The runs that have ended, on this split. Raises InputError where none has, or with `every` one has not."""
+    finished = [run for run in stage_runs if run.state == "finished"]
+    for run in stage_runs if every or not finished else finished:
+        runs.finished_config(run.stage, run.fold, split.sha256)
+    return finished
