@@ -5,7 +5,8 @@
 
 Reads:  models/net_d121_stage3_tier1/fold_<k>/, modified_data/kfold_split_5_42.csv (or --split),
         modified_data/roi_parts/train/
-Writes: modified_data/net_d121_stage3_tier1_oof.csv (filename, stalled, fold, probability, unflipped),
+Writes: modified_data/net_d121_stage3_tier1_oof.csv (filename, stalled, fold, project_id, project_seen, probability,
+        unflipped), modified_data/net_d121_stage3_tier1_oof_projects.csv (a row a project),
         models/net_d121_stage3_tier1/threshold.json, mcc_curve.png and
         reliability.png
 Time:   8 forward passes a clip of the split
@@ -40,13 +41,16 @@ def main() -> None:
 
     device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
     from stagewise.inference import predict_out_of_fold
+    from stagewise.projects import write_projects
     from stagewise.threshold import write_threshold
 
     table = predict_out_of_fold(plan, arguments.workers)
     paths.remove_leftovers(paths.modified_data_folder())
     with paths.replacing(paths.oof_csv(STAGE)) as temporary:
         table.to_csv(temporary, index=False)
-    print(write_threshold(plan, table, arguments.seed, arguments.prevalence))
+    evaluation = write_threshold(plan, table, arguments.seed, arguments.prevalence)
+    print(evaluation)
+    print(write_projects(STAGE, table, evaluation.best.threshold))
     print(f"wrote {paths.shown(paths.oof_csv(STAGE))}; next: python {STAGE}/r42_process_test.py")
 
 

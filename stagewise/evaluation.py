@@ -18,6 +18,8 @@ from stagewise.score import (
     roc_auc,
 )
 
+ROW = "  {:<18}{:<25}{:<25}{:<25}{}"  # of the table of scores
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -25,7 +27,8 @@ class Evaluation:
 
     best: the threshold for the clips as they are; counts: `confusion` at it. here: its scores at the clips' own share
     of stalled ones; there: its scores at the share that is really met. best_there: the threshold for that share;
-    beyond: the scores of that one, there. curve, curve_there: (96,) MCC at `THRESHOLDS`.
+    beyond: the scores of that one, there. curve, curve_there: (96,) MCC at `THRESHOLDS`. training_share: of stalled
+    clips in training, which the probabilities were fitted to.
     """
 
     clips: int
@@ -43,35 +46,41 @@ class Evaluation:
     chance_calibration_error: tuple[float, float]
     brier_score: float
     note: str
+    training_share: float
 
     def __str__(self) -> str:
-        best, there, (low, high) = self.best, self.best_there.threshold, self.best.threshold_interval
         tp, fp, fn, tn = self.counts
-        shares = [f"{100 * point.share:.3g} % stalled" for point in (self.here, self.there)]
-        rows = (
-            ("", "MCC", *SCORES[1:]),
-            (f"{shares[0]}, as here", *_cells(self.here)),
-            (f"{shares[1]}", *_cells(self.there)),
-            (f"{shares[1]}, above {there:.2f}", *_cells(self.beyond)),
-        )
-        return "\n".join(
-            (
-                f"out of fold: ROC AUC {self.roc_auc:.4f}, MCC {best.mcc:.4f} (95 % of resamples: "
-                f"{best.mcc_interval[0]:.4f} to {best.mcc_interval[1]:.4f}) at threshold {best.threshold:.2f} "
-                f"({low:.2f} to {high:.2f}); choosing it on the clips that it is scored on flatters MCC by about "
-                f"{best.optimism:.3f}",
-                f"threshold {best.threshold:.2f} is for {shares[0]}, as these {self.clips} clips are; above it lie "
-                f"{tp} of {tp + fn} stalled and {fp} of {fp + tn} flowing clips (95 % intervals below)",
-                *("  {:<28}{:<24}{:<24}{:<24}{}".format(*row).rstrip() for row in rows),
-                f"at {shares[1]} it has {self.beyond.mcc - self.there.mcc:.3f} less MCC than the threshold best there, "
-                f"{there:.2f} ({self.best_there.threshold_interval[0]:.2f} to "
-                f"{self.best_there.threshold_interval[1]:.2f}); for that share, give r42 --threshold {there:.2f}",
-                f"calibration at {shares[0]}: expected calibration error "
-                f"{self.reliability.expected_calibration_error:.3f} (by chance alone, on so many clips: "
-                f"{self.chance_calibration_error[0]:.3f}, in 5 % of cases above "
-                f"{self.chance_calibration_error[1]:.3f}), Brier score {self.brier_score:.4f}",
-                *([self.note] if self.note else []),
-            )
+        best, here, there = self.best, _percent(self.here.share), _percent(self.there.share)
+        lines = [
+            f"out of fold: ROC AUC {self.roc_auc:.4f}, MCC {best.mcc:.4f} (95 % of resamples: "
+            f"{best.mcc_interval[0]:.4f} to {best.mcc_interval[1]:.4f}) at threshold {best.threshold:.2f} "
+            f"({best.threshold_interval[0]:.2f} to {best.threshold_interval[1]:.2f})",
+            f"threshold {best.threshold:.2f} is the best at {here}, the share of these {self.clips} clips, on which it "
+            f"was chosen: its MCC there is flattered by about {max(best.optimism, 0):.3f}",
+            f"above it lie {tp} of {tp + fn} stalled and {fp} of {fp + tn} flowing clips; hence, with 95 % intervals:",
+            ROW.format("", "MCC", *SCORES[1:]),
+            ROW.format(f"at {here}", *_cells(self.here)),
+            ROW.format(f"at {there}", *_cells(self.there)),
+            self._at_prevalence(),
+            f"calibration at {here} (training drew {_percent(self.training_share)}): expected calibration error "
+            f"{self.reliability.expected_calibration_error:.3f} (a perfectly calibrated net's on so many clips: "
+            f"{self.chance_calibration_error[0]:.3f} on average, up to {self.chance_calibration_error[1]:.3f} by "
+            f"chance), Brier score {self.brier_score:.4f}",
+        ]
+        return "\n".join([*lines, self.note] if self.note else lines)
+
+    def _at_prevalence(self) -> str:
+        """The threshold for the share that is really met, and what the chosen one costs there."""
+        there, threshold, (low, high) = _percent(self.there.share), self.beyond.threshold, self.beyond.mcc_interval
+        if not 0 < self.stalled < self.clips:
+            return f"one class alone is there, so no scores at {there}"
+        if threshold == self.best.threshold:
+            return f"at {there} the same threshold is the best"
+        lowest, highest = self.best_there.threshold_interval
+        return (
+            f"at {there} it costs {self.beyond.mcc - self.there.mcc:.3f} of MCC: the best there is {threshold:.2f} "
+            f"({lowest:.2f} to {highest:.2f}) with MCC {self.beyond.mcc:.3f} ({low:.3f} to {high:.3f}), precision "
+            f"{_cells(self.beyond)[1]}; to answer for that share: r42 --threshold {threshold:.2f}"
         )
 
     def content(self) -> dict[str, Any]:
@@ -84,6 +93,7 @@ class Evaluation:
             "expected_calibration_error": self.reliability.expected_calibration_error,
             "of_chance": self.chance_calibration_error,
             "brier_score": self.brier_score,
+            "training_share": self.training_share,
         }
         names = ("true_positives", "false_positives", "false_negatives", "true_negatives")
         return _plain(
@@ -107,11 +117,13 @@ class Evaluation:
         )
 
 
-def evaluate(labels: np.ndarray, probabilities: np.ndarray, seed: int, prevalence: float) -> Evaluation:
+def evaluate(
+    labels: np.ndarray, probabilities: np.ndarray, seed: int, prevalence: float, training_share: float
+) -> Evaluation:
     """Score out-of-fold answers.
 
-    labels: (n,) 0 or 1; probabilities: (n,) 0-1; seed: of all resamples; prevalence: the share of stalled clips that is
-    really met.
+    labels: (n,) 0 or 1; probabilities: (n,) 0-1; seed: of all resamples; prevalence, training_share: the shares of
+    stalled clips that are really met, and that training drew.
     """
     best = best_threshold(labels, probabilities, seed)
     best_there = best_threshold(labels, probabilities, seed, share=prevalence)
@@ -131,7 +143,12 @@ def evaluate(labels: np.ndarray, probabilities: np.ndarray, seed: int, prevalenc
         chance_calibration_error=chance_calibration_error(probabilities, seed=seed),
         brier_score=brier_score(labels, probabilities),
         note=note_on_constant(probabilities),
+        training_share=training_share,
     )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} % stalled"
 
 
 def _cells(point: OperatingPoint) -> list[str]:

@@ -57,25 +57,29 @@ def mcc_of_counts(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray
     return np.divide(numerator, np.sqrt(product), out=np.zeros_like(numerator), where=product > 0)
 
 
+def intervals_between_thresholds(probabilities: np.ndarray) -> np.ndarray:
+    """How many of `THRESHOLDS` each probability exceeds, strictly, 0-96. probabilities: (n,)."""
+    return np.searchsorted(THRESHOLDS, probabilities, side="left")
+
+
 def _counts_between_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """(2, 97) rows flowing and stalled: how many probabilities exceed exactly k of the thresholds."""
-    exceeded = np.searchsorted(THRESHOLDS, probabilities, side="left")  # thresholds strictly below
+    exceeded = intervals_between_thresholds(probabilities)
     return np.stack([np.bincount(exceeded[labels == k], minlength=len(THRESHOLDS) + 1) for k in (0, 1)])
 
 
-def _curve_of_counts(counts: np.ndarray) -> np.ndarray:
-    """(..., 2, 97) counts to (..., 96): MCC at each threshold."""
+def curve_of_counts(counts: np.ndarray, share: float | None = None) -> np.ndarray:
+    """MCC at each of `THRESHOLDS`, (..., 96), as the clips are, or with each class weighted so that `share` is stalled.
+
+    counts: (..., 2, 97) rows flowing and stalled: how many probabilities exceed exactly k of the thresholds.
+    """
     above = np.flip(np.cumsum(np.flip(counts, -1), -1), -1)[..., 1:]  # called stalled at each threshold
-    below = counts.sum(-1, keepdims=True) - above
+    of_class = counts.sum(-1, keepdims=True)
+    below = of_class - above
+    if share is not None:
+        weights = np.array([[1 - share], [share]]) / np.maximum(of_class, 1)  # a class without clips stays at 0
+        above, below = above * weights, below * weights
     return mcc_of_counts(above[..., 1, :], above[..., 0, :], below[..., 1, :], below[..., 0, :])
-
-
-def _at_share(counts: np.ndarray, share: float | None) -> np.ndarray:
-    """(..., 2, 97) counts, each class weighted so that `share` is stalled; as they are where it is None."""
-    if share is None:
-        return counts
-    of_class = counts.sum(-1, keepdims=True)  # a class without clips keeps its zeros, and MCC is 0 then
-    return counts / np.maximum(of_class, 1) * np.array([[1 - share], [share]])
 
 
 def mcc_curve(labels: np.ndarray, probabilities: np.ndarray, share: float | None = None) -> np.ndarray:
@@ -84,7 +88,7 @@ def mcc_curve(labels: np.ndarray, probabilities: np.ndarray, share: float | None
     labels: (n,) 0 or 1; probabilities: (n,). Returns: (96,) float64.
     """
     counts = _counts_between_thresholds(np.asarray(labels), np.asarray(probabilities))
-    return _curve_of_counts(_at_share(counts, share))
+    return curve_of_counts(counts, share)
 
 
 def _middle_of_the_best(curve: np.ndarray) -> int:
@@ -109,10 +113,10 @@ def best_threshold(
     clips that MCC is wanted for; None: as in the rows.
     """
     counts = _counts_between_thresholds(np.asarray(labels), np.asarray(probabilities))
-    curve = _curve_of_counts(_at_share(counts, share))
+    curve = curve_of_counts(counts, share)
     best = _middle_of_the_best(curve)
     draws = np.random.default_rng(seed).multinomial(counts.sum(), (counts / counts.sum()).ravel(), size=resamples)
-    curves = _curve_of_counts(_at_share(draws.reshape(resamples, *counts.shape), share))
+    curves = curve_of_counts(draws.reshape(resamples, *counts.shape), share)
     chosen = np.array([_middle_of_the_best(resampled) for resampled in curves])
     return BestThreshold(
         threshold=float(THRESHOLDS[best]),

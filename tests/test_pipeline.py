@@ -54,7 +54,12 @@ def test_folds_of_two_processes_at_once_one_of_them_killed_equal_those_of_one(ho
 def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
     for stage in STAGES[1:]:
         house.run(f"{stage}/r31_train.py", *TRAIN)
-    assert "ROC AUC" in house.run(f"{STAGES[2]}/r41_process_oof.py", *FOLDS)
+    chosen = house.run(f"{STAGES[2]}/r41_process_oof.py", *FOLDS, "--prevalence", "0.01")
+    assert "at 1 % stalled" in chosen and "projects: " in chosen and "clips are of projects that other folds" in chosen
+    compared = house.run(
+        f"{STAGES[2]}/r53_compare_splits.py", str(house.root / "modified_data" / f"{STAGES[2]}_oof.csv")
+    )
+    assert "neither split keeps projects apart" in compared
     assert "on openvino" in house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, "--engine", "openvino")
     on_openvino = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv")
     assert "on tensorflow" in house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, "--engine", "keras")
@@ -126,7 +131,7 @@ def test_dry_runs_say_what_would_happen_and_write_nothing(house):
 
 def test_every_script_answers_help_quickly_and_alone():
     scripts = sorted(path for folder in ("preproc_data", *STAGES) for path in (REPOSITORY / folder).glob("r*.py"))
-    assert len(scripts) == 11
+    assert len(scripts) == 12
     for script in scripts:
         code = (
             "import runpy, sys; sys.argv = ['x', '--help']\n"
