@@ -12,7 +12,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from stagewise import paths, score
 from stagewise.errors import InputError
-from stagewise.leakage import RESAMPLES, scorer, compare_splits, read_answers
+from stagewise.leakage import RESAMPLES, compare_splits, read_answers, scorer
 from stagewise.projects import projects_of
 from stagewise.splits import Split, gen_kfold_split
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stagewise import paths, runs
+from stagewise.projects import projects_of
 from stagewise.report.answers import TestAnswers, read_answers
 from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
 from stagewise.report.training import Run, read_runs
@@ -29,9 +30,13 @@ class Gap:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that there is. stages: a list of runs a stage, the first stage first; indexes: r01's table a subset."""
+    """All that there is.
+
+    projects: of `projects_of`; stages: a list of runs a stage, the first stage first; indexes: r01's table a subset.
+    """
 
     split: Split
+    projects: pd.DataFrame
     stages: list[list[Run]]
     out_of_fold: OutOfFold
     answers: TestAnswers | None
@@ -71,7 +76,8 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
     folds = split.chosen_folds(asked_folds)
     stages, gaps = read_runs(stage, folds), []
     trained = _require_trained(stages[-1], split, every=asked_folds is not None)
-    oof = read_out_of_fold(stage, trained, split.table)
+    projects = projects_of(split)
+    oof = read_out_of_fold(stage, trained, projects)
     for stage_runs in stages:
         waiting = [run for run in stage_runs if run.state != "finished"]
         gaps += [Gap(f"fold {run.fold} of {run.stage} is {run.state}", run.command) for run in waiting]
@@ -93,7 +99,7 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
             indexes[subset] = read_roi_index(path)
         else:
             gaps.append(Gap(f"no table of the {subset} videos", extraction_command(paths.volume_path(subset, ""))))
-    return Evidence(split, stages, oof, answers, indexes, gaps)
+    return Evidence(split, projects, stages, oof, answers, indexes, gaps)
 
 
 def _require_trained(stage_runs: Sequence[Run], split: Split, every: bool) -> list[Run]:

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from stagewise import paths
@@ -12,7 +10,7 @@ from stagewise.errors import InputError
 from stagewise.evaluation import Evaluation, evaluate
 from stagewise.report.training import Run
 from stagewise.sampling import require_both_classes
-from stagewise.score import confusion, is_stalled, mcc_of_counts, roc_auc
+from stagewise.score import is_stalled
 from stagewise.tables import labels, probabilities, read_videos, whole_numbers
 from stagewise.threshold import read_scores
 
@@ -21,8 +19,8 @@ from stagewise.threshold import read_scores
 class OutOfFold:
     """Every fold's answers to its own validation clips, and their scores.
 
-    table: filename, stalled, fold, probability, answer (0 or 1), wrong (bool), and project_id where the split has it.
-    seed: of the scores' resamples.
+    table: filename, stalled, fold, probability, answer (0 or 1), wrong (bool), and what `projects_of`
+    knows. seed: of the scores' resamples.
     """
 
     table: pd.DataFrame
@@ -54,29 +52,11 @@ def _lowest(rows: pd.DataFrame, key: pd.Series, count: int) -> pd.DataFrame:
     return rows.assign(key=key).sort_values(["key", "filename"]).head(count).drop(columns="key")
 
 
-def scores_by(table: pd.DataFrame, column: str) -> list[dict[str, Any]]:
-    """Scores at the threshold of each group of clips; NaN where undefined. table: `OutOfFold.table`."""
-    return [{column: value} | _scores(rows) for value, rows in table.groupby(column)]
-
-
-def _scores(rows: pd.DataFrame) -> dict[str, Any]:
-    stalled = rows["stalled"].to_numpy()
-    tp, fp, fn, tn = confusion(stalled, rows["answer"])
-    return {
-        "clips": len(rows),
-        "stalled": tp + fn,
-        "mcc": float(mcc_of_counts(tp, fp, fn, tn)) if tp + fn and fp + tn else np.nan,
-        "roc_auc": roc_auc(stalled, rows["probability"]),
-        "sensitivity": tp / (tp + fn) if tp + fn else np.nan,
-        "specificity": tn / (fp + tn) if fp + tn else np.nan,
-    }
-
-
-def read_out_of_fold(stage: str, runs: Sequence[Run], split: pd.DataFrame) -> OutOfFold:
+def read_out_of_fold(stage: str, runs: Sequence[Run], projects: pd.DataFrame) -> OutOfFold:
     """Read r41's table and the threshold chosen from it.
 
-    runs: the stage's own; split: rows of the split. Raises InputError where one is missing, of other weights, or does
-    not follow from the other.
+    runs: the stage's own, finished; projects: of `projects_of`. Raises InputError where one is missing, of other weights,
+    or does not follow from the other.
     """
     path, mend = paths.oof_csv(stage), f"run: python {stage}/r41_process_oof.py"
     table = read_videos(path, ("stalled", "fold", "probability"), mend)
@@ -96,11 +76,10 @@ def read_out_of_fold(stage: str, runs: Sequence[Run], split: pd.DataFrame) -> Ou
         seed, prevalence, counts = content["seed"], content["at_prevalence"]["share"], content["confusion"]
     except (KeyError, TypeError) as error:
         raise InputError(f"{paths.shown(paths.threshold_json(stage))} lacks {error}; {mend}") from error
-    evaluation = evaluate(table["stalled"].to_numpy(), table["probability"].to_numpy(), seed, prevalence)
+    drawn = runs[0].config["recipe"]["stalled_share"]
+    evaluation = evaluate(table["stalled"].to_numpy(), table["probability"].to_numpy(), seed, prevalence, drawn)
     if (evaluation.best.threshold, list(evaluation.counts)) != (content["threshold"], list(counts.values())):
         raise InputError(f"{paths.shown(paths.threshold_json(stage))} does not follow from {paths.shown(path)}; {mend}")
     answer = is_stalled(table["probability"], evaluation.best.threshold)
     table = table.assign(answer=answer.astype(int), wrong=answer != (table["stalled"] == 1))
-    if "project_id" in split:
-        table = table.merge(split[["filename", "project_id"]], on="filename", how="left")
-    return OutOfFold(table, evaluation, seed)
+    return OutOfFold(table.merge(projects, on="filename", how="left"), evaluation, seed)

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stagewise.projects import score_projects, sharing
 from stagewise.report.evidence import Evidence
-from stagewise.report.out_of_fold import scores_by
 from stagewise.report.training import Run
 from stagewise.splits import ALWAYS_TRAINED
 from stagewise.tables import booleans
@@ -17,11 +17,13 @@ NOTHING = "–"
 
 def of_data(evidence: Evidence) -> dict[str, Any]:
     """Videos of each part, classes by fold and by project, and what was quarantined."""
-    split, quarantined = _split_with_tiers(evidence), []
+    split, quarantined = _split(evidence), []
     for part, index in evidence.indexes.items():
         bad = index[index["status"] == "quarantined"]
         quarantined += [{"part": part, "filename": row.filename, "reason": row.reason} for row in bad.itertuples()]
-    projects = [_classes(name, rows) for name, rows in split.groupby("project_id")] if "project_id" in split else []
+    projects = []
+    if "project_id" in split:
+        projects = [_classes(name, rows) for name, rows in split.groupby("project_id")]
     folds = {"always trained on" if fold == ALWAYS_TRAINED else fold: rows for fold, rows in split.groupby("fold")}
     return {
         "videos": [_videos(part, index) for part, index in evidence.indexes.items()],
@@ -32,11 +34,12 @@ def of_data(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _split_with_tiers(evidence: Evidence) -> pd.DataFrame:
-    """The split's rows with tier1 as bool, where the stage asks for it."""
+def _split(evidence: Evidence) -> pd.DataFrame:
+    """The split's rows with their projects, and tier1 as bool, where the stage asks for it."""
     split = evidence.split
     tiers = booleans(split.table, "tier1", split.path, "correct it") if evidence.recipe["tier1_only"] else False
-    return split.table.assign(tier1=tiers)
+    table = split.table[["filename", "stalled", "fold"]].assign(tier1=tiers)
+    return table.merge(evidence.projects, on="filename")
 
 
 def _videos(part: str, index: pd.DataFrame) -> dict[str, Any]:
@@ -78,15 +81,21 @@ def of_scores(evidence: Evidence) -> dict[str, Any]:
     """The confusion matrix, and scores by fold and by project."""
     oof = evidence.out_of_fold
     tp, fp, fn, tn = oof.evaluation.counts
-    projects = scores_by(oof.table, "project_id") if "project_id" in oof.table else []
+    known = "project_id" in oof.table and oof.table["project_id"].notna().any()
+    projects = _records(score_projects(oof.table, oof.threshold)) if known else []
     return {
         "confusion": [
             ("stalled", [_cell(tp, tp + fn, right=True), _cell(fn, tp + fn, right=False)]),
             ("flowing", [_cell(fp, fp + tn, right=False), _cell(tn, fp + tn, right=True)]),
         ],
-        "fold_scores": scores_by(oof.table, "fold"),
+        "fold_scores": _records(score_projects(oof.table, oof.threshold, by="fold")),
         "project_scores": sorted(projects, key=lambda row: np.nan_to_num(row["mcc"], nan=2)),
+        "sharing": sharing(oof.table) if known else "",
     }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return table.to_dict("records")
 
 
 def _cell(clips: int, of: int, right: bool) -> dict[str, Any]:
