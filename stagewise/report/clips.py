@@ -23,7 +23,7 @@ from stagewise.volumes import load_volume
 LARGEST_SIDE = 128  # pixels of a pane; a crop of the full data has 67 on average, and 448 at most
 MOST_FRAMES = 96  # of 60 on average, and 434 at most
 RATE = 15  # frames a second
-QUALITY = 28  # x264's crf
+QUALITY = 24  # x264's crf
 
 
 @dataclass(frozen=True)
@@ -133,5 +133,5 @@ def data_uri(frames: np.ndarray) -> str:
     """An mp4 of the frames, as the address of an image inside the page. frames: (T, H, W, 3) uint8 BGR."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
-        write_mp4(path, frames, RATE)
+        write_mp4(path, frames, RATE, QUALITY)
         return "data:video/mp4;base64," + base64.b64encode(path.read_bytes()).decode("ascii")

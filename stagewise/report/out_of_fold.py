@@ -55,8 +55,8 @@ def _lowest(rows: pd.DataFrame, key: pd.Series, count: int) -> pd.DataFrame:
 def read_out_of_fold(stage: str, runs: Sequence[Run], projects: pd.DataFrame) -> OutOfFold:
     """Read r41's table and the threshold chosen from it.
 
-    runs: the stage's own, finished; projects: of `projects_of`. Raises InputError where one is missing, of other weights,
-    or does not follow from the other.
+    runs: the stage's own, finished; projects: of `projects_of`. Raises InputError where one is missing, of other
+    weights, or does not follow from the other.
     """
     path, mend = paths.oof_csv(stage), f"run: python {stage}/r41_process_oof.py"
     table = read_videos(path, ("stalled", "fold", "probability"), mend)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-from markupsafe import Markup
 
 from stagewise import paths
 from stagewise.report import origin, rows
@@ -39,8 +38,8 @@ def render(evidence: Evidence, clip_groups: Sequence["ClipGroup"]) -> str:
         "classes": CLASSES,
         "paths": paths,
         "shown_rows": SHOWN_ROWS,
-        "style": Markup((FOLDER / "report.css").read_text(encoding="utf-8")),
-        "script": Markup(script),
+        "style": (FOLDER / "report.css").read_text(encoding="utf-8"),
+        "script": script,
         "script_hash": _hash_for_browsers(script),
         **draw_panels(evidence),
         **rows.of_data(evidence),

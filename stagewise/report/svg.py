@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 
 import matplotlib
 from cycler import cycler
-from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -53,7 +52,7 @@ KEPT_DIGITS = re.compile(r"(\d+\.\d\d)\d+")  # hundredths of a point
 class Picture:
     """A figure in the page, and what it shows, for every reader."""
 
-    svg: Markup
+    svg: str
     caption: str
 
 
@@ -83,7 +82,7 @@ def inline(axes: Axes, name: str, caption: str) -> Picture:
     for attribute in ("width", "height", "version"):
         drawing.attrib.pop(attribute, None)
     drawing.attrib |= {"role": "img", "aria-label": caption}
-    return Picture(Markup(ElementTree.tostring(drawing, encoding="unicode", method="html")), caption)
+    return Picture(ElementTree.tostring(drawing, encoding="unicode", method="html"), caption)
 
 
 def _fit_into_page(element: ElementTree.Element, used: set[str]) -> None:
