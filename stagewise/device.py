@@ -5,10 +5,16 @@ import importlib.abc
 import os
 import sys
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from stagewise.cli import available_cpus
 from stagewise.engines import OPENVINO
 from stagewise.errors import InputError, StagewiseError
+
+if TYPE_CHECKING:
+    import keras
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
@@ -82,6 +88,39 @@ def set_precision(gpu_policy: str) -> None:
 
     if gpus():
         keras.config.set_dtype_policy(gpu_policy)
+
+
+def gradient(model: "keras.Model", inputs: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """How the model's output, times a direction, grows with its input; the model predicts, it does not train.
+
+    inputs: (B, ...) float32; direction: of the shape of one output. Returns: float32 of the inputs' shape.
+    Raises InputError on OpenVINO, which has no gradients.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == OPENVINO:
+        raise InputError("OpenVINO computes no gradients; give --engine keras")
+
+    def along(x: object) -> object:
+        return keras.ops.sum(model(x, training=False) * direction)
+
+    if backend == "jax":
+        import jax
+
+        return np.asarray(jax.grad(along)(inputs), np.float32)
+    x = keras.ops.convert_to_tensor(inputs)
+    if backend == "torch":
+        import torch
+
+        x.requires_grad_()
+        return keras.ops.convert_to_numpy(torch.autograd.grad(along(x), x)[0]).astype(np.float32)
+    import tensorflow
+
+    with tensorflow.GradientTape() as tape:
+        tape.watch(x)
+        value = along(x)
+    return np.asarray(tape.gradient(value, x), np.float32)
 
 
 def _show_only(gpu: int) -> None:

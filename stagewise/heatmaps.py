@@ -1,71 +1,47 @@
-"""Where a net looks: maps of its last features, before they are averaged over the clip.
+"""Where a net looks: maps of the features behind one of its dense blocks.
 
-A map is as coarse as these features: (3, 4, 4) voxels of a clip at (96, 128, 128), (1, 2, 2) at the demo's
-(32, 64, 64). It is zoomed linearly, so that it looks smooth and is no finer; and as a voxel has seen most of the clip
-through the layers below, it says where the net weighs what it found, rather than which pixels it found it in.
+A map is as coarse as these features: behind the last block, where the recipe takes it, (3, 4, 4) voxels for a clip at
+(96, 128, 128), and (1, 2, 2) at the demo's (32, 64, 64). It is zoomed linearly, so that it looks smooth and is no
+finer; and as a voxel has seen most of the clip through the layers below, it says where the net weighs what it found,
+rather than which pixels it found it in. Earlier blocks give finer maps of simpler features.
 """
-
-from dataclasses import dataclass
 
 import cv2
 import keras
 import numpy as np
 
+from stagewise import device
 from stagewise.augment import Resize
 from stagewise.engines import predictor
-
-FEATURES = "bn"  # the last BatchNorm; behind it ReLU, mean over voxels, and the head
-
-
-@dataclass(frozen=True)
-class Head:
-    """What a net does with its last features: ReLU, mean over voxels, a sigmoid layer, one logit; float64.
-
-    hidden: (channels, units) and hidden_bias (units,); output: (units,) and output_bias of the logit.
-    """
-
-    hidden: np.ndarray
-    hidden_bias: np.ndarray
-    output: np.ndarray
-    output_bias: float
-
-    @classmethod
-    def of(cls, net: keras.Model) -> "Head":
-        """The head of a `densenet3d`, fused or not."""
-        hidden, hidden_bias = (np.asarray(w, np.float64) for w in net.get_layer("head").get_weights())
-        output, output_bias = (np.asarray(w, np.float64) for w in net.get_layer("probability").get_weights())
-        return cls(hidden, hidden_bias, output[:, 0], float(output_bias[0]))
-
-    def _units(self, features: np.ndarray) -> np.ndarray:
-        pooled = np.maximum(features, 0).mean(axis=(1, 2, 3), dtype=np.float64)
-        return _sigmoid(pooled @ self.hidden + self.hidden_bias)
-
-    def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """features: (B, t, h, w, channels) before the ReLU. Returns: (B,) float64 of "stalled"."""
-        return _sigmoid(self._units(features) @ self.output + self.output_bias)
-
-    def gradient(self, features: np.ndarray) -> np.ndarray:
-        """How the logit of "stalled" grows with each channel's mean over voxels: (B, channels) float64.
-
-        The chain rule through one sigmoid layer: hidden @ (output x unit x (1 - unit)).
-        """
-        units = self._units(features)
-        return (units * (1 - units) * self.output) @ self.hidden.T
+from stagewise.nets.densenet3d import block_norms
+from stagewise.nets.sizes import default_block
 
 
 class HeatMapper:
-    """Heat maps of one fold's net, on whatever engine `device.prepare` has set up."""
+    """Heat maps of one fold's net, on whatever engine `device.prepare` has set up.
 
-    def __init__(self, net: keras.Model, openvino_precision: str = "f32") -> None:
-        """net: a `densenet3d` with trained weights, fused or not; openvino_precision: as for `engines.predictor`."""
-        layer = net.get_layer(FEATURES)
-        self.channels = layer.axis  # of the layer's output
-        self.head = Head.of(net)
-        self._predict = predictor(keras.Model(net.input, layer.output), openvino_precision)
+    block: the dense block behind which the features are taken, from 1; shape: (t, h, w) of the maps, voxels.
+    """
+
+    def __init__(self, net: keras.Model, openvino_precision: str = "f32", block: int | None = None) -> None:
+        """net: a `densenet3d` with trained weights, fused or not; openvino_precision: as for `engines.predictor`.
+
+        block: None for `default_block`, which in the recipe's net is the last, as in the recipe.
+        """
+        norms = block_norms(net)
+        self.block = block or default_block([_map_shape(norm) for norm in norms])
+        norm = norms[self.block - 1]
+        self.shape, self._channels = _map_shape(norm), norm.axis
+        self._net, self._is_last = net, norm is norms[-1]
+        self._active = net.get_layer(norm.name.removesuffix("bn") + "relu").output
+        self._predict = predictor(keras.Model(net.input, norm.output), openvino_precision)
 
     def features(self, clips: np.ndarray) -> np.ndarray:
-        """clips: (B, T, H, W, 3) uint8 BGR of the net's input size. Returns: (B, t, h, w, channels) float32."""
-        return np.moveaxis(np.asarray(self._predict(clips), np.float32), self.channels, -1)
+        """The BatchNorm's output behind the block, before its ReLU.
+
+        clips: (B, T, H, W, 3) uint8 BGR of the net's input size. Returns: (B, t, h, w, channels) float32.
+        """
+        return np.moveaxis(np.asarray(self._predict(clips), np.float32), self._channels, -1)
 
     def statistics(self, clips: np.ndarray) -> np.ndarray:
         """The recipe's map: per voxel over channels, standard deviation (blue), maximum (green), mean (red).
@@ -75,44 +51,62 @@ class HeatMapper:
         """
         features = self.features(clips)
         maps = np.stack([features.std(axis=-1), features.max(axis=-1), features.mean(axis=-1)], axis=-1)
-        return stretched(maps)
+        return _stretched(maps)
 
-    def gradcam(self, clips: np.ndarray) -> np.ndarray:
-        """Grad-CAM in 3D: what raises the logit of "stalled", and where.
+    def gradcam(self, clips: np.ndarray, stalled: bool = True) -> np.ndarray:
+        """Grad-CAM in 3D: what speaks for "stalled", or for "flowing", and where.
 
-        clips: (B, T, H, W, 3) uint8 BGR. Returns: (B, t, h, w) float32, at least 0: ReLU of the features behind
-        their ReLU, weighted by the logit's gradient (Selvaraju et al., "Grad-CAM", ICCV 2017). That gradient is
-        the same for all voxels, since the features are only averaged, and comes in closed form: no backend is asked.
+        clips: (B, T, H, W, 3) uint8 BGR. Returns: (B, t, h, w) float32, at least 0: the features behind their ReLU,
+        weighted by the mean over voxels of the gradient of the answer's log odds, summed over channels, what speaks
+        against the answer cut off (Selvaraju et al., "Grad-CAM", ICCV 2017). Raises InputError where `gradients` does.
         """
-        features = self.features(clips)
-        weights = self.head.gradient(features)
-        return np.maximum(np.einsum("btyxc,bc->btyx", np.maximum(features, 0), weights), 0).astype(np.float32)
+        features = np.maximum(self.features(clips), 0)
+        weights = self.gradients(features) * (1 if stalled else -1)  # the odds of "flowing" are the inverse
+        return np.maximum(np.einsum("btyxc,bc->btyx", features, weights), 0)
+
+    def gradients(self, features: np.ndarray) -> np.ndarray:
+        """How the log odds of "stalled" grow with each channel of the features: the mean over voxels.
+
+        features: (B, t, h, w, channels) float32, behind the ReLU. Returns: (B, channels) float32. Behind the last block
+        they come in closed form, on every engine; before it from the backend: InputError on OpenVINO.
+        """
+        hidden, bias = self._net.get_layer("head").get_weights()
+        logit = self._net.get_layer("probability").get_weights()[0][:, 0]
+        if self._is_last:  # mean over voxels, then logit = sigmoid(mean @ hidden + bias) @ logit + a constant
+            units = 1 / (1 + np.exp(-(features.mean(axis=(1, 2, 3)) @ hidden + bias)))
+            return (units * (1 - units) * logit) @ hidden.T / np.prod(self.shape)
+        rest = keras.Model(self._active, self._net.get_layer("head").output)
+        gradient = device.gradient(rest, np.moveaxis(features, -1, self._channels), logit)
+        return np.moveaxis(gradient, self._channels, -1).mean(axis=(1, 2, 3))
 
 
-def stretched(maps: np.ndarray) -> np.ndarray:
+def _map_shape(norm: keras.layers.Layer) -> tuple[int, ...]:
+    axes = list(norm.output.shape[1:])
+    axes.pop(norm.axis if norm.axis < 0 else norm.axis - 1)
+    return tuple(axes)
+
+
+def _stretched(maps: np.ndarray) -> np.ndarray:
     """(B, t, h, w, k) of any numbers to uint8, each of B x k maps from 0 to 255; one without contrast is 0."""
     low, high = (extreme(maps, axis=(1, 2, 3), keepdims=True) for extreme in (np.min, np.max))
     return np.rint(255 * (maps - low) / np.where(high > low, high - low, 1)).astype(np.uint8)
 
 
-def coloured(map: np.ndarray) -> np.ndarray:
-    """A map of one number a voxel in colours: (t, h, w), at least 0, to (t, h, w, 3) uint8 BGR.
+def coloured(map: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+    """A map of one number a voxel in colours, at the clip's size.
 
-    From 0 (black) over purple and orange to the largest value (light yellow).
+    map: (t, h, w), at least 0; shape: (T, h, w) of the clip. Returns: (T, h, w, 3) uint8 BGR, from black (0) over
+    purple and orange to light yellow (the map's largest value); a map of zeros is black.
     """
-    grey = np.rint(255 * map / max(map.max(), np.finfo(np.float32).tiny)).astype(np.uint8)
-    return cv2.applyColorMap(grey.reshape(len(grey), -1), cv2.COLORMAP_INFERNO).reshape(*grey.shape, 3)
+    grey = zoomed(np.rint(255 * map / max(map.max(), np.finfo(np.float32).tiny)).astype(np.uint8), shape)
+    return cv2.applyColorMap(grey.reshape(-1, shape[2]), cv2.COLORMAP_INFERNO).reshape(*shape, 3)
 
 
 def zoomed(map: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """A map at the clip's size, linear between the centres of its voxels.
 
-    map: (t, h, w, 3) uint8, or (t, h, w) float32; shape: (T, h, w) of the clip. Returns: the same type at that size.
+    map: (t, h, w) or (t, h, w, 3), uint8 or float32; shape: (T, h, w) of the clip. Returns: the same type, that size.
     """
     if map.ndim == 4:
         return Resize(shape).apply(map)
     return Resize(shape).apply(np.repeat(map[..., None], 3, axis=-1))[..., 0]
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-values))

@@ -1,6 +1,7 @@
 """DenseNet in 3D for clips of (T, H, W), with the 2D net's layer names."""
 
 from collections.abc import Sequence
+from itertools import count, takewhile
 
 import keras
 import numpy as np
@@ -55,6 +56,13 @@ def backbone(model: keras.Model) -> keras.Model:
     Maps `clip` to the output of `relu`, (B, t, h, w, channels); weights loaded into it are the model's.
     """
     return keras.Model(model.input, model.get_layer("relu").output, name="backbone")
+
+
+def block_norms(model: keras.Model) -> list[layers.BatchNormalization]:
+    """The BatchNorm behind each dense block; the ReLU behind it is named alike, with `relu` for `bn`."""
+    names = {layer.name for layer in model.layers}
+    between = takewhile(names.__contains__, (f"pool{number}_bn" for number in count(2)))
+    return [model.get_layer(name) for name in (*between, "bn")]
 
 
 def shortest_axis(blocks: int) -> int:

@@ -1,9 +1,12 @@
 """The sizes of `densenet3d`, counted from its numbers: for estimates before Keras is loaded."""
 
+from collections.abc import Sequence
 from math import prod
 
+from stagewise.errors import InputError
 from stagewise.recipes.config import Net
 
+LEAST_SIDE = 4  # voxels of a heat map, ours: the recipe's last map is (3, 4, 4)
 BOTTLENECK = 4  # a dense layer's 1x1x1 convolution makes 4 x growth rate channels (Huang et al., CVPR 2017)
 
 
@@ -40,6 +43,29 @@ def parameters(net: Net) -> int:
             total += (4 + kept) * channels
             channels = kept
     return total + 4 * channels + (channels + 1) * net.head_units + net.head_units + 1
+
+
+def map_shapes(net: Net) -> list[tuple[int, int, int]]:
+    """The size (t, h, w) of the features behind each dense block, in voxels."""
+    axes = _halved_up(_halved_up(net.input_shape))
+    return [tuple(axis // 2**block for axis in axes) for block in range(len(net.blocks))]
+
+
+def default_block(shapes: Sequence[tuple[int, ...]]) -> int:
+    """The block to take a heat map from: the last one with a map at least `LEAST_SIDE` high and wide, or the first.
+
+    shapes: (t, h, w) behind each block. Returns: its number, from 1. In the recipe's net it is the last, as in the
+    recipe; in the demo's the third of four, for the last one's (1, 2, 2) voxels tell nothing apart.
+    """
+    fine = [number for number, (_, height, width) in enumerate(shapes, start=1) if min(height, width) >= LEAST_SIDE]
+    return max(fine, default=1)
+
+
+def chosen_block(net: Net, asked: int | None) -> int:
+    """The block that a user asks for, or `default_block`. Raises InputError where the net has no such block."""
+    if asked is not None and asked > len(net.blocks):
+        raise InputError(f"the net has no dense block {asked}; give --block 1 to {len(net.blocks)}, or leave it out")
+    return asked or default_block(map_shapes(net))
 
 
 def _halved_up(axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,0 +1,70 @@
+"""Show where the nets look: a video of a clip, its heat map and both, for chosen clips, mistakes, or sure answers.
+
+    python net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 3 --sure 2       surest mistakes and right answers
+    python net_d121_stage3_tier1/r52_create_heatmap_video.py 100007.mp4 100008.mp4    these clips, training or test
+    python net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 3 --method gradcam --block 2
+
+A training clip is shown by the fold that never saw it, a test clip by the mean over the folds.
+
+Reads:  models/net_d121_stage3_tier1/fold_<k>/ and threshold.json, modified_data/kfold_split_5_42.csv (or --split),
+        modified_data/net_d121_stage3_tier1_oof.csv, modified_data/roi_parts/;
+        for test clips subm/net_d121_stage3_tier1_test.csv
+Writes: subm/heatmaps/{train,test}/<name>_<method>_block<b>.mp4 and .gif
+Time:   a forward pass a clip and fold
+"""
+
+from pathlib import Path
+
+from stagewise import cli, paths
+
+STAGE = Path(__file__).parent.name
+
+
+def main() -> None:
+    """Choose clips, and write a video of each."""
+    parser = cli.parser(__doc__, "split", "fold", "gpu", "engine", "dry-run")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a clip; train/NAME or test/NAME where both have it")
+    parser.add_argument("--worst", type=cli.at_least(0), default=0, metavar="N", help="the N surest mistakes")
+    parser.add_argument("--sure", type=cli.at_least(0), default=0, metavar="N", help="the N surest right answers")
+    parser.add_argument(
+        "--method",
+        choices=("statistics", "gradcam"),
+        default="statistics",
+        help="the recipe's: standard deviation blue, maximum green, mean red; or 3D Grad-CAM (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--block",
+        type=cli.at_least(1),
+        metavar="B",
+        help="the dense block behind which to look (default: the last with a map of 4x4 or more)",
+    )
+    arguments = parser.parse_args()
+    from stagewise.examples import choose
+    from stagewise.inference import plan_out_of_fold
+    from stagewise.nets.sizes import chosen_block
+    from stagewise.runs import net_of
+    from stagewise.threshold import read_threshold
+
+    plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
+    net, threshold = net_of(plan.configs[0]), read_threshold(plan)
+    block = chosen_block(net, arguments.block)
+    examples = choose(plan, threshold, arguments.names, arguments.worst, arguments.sure)
+    print(f"{len(examples)} clips, {arguments.method} behind dense block {block} of {len(net.blocks)}", flush=True)
+    if arguments.dry_run or not examples:
+        print(*examples, sep="\n")
+        return
+    from stagewise import device
+    from stagewise.engines import KERAS, default_engine
+
+    backwards = arguments.method == "gradcam" and block < len(net.blocks)  # takes gradients, which OpenVINO lacks
+    device.prepare(arguments.gpu, arguments.engine or (KERAS if backwards else default_engine(arguments.gpu)))
+    from stagewise.heatmap_videos import load_mappers, write_videos
+
+    mappers = load_mappers(plan, examples, block)
+    for example in examples:
+        written = write_videos(example, [mappers[fold] for fold in example.folds], plan, arguments.method, threshold)
+        print("wrote", " and ".join(paths.shown(path) for path in written), flush=True)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,63 @@
+"""Heat-map videos on disk: for each chosen clip an mp4 and a GIF of the clip, its map, and both."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stagewise import device, paths, runs
+from stagewise.clip_video import write_gif, write_mp4
+from stagewise.ensemble import load_fused
+from stagewise.examples import Example
+from stagewise.heatmaps import HeatMapper, coloured, zoomed
+from stagewise.inference import InferencePlan
+from stagewise.panes import ThreePanes
+from stagewise.score import is_stalled
+from stagewise.table_checks import CLASSES
+from stagewise.volumes import load_volume
+
+RATE = 15  # frames a second: slow enough to follow red cells by eye
+GIF_HEIGHT = 128  # pixels of a pane; noise makes a GIF twice as high four times as large
+
+
+def load_mappers(plan: InferencePlan, examples: Sequence[Example], block: int) -> dict[int, HeatMapper]:
+    """The heat mappers of the folds that the examples ask for, by fold."""
+    device.set_precision(plan.recipe["gpu_precision"])
+    asked = {fold for example in examples for fold in example.folds}
+    return {
+        fold: HeatMapper(load_fused(runs.net_of(config), weights), plan.recipe["openvino_precision"], block)
+        for fold, config, weights in zip(plan.folds, plan.configs, plan.weights, strict=True)
+        if fold in asked
+    }
+
+
+def video_paths(example: Example, method: str, block: int) -> tuple[Path, Path]:
+    """Where the mp4 and the GIF go: `subm/heatmaps/<train or test>/<name>_<method>_block<block>`."""
+    folder = paths.submission_folder() / "heatmaps" / example.subset
+    stem = f"{Path(example.filename).stem}_{method}_block{block}"
+    return folder / f"{stem}.mp4", folder / f"{stem}.gif"
+
+
+def write_videos(
+    example: Example, mappers: Sequence[HeatMapper], plan: InferencePlan, method: str, threshold: float
+) -> tuple[Path, Path]:
+    """Write the mp4 and the GIF of a clip; its map is the mean over the mappers. Returns: their paths.
+
+    method: "statistics" or "gradcam", of the answer given. Raises InputError for a damaged volume.
+    """
+    volume = load_volume(example.volume)
+    clips, answer = plan.resize.apply(volume)[None], bool(is_stalled(example.probability, threshold))
+    if method == "statistics":
+        maps = [mapper.statistics(clips)[0] for mapper in mappers]
+        heat = zoomed(np.rint(np.mean(maps, axis=0)).astype(np.uint8), volume.shape[:3])
+        legend = "standard deviation blue, maximum green, mean red"
+    else:
+        maps = [mapper.gradcam(clips, answer)[0] for mapper in mappers]
+        heat = coloured(np.mean(maps, axis=0), volume.shape[:3])
+        legend = f"Grad-CAM, what speaks for {CLASSES[answer]}"
+    size = "x".join(map(str, mappers[0].shape))
+    title = f"{example.title(threshold)}\nclip | {legend} (block {mappers[0].block}, {size} voxels) | both"
+    mp4, gif = video_paths(example, method, mappers[0].block)
+    write_mp4(mp4, ThreePanes(volume, heat, title), RATE)
+    write_gif(gif, ThreePanes(volume, heat, title, GIF_HEIGHT), RATE)
+    return mp4, gif
