@@ -2,23 +2,17 @@
 
 import json
 import re
-import runpy
 import shutil
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
-import av
 import made_run
-import numpy as np
 import pandas as pd
 import pytest
 
 from stagewise import paths
 from stagewise.errors import InputError
-from stagewise.report import figures, svg
-from stagewise.report.answers import TestAnswers, expected_answers, true_share
-from stagewise.report.clips import LARGEST_SIDE, MOST_FRAMES, clip_groups, data_uri, panes
+from stagewise.report.clips import clip_groups
 from stagewise.report.evidence import gather
 from stagewise.report.page import render
 
@@ -99,14 +93,22 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(run):
     shutil.rmtree(paths.fold_folder(made_run.STAGES[0], 1))
     evidence = gather(STAGE, None, None)
     text = Page(render(evidence, [])).text
-    for command in (f"{STAGE}/r42_process_test.py", "r01_extract_roi.py test", f"{made_run.STAGES[0]}/r31_train.py --fold 1"):
-        assert f"python {command}" in text.replace("preproc_data/", "") and command in str(evidence).replace("preproc_data/", "")
+    for command in (
+        f"{STAGE}/r42_process_test.py",
+        "r01_extract_roi.py test",
+        f"{made_run.STAGES[0]}/r31_train.py --fold 1",
+    ):
+        assert f"python {command}" in text.replace("preproc_data/", "") and command in str(evidence).replace(
+            "preproc_data/", ""
+        )
 
 
 def test_folds_that_are_not_trained_are_left_out_unless_they_were_asked_for(run):
     with_folds(lambda table: table[table["fold"] != 2])
     shutil.rmtree(paths.fold_folder(STAGE, 2))
-    assert f"fold 2 of {STAGE} is not trained; run: python {STAGE}/r31_train.py --fold 2" in str(gather(STAGE, None, None))
+    assert f"fold 2 of {STAGE} is not trained; run: python {STAGE}/r31_train.py --fold 2" in str(
+        gather(STAGE, None, None)
+    )
     with pytest.raises(InputError, match=f"no trained fold 2 of {STAGE}"):
         gather(STAGE, None, [0, 2])
 

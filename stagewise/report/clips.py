@@ -2,47 +2,47 @@
 
 import base64
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
-from stagewise import device, paths, runs
+from stagewise import device, runs
 from stagewise.augment import Resize
 from stagewise.clip_video import write_mp4
 from stagewise.ensemble import load_fused
 from stagewise.errors import InputError
+from stagewise.examples import Example, least_sure, surest
+from stagewise.heatmap_videos import RATE
 from stagewise.heatmaps import HeatMapper, zoomed
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
+from stagewise.score import is_stalled
 from stagewise.volumes import load_volume
 
 LARGEST_SIDE = 128  # pixels of a pane; a crop of the full data has 67 on average, and 448 at most
 MOST_FRAMES = 96  # of 60 on average, and 434 at most
-RATE = 15  # frames a second
-QUALITY = 24  # x264's crf
+QUALITY = 24  # x264's crf; 20 is half as large again
+
+Mapper = tuple[HeatMapper, Resize]  # and what is done to a clip before
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip of the page: three panes in one video, as a data URI; "" and a problem where its volume cannot be read.
+    """An example as the page shows it: three panes in one video, as a data URI, "" where its volume cannot be read.
 
-    shown, frames: how many of how many frames; size: of a pane, height and width in pixels.
+    answer: 0 or 1; problem: why there is no video; shown, frames: how many of how many frames; size: of the clip,
+    height and width in pixels.
     """
 
-    filename: str
-    stalled: int
-    fold: int
-    probability: float
+    example: Example
     answer: int
-    video: str
-    problem: str
-    shown: int
-    frames: int
-    size: tuple[int, int]
+    video: str = ""
+    problem: str = ""
+    shown: int = 0
+    frames: int = 0
+    size: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -59,56 +59,47 @@ def clip_groups(evidence: Evidence, count: int) -> list[ClipGroup]:
 
     Call `device.prepare` before.
     """
-    oof = evidence.out_of_fold
-    mistakes = oof.surest_mistakes(count)
-    unsure = oof.least_sure(count, without=mistakes["filename"])
-    wrong = int(oof.table["wrong"].sum())
-    show = ClipShow(evidence.trained)
+    table, threshold = evidence.out_of_fold.table, evidence.out_of_fold.threshold
+    wrong = int(table["wrong"].sum())
+    mistakes = surest(table, threshold, count, right=False)
+    others = table[~table["filename"].isin([mistake.filename for mistake in mistakes])]
+    texts = {
+        "The surest mistakes": f"{wrong} of {len(table)} clips got the wrong answer; of these the net was surest, missed "
+        "and falsely called ones in turn."
+        if wrong
+        else "No clip got the wrong answer.",
+        "The least sure answers": f"The probabilities nearest to the threshold, {threshold:.2f}, but for the mistakes "
+        "above.",
+    }
+    mappers: dict[int, Mapper] = {}
+    chosen = (mistakes, least_sure(others, threshold, count))
     return [
-        ClipGroup(
-            "The surest mistakes",
-            f"{wrong} of {len(oof.table)} clips got the wrong answer; these are the ones that the net was surest of."
-            if wrong
-            else "No clip got the wrong answer.",
-            [show.clip(row) for row in mistakes.itertuples()],
-        ),
-        ClipGroup(
-            "The least sure answers",
-            f"The probabilities nearest to the threshold, {oof.threshold:.2f}, but for the mistakes above.",
-            [show.clip(row) for row in unsure.itertuples()],
-        ),
+        ClipGroup(title, text, [_shown(example, threshold, evidence, mappers) for example in examples])
+        for (title, text), examples in zip(texts.items(), chosen, strict=True)
     ]
 
 
-class ClipShow:
-    """Shows clips beside the heat maps of the nets that answered them."""
-
-    def __init__(self, folds: Sequence[Run]) -> None:
-        """folds: the trained folds."""
-        self.runs = {run.fold: run for run in folds}
-        self.mappers: dict[int, tuple[HeatMapper, Resize]] = {}  # of the folds that were needed
-
-    def clip(self, row: Any) -> Clip:
-        """row: filename, stalled, fold, probability, answer. A volume that cannot be read is the clip's `problem`."""
-        known = (row.filename, row.stalled, row.fold, row.probability, row.answer)
-        try:
-            volume = load_volume(paths.volume_path("train", row.filename))
-        except InputError as error:
-            return Clip(*known, "", str(error), 0, 0, (0, 0))
-        if row.fold not in self.mappers:
-            self.mappers[row.fold] = _mapper(self.runs[row.fold])
-        frames = panes(volume, _heat(self.mappers[row.fold], volume))
-        return Clip(*known, data_uri(frames), "", len(frames), len(volume), volume.shape[1:3])
+def _shown(example: Example, threshold: float, evidence: Evidence, mappers: dict[int, Mapper]) -> Clip:
+    """The example with its video. mappers: of the folds that were needed before."""
+    answer, (fold,) = int(is_stalled(example.probability, threshold)), example.folds
+    try:
+        volume = load_volume(example.volume)
+    except InputError as error:
+        return Clip(example, answer, problem=str(error))
+    if fold not in mappers:
+        mappers[fold] = _mapper(next(run for run in evidence.trained if run.fold == fold))
+    frames = panes(volume, _heat(mappers[fold], volume))
+    return Clip(example, answer, data_uri(frames), "", len(frames), len(volume), volume.shape[1:3])
 
 
-def _mapper(run: Run) -> tuple[HeatMapper, Resize]:
+def _mapper(run: Run) -> Mapper:
     net, recipe = runs.net_of(run.config), run.config["recipe"]
     device.set_precision(recipe["gpu_precision"])
     fused = load_fused(net, runs.best_weights(run.stage, run.fold, run.config))
     return HeatMapper(fused, recipe["openvino_precision"]), Resize(net.input_shape)
 
 
-def _heat(mapper: tuple[HeatMapper, Resize], volume: np.ndarray) -> np.ndarray:
+def _heat(mapper: Mapper, volume: np.ndarray) -> np.ndarray:
     heat_mapper, resize = mapper
     return zoomed(heat_mapper.statistics(resize.apply(volume)[None])[0], volume.shape[:3])
 

@@ -37,20 +37,6 @@ class OutOfFold:
         """The folds that answered, ascending."""
         return sorted(self.table["fold"].unique().tolist())
 
-    def surest_mistakes(self, count: int) -> pd.DataFrame:
-        """The wrong answers whose probability is farthest from the label; the names decide between equals."""
-        wrong = self.table[self.table["wrong"]]
-        return _lowest(wrong, -(wrong["probability"] - wrong["stalled"]).abs(), count)
-
-    def least_sure(self, count: int, without: pd.Series) -> pd.DataFrame:
-        """The answers whose probability is nearest to the threshold, but for those `without`, by their names."""
-        rows = self.table[~self.table["filename"].isin(without)]
-        return _lowest(rows, (rows["probability"] - self.threshold).abs(), count)
-
-
-def _lowest(rows: pd.DataFrame, key: pd.Series, count: int) -> pd.DataFrame:
-    return rows.assign(key=key).sort_values(["key", "filename"]).head(count).drop(columns="key")
-
 
 def read_out_of_fold(stage: str, runs: Sequence[Run], projects: pd.DataFrame) -> OutOfFold:
     """Read r41's table and the threshold chosen from it.
