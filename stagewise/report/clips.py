@@ -60,22 +60,19 @@ def clip_groups(evidence: Evidence, count: int) -> list[ClipGroup]:
     Call `device.prepare` before.
     """
     table, threshold = evidence.out_of_fold.table, evidence.out_of_fold.threshold
-    wrong = int(table["wrong"].sum())
-    mistakes = surest(table, threshold, count, right=False)
+    mistakes, wrong = surest(table, threshold, count, right=False), int(table["wrong"].sum())
     others = table[~table["filename"].isin([mistake.filename for mistake in mistakes])]
-    texts = {
-        "The surest mistakes": f"{wrong} of {len(table)} clips got the wrong answer; of these the net was surest, missed "
-        "and falsely called ones in turn."
-        if wrong
-        else "No clip got the wrong answer.",
-        "The least sure answers": f"The probabilities nearest to the threshold, {threshold:.2f}, but for the mistakes "
-        "above.",
-    }
     mappers: dict[int, Mapper] = {}
-    chosen = (mistakes, least_sure(others, threshold, count))
+
+    def group(title: str, text: str, examples: list[Example]) -> ClipGroup:
+        return ClipGroup(title, text, [_shown(example, threshold, evidence, mappers) for example in examples])
+
+    of_all = f"{wrong} of {len(table)} clips got the wrong answer"
+    in_turn = f"{of_all}. These are the surest, called stalled and called flowing in turn."
+    nearest = f"The probabilities nearest to the threshold, {threshold:.2f}, but for the mistakes above."
     return [
-        ClipGroup(title, text, [_shown(example, threshold, evidence, mappers) for example in examples])
-        for (title, text), examples in zip(texts.items(), chosen, strict=True)
+        group("The surest mistakes", in_turn if wrong else f"{of_all}.", mistakes),
+        group("The least sure answers", nearest, least_sure(others, threshold, count)),
     ]
 
 

@@ -40,7 +40,9 @@ def sizes(axis: str, unit: str, groups: dict[str, np.ndarray], net_size: int) ->
     axes.set(xlabel=f"{axis}{unit}", ylabel="% of the videos", xlim=(0, bins[-1]))
     fit = np.mean(everything <= net_size)
     caption = f"{axis.capitalize()}: median {np.median(everything):.0f}, {everything.min()} to {everything.max()}. "
-    return inline(axes, f"sizes-{axis}", caption + f"The net sees {net_size} (dotted); {fit:.0%} are no larger.")
+    return inline(
+        axes, f"sizes-{axis}", caption + f"The net sees {net_size} (dotted); {100 * fit:.0f} % are no larger."
+    )
 
 
 def learning_curve(runs: Sequence[Run], name: str, caption: str, training: str | None = None) -> Picture:
@@ -92,7 +94,7 @@ def precision_recall(oof: pd.DataFrame, threshold: float) -> Picture:
     axes.axhline(share, color=GREY, linewidth=0.8, linestyle=":")
     axes.set(xlabel="stalled clips found (recall)", ylabel="of those called stalled (precision)", ylim=(-0.03, 1.03))
     average = average_precision_score(oof["stalled"], oof["probability"])
-    caption = f"Precision and recall: average precision {average:.4f}. Dotted, chance: {share:.1%} are stalled."
+    caption = f"Precision and recall: average precision {average:.4f}. Dotted, chance: {100 * share:.3g} % are stalled."
     return inline(axes, "precision-recall", caption)
 
 
@@ -128,7 +130,7 @@ def reliability(bins: Reliability) -> Picture:
     axes = new_axes()
     draw_reliability(axes, bins)
     axes.get_legend().remove()
-    axes.set(xlabel="mean probability of a bin", ylabel="share stalled")
+    axes.set(xlabel="mean probability of a bin", ylabel="share stalled", ylim=(-0.12, 1.06))
     return inline(axes, "reliability", "Reliability: a dot a bin, with the number of its clips and a 95 % interval.")
 
 
@@ -151,4 +153,5 @@ def test_probabilities(mean: np.ndarray, threshold: float) -> Picture:
 
 def _finish_histogram(axes: Axes, threshold: float) -> None:
     axes.set(yscale="log", ylim=(0.7, None), xlim=(0, 1), xlabel="probability of stalled", ylabel="videos")
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.axvline(threshold, color=STALLED, linewidth=1)

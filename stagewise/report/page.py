@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from stagewise import paths
+from stagewise.nets.sizes import chosen_block, map_shapes
 from stagewise.report import origin, rows
 from stagewise.report.answers import expected_answers, true_share
 from stagewise.report.evidence import Evidence
 from stagewise.report.panels import draw_panels
+from stagewise.runs import net_of
 from stagewise.table_checks import CLASSES
 
 if TYPE_CHECKING:  # it loads Keras
@@ -43,6 +45,7 @@ def render(evidence: Evidence, clip_groups: Sequence["ClipGroup"]) -> str:
         "script_hash": _hash_for_browsers(script),
         **draw_panels(evidence),
         **rows.of_data(evidence),
+        "heat": _heat_maps(evidence),
         "training": rows.of_training(evidence),
         **rows.of_scores(evidence),
         **_test_set(evidence),
@@ -77,6 +80,13 @@ def thousands(value: int) -> str:
 def _hash_for_browsers(script: str) -> str:
     """What lets a browser run this script and no other: no name of a video can bring its own."""
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+
+
+def _heat_maps(evidence: Evidence) -> dict[str, Any]:
+    """Where the clips' heat maps are taken from."""
+    net = net_of(evidence.trained[0].config)
+    block = chosen_block(net, None)
+    return {"block": block, "blocks": len(net.blocks), "shape": map_shapes(net)[block - 1]}
 
 
 def _test_set(evidence: Evidence) -> dict[str, Any]:
