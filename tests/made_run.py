@@ -1,8 +1,6 @@
 """The files of a whole run, made without training: three stages, three folds, answers out of fold and of a test set."""
 
-import shutil
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,61 +16,72 @@ from stagewise.threshold import write_threshold
 
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
 FOLDS = (0, 1, 2)
+SEED = 5  # of the scores' resamples
 PROJECTS = ("A", "B</script><script>document.title = 'ran'</script>")
+QUARANTINED = "bad<i>.mp4"
 TEST_NAMES = ("200000.mp4", "<b>bold.mp4", "<!--<script>.mp4", "$x$ é.mp4", "200010.mp4", "200009.mp4")
-THRESHOLD_SEED, PREVALENCE = 5, 0.003
+UNKNOWN = "1" * 64  # a sha256 of weights that nothing reads
 
 
-def make_run(root: Path) -> None:
-    """Write everything below `root`, which must be the present STAGEWISE_ROOT."""
+def make_run() -> None:
+    """Write everything below the present STAGEWISE_ROOT."""
     split = tiny.write_volumes("train", 36)
     split["project_id"] = [PROJECTS[number % 5 == 0] for number in range(len(split))]
     split.to_csv(paths.split_csv(), index=False)
-    _write_index("train", split["filename"], quarantined=("bad<i>.mp4", "no orange outline in any frame"))
+    _write_index("train", split["filename"], quarantined=QUARANTINED)
     _write_index("test", TEST_NAMES)
     _write_trainings()
-    plan = plan_out_of_fold(STAGES[-1], None, None)
-    noise = np.random.default_rng(0).normal(0, 0.3, len(plan.table))
+    answer_out_of_fold(FOLDS)
+    answer_test(np.linspace(0.05, 0.95, len(TEST_NAMES))[:, None] + [-0.02, 0.01, 0.02])
+
+
+def answer_out_of_fold(folds: Sequence[int]) -> None:
+    """Write what r41 writes, with a few wrong answers."""
+    plan = plan_out_of_fold(STAGES[-1], None, folds)
+    noise = np.random.default_rng(0).normal(0, 0.45, len(plan.table))
     probability = np.clip(0.2 + 0.6 * plan.table["stalled"] + noise, 0.001, 0.999)
     table = plan.table.assign(probability=probability, unflipped=probability)
     table.to_csv(paths.oof_csv(STAGES[-1]), index=False)
-    scores = write_threshold(plan, table, THRESHOLD_SEED, PREVALENCE)
-    answer_test(
-        np.linspace(0.05, 0.95, len(TEST_NAMES))[:, None] + np.array([[-0.02, 0.01, 0.02]]), scores.best.threshold
-    )
+    write_threshold(plan, table, SEED, prevalence=0.003)
 
 
-def answer_test(by_fold: np.ndarray, threshold: float, names: tuple[str, ...] = TEST_NAMES) -> None:
-    """Write r42's tables of these probabilities, (n, folds)."""
-    write_submission(STAGES[-1], pd.Series(names), list(FOLDS), by_fold, threshold)
+def answer_test(
+    by_fold: np.ndarray,
+    names: Sequence[str] = TEST_NAMES,
+    folds: Sequence[int] = FOLDS,
+    passes: Sequence[int] | None = None,
+) -> None:
+    """Write what r42 writes of these probabilities, (n, folds)."""
+    by_fold = np.asarray(by_fold).reshape(len(names), len(folds))
+    passes = None if passes is None else np.array(passes)
+    write_submission(STAGES[-1], pd.Series(names), list(folds), by_fold, 0.5, passes)
 
 
-def _write_index(subset: str, names: object, quarantined: tuple[str, str] | None = None) -> None:
+def _write_index(subset: str, names: Sequence[str], quarantined: str | None = None) -> None:
     whole = dict.fromkeys(ROI_INDEX, "9") | {"sha256": "0" * 64, "status": "ok", "reason": ""}
     rows = [whole | {"filename": name, "frames": str(9 + number % 5)} for number, name in enumerate(names)]
     if quarantined:
-        name, reason = quarantined
-        empty = dict.fromkeys(ROI_INDEX, "0")
-        rows.append(empty | {"filename": name, "sha256": "", "status": "quarantined", "reason": reason})
+        reason = {"sha256": "", "status": "quarantined", "reason": "no orange outline in any frame"}
+        rows.append(dict.fromkeys(ROI_INDEX, "0") | {"filename": quarantined} | reason)
     write_index(subset, rows)
 
 
 def _write_trainings() -> None:
     net = densenet3d(tiny.NET)
     for stage, parent in zip(STAGES, ("random", *STAGES), strict=False):
-        recipe = tiny.recipe(name=stage, init_from=parent, tier1_only=stage == STAGES[-1])
         for fold in FOLDS:
             folder = paths.fold_folder(stage, fold)
             folder.mkdir(parents=True)
-            if stage == STAGES[-1]:  # of the other stages nothing reads the weights
+            sha256 = UNKNOWN
+            if stage == STAGES[-1]:
                 net.save_weights(folder / runs.BEST_WEIGHTS)
-            sha256 = paths.sha256_of(folder / runs.BEST_WEIGHTS) if stage == STAGES[-1] else "1" * 64
+                sha256 = paths.sha256_of(folder / runs.BEST_WEIGHTS)
             config = {
-                "recipe": replace(recipe).as_dict(),
+                "recipe": tiny.recipe(name=stage, init_from=parent, tier1_only=stage == STAGES[-1]).as_dict(),
                 "fold": fold,
                 "seed": 3,
                 "split": {"file": paths.shown(paths.split_csv()), "sha256": paths.sha256_of(paths.split_csv())},
-                "start": {"from": parent, "sha256": None if parent == "random" else "1" * 64},
+                "start": {"from": parent, "sha256": None if parent == "random" else UNKNOWN},
                 "versions": runs.versions(),
                 "device": "keras 0 on nothing 0: CPU, 1 cores",
                 "finished": True,
@@ -82,8 +91,3 @@ def _write_trainings() -> None:
             scores = np.linspace(0.5, 0.9, 3) + fold / 100
             history = {"epoch": range(3), "loss": 1 - scores, "val_loss": 1.1 - scores}
             pd.DataFrame(history | {"val_auc": scores, "val_mcc": scores}).to_csv(folder / runs.HISTORY, index=False)
-
-
-def copy_run(source: Path, target: Path) -> None:
-    """A run to change, made from one that stays."""
-    shutil.copytree(source, target, dirs_exist_ok=True)

@@ -17,7 +17,7 @@ FOLD = "fold_"  # how the columns of single folds begin
 
 
 @dataclass(frozen=True)
-class TestAnswers:
+class Answers:
     """What r42 answered. by_fold: (n, folds), NaN where an adaptive ensemble did not ask; mean: (n,); stalled: (n,)."""
 
     filenames: pd.Series
@@ -59,7 +59,7 @@ class TestAnswers:
         }
 
 
-def read_answers(stage: str) -> TestAnswers | None:
+def read_answers(stage: str) -> Answers | None:
     """What r42 wrote, None where it has not yet.
 
     Raises InputError where its two tables do not fit each other.
@@ -78,7 +78,7 @@ def read_answers(stage: str) -> TestAnswers | None:
         raise InputError(f"{paths.shown(submission)} does not follow from {paths.shown(path)}; {mend}")
     by_fold = np.stack(by_fold, axis=1) if by_fold else np.empty((len(table), 0))
     folds = [int(name[len(FOLD) :]) for name in columns]
-    return TestAnswers(table["filename"], folds, by_fold, mean, answers.to_numpy(np.int64))
+    return Answers(table["filename"], folds, by_fold, mean, answers.to_numpy(np.int64))
 
 
 def _where_asked(table: pd.DataFrame, column: str, path: paths.Path, mend: str) -> np.ndarray:

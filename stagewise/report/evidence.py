@@ -9,7 +9,7 @@ import pandas as pd
 
 from stagewise import paths, runs
 from stagewise.projects import projects_of
-from stagewise.report.answers import TestAnswers, read_answers
+from stagewise.report.answers import Answers, read_answers
 from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
 from stagewise.report.training import Run, read_runs
 from stagewise.splits import Split, read_split
@@ -39,7 +39,7 @@ class Evidence:
     projects: pd.DataFrame
     stages: list[list[Run]]
     out_of_fold: OutOfFold
-    answers: TestAnswers | None
+    answers: Answers | None
     indexes: dict[str, pd.DataFrame]
     gaps: list[Gap]
 

@@ -39,10 +39,9 @@ def sizes(axis: str, unit: str, groups: dict[str, np.ndarray], net_size: int) ->
     axes.axvline(net_size, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)))
     axes.set(xlabel=f"{axis}{unit}", ylabel="% of the videos", xlim=(0, bins[-1]))
     fit = np.mean(everything <= net_size)
-    caption = f"{axis.capitalize()}: median {np.median(everything):.0f}, {everything.min()} to {everything.max()}. "
-    return inline(
-        axes, f"sizes-{axis}", caption + f"The net sees {net_size} (dotted); {100 * fit:.0f} % are no larger."
-    )
+    spread = f"median {np.median(everything):.0f}, {everything.min()} to {everything.max()}"
+    caption = f"{axis.capitalize()}: {spread}. The net sees {net_size} (dotted); {100 * fit:.0f} % are no larger."
+    return inline(axes, f"sizes-{axis}", caption)
 
 
 def learning_curve(runs: Sequence[Run], name: str, caption: str, training: str | None = None) -> Picture:
