@@ -25,10 +25,10 @@ ROW = "  {:<18}{:<25}{:<25}{:<25}{}"  # of the table of scores
 class Evaluation:
     """The scores of out-of-fold answers to `clips` clips, `stalled` of which are.
 
-    best: the threshold for the clips as they are; counts: `confusion` at it. here: its scores at the clips' own share
-    of stalled ones; there: its scores at the share that is really met. best_there: the threshold for that share;
-    beyond: the scores of that one, there. curve, curve_there: (96,) MCC at `THRESHOLDS`. training_share: of stalled
-    clips in training, which the probabilities were fitted to.
+    best: the threshold for the clips as they are; counts: `confusion` at it; at_validation_share, at_prevalence: its
+    scores at the clips' own share of stalled ones, and at the share that is really met. choice_at_prevalence: the
+    threshold for that share; best_at_prevalence: the scores of that one, there. curve, curve_at_prevalence: (96,) MCC
+    at `THRESHOLDS`. training_share: of stalled clips in training, which the probabilities were fitted to.
     """
 
     clips: int
@@ -36,12 +36,12 @@ class Evaluation:
     roc_auc: float
     counts: tuple[int, int, int, int]
     best: BestThreshold
-    here: OperatingPoint
-    there: OperatingPoint
-    best_there: BestThreshold
-    beyond: OperatingPoint
+    at_validation_share: OperatingPoint
+    at_prevalence: OperatingPoint
+    choice_at_prevalence: BestThreshold
+    best_at_prevalence: OperatingPoint
     curve: np.ndarray
-    curve_there: np.ndarray
+    curve_at_prevalence: np.ndarray
     reliability: Reliability
     chance_calibration_error: tuple[float, float]
     brier_score: float
@@ -50,18 +50,18 @@ class Evaluation:
 
     def __str__(self) -> str:
         tp, fp, fn, tn = self.counts
-        best, here, there = self.best, _percent(self.here.share), _percent(self.there.share)
+        best, here, there = self.best, _percent(self.at_validation_share.share), _percent(self.at_prevalence.share)
         lines = [
-            f"out of fold: ROC AUC {self.roc_auc:.4f}, MCC {best.mcc:.4f} (95 % of resamples: "
-            f"{best.mcc_interval[0]:.4f} to {best.mcc_interval[1]:.4f}) at threshold {best.threshold:.2f} "
+            f"out of fold: ROC AUC {self.roc_auc:.4f}, MCC {best.mcc:.4f} (95 % of resamples, each with its own best "
+            f"threshold: {best.mcc_interval[0]:.4f} to {best.mcc_interval[1]:.4f}) at threshold {best.threshold:.2f} "
             f"({best.threshold_interval[0]:.2f} to {best.threshold_interval[1]:.2f})",
             f"threshold {best.threshold:.2f} is the best at {here}, the share of these {self.clips} clips, on which it "
             f"was chosen: its MCC there is flattered by about {max(best.optimism, 0):.3f}",
             f"above it lie {tp} of {tp + fn} stalled and {fp} of {fp + tn} flowing clips; hence, with 95 % intervals:",
             ROW.format("", "MCC", *SCORES[1:]),
-            ROW.format(f"at {here}", *_cells(self.here)),
-            ROW.format(f"at {there}", *_cells(self.there)),
-            self._at_prevalence(),
+            ROW.format(f"at {here}", *_cells(self.at_validation_share)),
+            ROW.format(f"at {there}", *_cells(self.at_prevalence)),
+            self._cost_at_prevalence(),
             f"calibration at {here} (training drew {_percent(self.training_share)}): expected calibration error "
             f"{self.reliability.expected_calibration_error:.3f} (a perfectly calibrated net's on so many clips: "
             f"{self.chance_calibration_error[0]:.3f} on average, up to {self.chance_calibration_error[1]:.3f} by "
@@ -69,18 +69,18 @@ class Evaluation:
         ]
         return "\n".join([*lines, self.note] if self.note else lines)
 
-    def _at_prevalence(self) -> str:
+    def _cost_at_prevalence(self) -> str:
         """The threshold for the share that is really met, and what the chosen one costs there."""
-        there, threshold, (low, high) = _percent(self.there.share), self.beyond.threshold, self.beyond.mcc_interval
+        point, (lowest, highest) = self.best_at_prevalence, self.choice_at_prevalence.threshold_interval
+        there, (mcc, precision, *_) = _percent(point.share), _cells(point)
         if not 0 < self.stalled < self.clips:
             return f"one class alone is there, so no scores at {there}"
-        if threshold == self.best.threshold:
+        if point.threshold == self.best.threshold:
             return f"at {there} the same threshold is the best"
-        lowest, highest = self.best_there.threshold_interval
         return (
-            f"at {there} it costs {self.beyond.mcc - self.there.mcc:.3f} of MCC: the best there is {threshold:.2f} "
-            f"({lowest:.2f} to {highest:.2f}) with MCC {self.beyond.mcc:.3f} ({low:.3f} to {high:.3f}), precision "
-            f"{_cells(self.beyond)[1]}; to answer for that share: r42 --threshold {threshold:.2f}"
+            f"at {there} it costs {point.mcc - self.at_prevalence.mcc:.3f} of MCC: the best there is "
+            f"{point.threshold:.2f} ({lowest:.2f} to {highest:.2f}) with MCC {mcc}, precision {precision}; to answer "
+            f"for that share: r42 --threshold {point.threshold:.2f}"
         )
 
     def content(self) -> dict[str, Any]:
@@ -104,14 +104,14 @@ class Evaluation:
                 "stalled": self.stalled,
                 "curve": _by_threshold(self.curve),
                 "confusion": dict(zip(names, self.counts, strict=True)),
-                "at_validation_share": asdict(self.here),
-                "at_prevalence": asdict(self.there),
+                "at_validation_share": asdict(self.at_validation_share),
+                "at_prevalence": asdict(self.at_prevalence),
                 "best_at_prevalence": {
-                    **asdict(self.beyond),
-                    "threshold_interval": self.best_there.threshold_interval,
-                    "optimism": self.best_there.optimism,
+                    **asdict(self.best_at_prevalence),
+                    "threshold_interval": self.choice_at_prevalence.threshold_interval,
+                    "optimism": self.choice_at_prevalence.optimism,
                 },
-                "curve_at_prevalence": _by_threshold(self.curve_there),
+                "curve_at_prevalence": _by_threshold(self.curve_at_prevalence),
                 "calibration": calibration,
             }
         )
@@ -126,19 +126,19 @@ def evaluate(
     stalled clips that are really met, and that training drew.
     """
     best = best_threshold(labels, probabilities, seed)
-    best_there = best_threshold(labels, probabilities, seed, share=prevalence)
+    choice_at_prevalence = best_threshold(labels, probabilities, seed, share=prevalence)
     return Evaluation(
         clips=len(labels),
         stalled=int(np.sum(labels)),
         roc_auc=roc_auc(labels, probabilities),
         counts=confusion(labels, is_stalled(probabilities, best.threshold)),
         best=best,
-        here=operating_point(labels, probabilities, best.threshold),
-        there=operating_point(labels, probabilities, best.threshold, prevalence),
-        best_there=best_there,
-        beyond=operating_point(labels, probabilities, best_there.threshold, prevalence),
+        at_validation_share=operating_point(labels, probabilities, best.threshold),
+        at_prevalence=operating_point(labels, probabilities, best.threshold, prevalence),
+        choice_at_prevalence=choice_at_prevalence,
+        best_at_prevalence=operating_point(labels, probabilities, choice_at_prevalence.threshold, prevalence),
         curve=mcc_curve(labels, probabilities),
-        curve_there=mcc_curve(labels, probabilities, prevalence),
+        curve_at_prevalence=mcc_curve(labels, probabilities, prevalence),
         reliability=reliability(labels, probabilities),
         chance_calibration_error=chance_calibration_error(probabilities, seed=seed),
         brier_score=brier_score(labels, probabilities),

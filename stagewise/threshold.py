@@ -31,8 +31,10 @@ def write_threshold(plan: InferencePlan, table: pd.DataFrame, seed: int, prevale
 
 
 def _draw_curves(axes: Axes, evaluation: Evaluation) -> None:
-    draw_mcc_curve(axes, evaluation.curve, evaluation.best, evaluation.here.share)
-    draw_mcc_curve(axes, evaluation.curve_there, evaluation.best_there, evaluation.there.share, "tab:red")
+    draw_mcc_curve(axes, evaluation.curve, evaluation.best, evaluation.at_validation_share.share)
+    draw_mcc_curve(
+        axes, evaluation.curve_at_prevalence, evaluation.choice_at_prevalence, evaluation.at_prevalence.share, "tab:red"
+    )
 
 
 def read_threshold(plan: InferencePlan) -> float:

@@ -87,10 +87,10 @@ def test_choosing_a_threshold_on_noise_flatters_and_the_optimism_says_by_how_muc
 def test_the_text_says_which_share_the_threshold_is_for_and_what_it_costs_at_the_other(answers):
     evaluation = evaluate(*answers, seed=1, prevalence=0.003, training_share=0.25)
     shown = str(evaluation)
-    here, there = evaluation.best.threshold, evaluation.best_there.threshold
+    here, there = evaluation.best.threshold, evaluation.choice_at_prevalence.threshold
     assert there > here  # rare stalled clips ask for more certainty
     assert f"threshold {here:.2f} is the best at 30 % stalled" in shown
-    cost = evaluation.beyond.mcc - evaluation.there.mcc
+    cost = evaluation.best_at_prevalence.mcc - evaluation.at_prevalence.mcc
     assert cost > 0
     assert f"at 0.3 % stalled it costs {cost:.3f} of MCC: the best there is {there:.2f}" in shown
     assert f"r42 --threshold {there:.2f}" in shown

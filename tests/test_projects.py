@@ -32,9 +32,9 @@ def split(root):
 @pytest.fixture
 def answers():
     generator = np.random.default_rng(0)
-    labels = np.append(generator.integers(0, 2, 90), [0, 0])
-    project = np.repeat(["A", "B", "C", "D"], [30, 30, 30, 2])
-    probability = np.append(np.clip(generator.normal(0.3 + 0.4 * labels[:90], 0.25), 0, 1), [0.2, 0.2])
+    labels = np.append(generator.integers(0, 2, 90), [0, 0, 1])
+    project = np.repeat(["A", "B", "C", "D", "E"], [30, 30, 30, 2, 1])
+    probability = np.append(np.clip(generator.normal(0.3 + 0.4 * labels[:90], 0.25), 0, 1), [0.2, 0.2, 0.9])
     return pd.DataFrame({"project_id": project, "project_seen": True, "stalled": labels, "probability": probability})
 
 
@@ -64,8 +64,8 @@ def test_a_clip_without_a_project_is_neither_seen_nor_unseen(split):
 
 def test_scores_of_a_project_are_scikit_learns_and_undefined_where_a_class_is_missing(answers):
     scores = score_projects(answers, 0.5).set_index("project_id")
-    assert scores["clips"].to_dict() == {"A": 30, "B": 30, "C": 30, "D": 2}
-    for name, clips in answers[answers["project_id"] != "D"].groupby("project_id"):
+    assert scores["clips"].to_dict() == {"A": 30, "B": 30, "C": 30, "D": 2, "E": 1}
+    for name, clips in answers[:90].groupby("project_id"):
         called, labels = clips["probability"] > 0.5, clips["stalled"]
         row = scores.loc[name]
         assert row["mcc"] == pytest.approx(matthews_corrcoef(labels, called))
@@ -74,6 +74,8 @@ def test_scores_of_a_project_are_scikit_learns_and_undefined_where_a_class_is_mi
         assert row["specificity"] == pytest.approx(recall_score(1 - labels, ~called))
     assert scores.loc["D", ["mcc", "roc_auc", "sensitivity"]].isna().all()
     assert scores.loc["D", "specificity"] == 1
+    assert scores.loc["E", ["mcc", "roc_auc", "specificity"]].isna().all()
+    assert scores.loc["E", "sensitivity"] == 1
 
 
 def test_the_table_of_projects_is_written_and_the_lowest_named(root, answers):
@@ -82,7 +84,7 @@ def test_the_table_of_projects_is_written_and_the_lowest_named(root, answers):
     pd.testing.assert_frame_equal(written, score_projects(answers, 0.5), atol=1e-4, check_dtype=False)
     lowest = written.loc[written["mcc"].idxmin()]
     assert f"lowest MCC: {lowest['project_id']} {lowest['mcc']:.3f}" in told
-    assert "92 of 92 clips are of projects that other folds hold too" in told
+    assert "93 of 93 clips are of projects that other folds hold too" in told
     assert "no project is in two folds" in write_projects(STAGE, answers.assign(project_seen=False), 0.5)
 
 
