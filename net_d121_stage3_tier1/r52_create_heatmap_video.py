@@ -2,7 +2,7 @@
 
     python net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 3 --sure 2       surest mistakes and right answers
     python net_d121_stage3_tier1/r52_create_heatmap_video.py 100007.mp4 100008.mp4    these clips, training or test
-    python net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 3 --method gradcam --block 2
+    python net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 3 --method gradcam --block 1
 
 A training clip is shown by the fold that never saw it, a test clip by the mean over the folds.
 
@@ -36,7 +36,7 @@ def main() -> None:
         "--block",
         type=cli.at_least(1),
         metavar="B",
-        help="the dense block behind which to look (default: the last with a map of 4x4 or more)",
+        help="the dense block behind which to look (default: the last with a map of 3x3x3 voxels or more)",
     )
     arguments = parser.parse_args()
     from stagewise.examples import choose

@@ -50,7 +50,7 @@ def write_videos(
     if method == "statistics":
         maps = [mapper.statistics(clips)[0] for mapper in mappers]
         heat = zoomed(np.rint(np.mean(maps, axis=0)).astype(np.uint8), volume.shape[:3])
-        legend = "standard deviation blue, maximum green, mean red"
+        legend = "deviation blue, maximum green, mean red"
     else:
         maps = [mapper.gradcam(clips, answer)[0] for mapper in mappers]
         heat = coloured(np.mean(maps, axis=0), volume.shape[:3])

@@ -9,6 +9,7 @@ rather than which pixels it found it in. Earlier blocks give finer maps of simpl
 import cv2
 import keras
 import numpy as np
+from scipy.special import expit
 
 from stagewise import device
 from stagewise.augment import Resize
@@ -53,15 +54,17 @@ class HeatMapper:
         maps = np.stack([features.std(axis=-1), features.max(axis=-1), features.mean(axis=-1)], axis=-1)
         return _stretched(maps)
 
-    def gradcam(self, clips: np.ndarray, stalled: bool = True) -> np.ndarray:
+    def gradcam(self, clips: np.ndarray, stalled: bool | np.ndarray = True) -> np.ndarray:
         """Grad-CAM in 3D: what speaks for "stalled", or for "flowing", and where.
 
-        clips: (B, T, H, W, 3) uint8 BGR. Returns: (B, t, h, w) float32, at least 0: the features behind their ReLU,
-        weighted by the mean over voxels of the gradient of the answer's log odds, summed over channels, what speaks
-        against the answer cut off (Selvaraju et al., "Grad-CAM", ICCV 2017). Raises InputError where `gradients` does.
+        clips: (B, T, H, W, 3) uint8 BGR; stalled: the answer to explain, one for all clips or (B,). Returns:
+        (B, t, h, w) float32, at least 0: the features behind their ReLU, weighted by the mean over voxels of the
+        gradient of the answer's log odds, summed over channels, what speaks against the answer cut off (Selvaraju et
+        al., "Grad-CAM", ICCV 2017). Raises InputError where `gradients` does.
         """
         features = np.maximum(self.features(clips), 0)
-        weights = self.gradients(features) * (1 if stalled else -1)  # the odds of "flowing" are the inverse
+        signs = np.where(stalled, 1, -1).reshape(-1, 1)  # the odds of "flowing" are the inverse
+        weights = self.gradients(features) * signs
         return np.maximum(np.einsum("btyxc,bc->btyx", features, weights), 0)
 
     def gradients(self, features: np.ndarray) -> np.ndarray:
@@ -73,7 +76,7 @@ class HeatMapper:
         hidden, bias = self._net.get_layer("head").get_weights()
         logit = self._net.get_layer("probability").get_weights()[0][:, 0]
         if self._is_last:  # mean over voxels, then logit = sigmoid(mean @ hidden + bias) @ logit + a constant
-            units = 1 / (1 + np.exp(-(features.mean(axis=(1, 2, 3)) @ hidden + bias)))
+            units = expit(features.mean(axis=(1, 2, 3)) @ hidden + bias)
             return (units * (1 - units) * logit) @ hidden.T / np.prod(self.shape)
         rest = keras.Model(self._active, self._net.get_layer("head").output)
         gradient = device.gradient(rest, np.moveaxis(features, -1, self._channels), logit)

@@ -6,7 +6,7 @@ from math import prod
 from stagewise.errors import InputError
 from stagewise.recipes.config import Net
 
-LEAST_SIDE = 4  # voxels of a heat map, ours: the recipe's last map is (3, 4, 4)
+LEAST_SIDE = 3  # voxels of a heat map along each axis, ours: the recipe's, behind the last block, has (3, 4, 4)
 BOTTLENECK = 4  # a dense layer's 1x1x1 convolution makes 4 x growth rate channels (Huang et al., CVPR 2017)
 
 
@@ -52,12 +52,12 @@ def map_shapes(net: Net) -> list[tuple[int, int, int]]:
 
 
 def default_block(shapes: Sequence[tuple[int, ...]]) -> int:
-    """The block to take a heat map from: the last one with a map at least `LEAST_SIDE` high and wide, or the first.
+    """The block to take a heat map from: the last with a map of `LEAST_SIDE` voxels along each axis, or the first.
 
     shapes: (t, h, w) behind each block. Returns: its number, from 1. In the recipe's net it is the last, as in the
-    recipe; in the demo's the third of four, for the last one's (1, 2, 2) voxels tell nothing apart.
+    recipe; in the demo's the second of four, for the last one's (1, 2, 2) voxels tell hardly anything apart.
     """
-    fine = [number for number, (_, height, width) in enumerate(shapes, start=1) if min(height, width) >= LEAST_SIDE]
+    fine = [number for number, shape in enumerate(shapes, start=1) if min(shape) >= LEAST_SIDE]
     return max(fine, default=1)
 
 
