@@ -18,13 +18,14 @@ FOLD = "fold_"  # how the columns of single folds begin
 
 @dataclass(frozen=True)
 class Answers:
-    """What r42 answered. by_fold: (n, folds), NaN where an adaptive ensemble did not ask; mean: (n,); stalled: (n,)."""
+    """What r42 answered. by_fold: (n, folds), NaN where an `adaptive` ensemble did not ask; mean, stalled: (n,)."""
 
     filenames: pd.Series
     folds: list[int]
     by_fold: np.ndarray
     mean: np.ndarray
     stalled: np.ndarray
+    adaptive: bool = False
 
     @property
     def share(self) -> float:
@@ -78,7 +79,7 @@ def read_answers(stage: str) -> Answers | None:
         raise InputError(f"{paths.shown(submission)} does not follow from {paths.shown(path)}; {mend}")
     by_fold = np.stack(by_fold, axis=1) if by_fold else np.empty((len(table), 0))
     folds = [int(name[len(FOLD) :]) for name in columns]
-    return Answers(table["filename"], folds, by_fold, mean, answers.to_numpy(np.int64))
+    return Answers(table["filename"], folds, by_fold, mean, answers.to_numpy(np.int64), "passes" in table)
 
 
 def _where_asked(table: pd.DataFrame, column: str, path: paths.Path, mend: str) -> np.ndarray:

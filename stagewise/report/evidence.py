@@ -1,6 +1,6 @@
 """Everything that a report shows, read and checked: what is missing is said, with the command that makes it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from stagewise.volumes import extraction_command
 
 @dataclass(frozen=True)
 class Gap:
-    """What the report lacks, and the command that makes it."""
+    """What the report lacks, the command that makes it, and the section of the page where it belongs."""
 
     what: str
     command: str
+    section: str
 
     def __str__(self) -> str:
         return f"{self.what}; run: {self.command}"
@@ -58,6 +59,10 @@ class Evidence:
         """Its recipe as plain values, that of the first fold."""
         return self.trained[0].config["recipe"]
 
+    def gaps_of(self, section: str) -> list[Gap]:
+        """What that section of the page lacks."""
+        return [gap for gap in self.gaps if gap.section == section]
+
     def __str__(self) -> str:
         oof, answers = self.out_of_fold, self.answers
         folds = ", ".join(str(run.fold) for run in self.trained)
@@ -74,32 +79,47 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
     """
     split = read_split(split_path)
     folds = split.chosen_folds(asked_folds)
-    stages, gaps = read_runs(stage, folds), []
+    stages = read_runs(stage, folds)
     trained = _require_trained(stages[-1], split, every=asked_folds is not None)
     projects = projects_of(split)
-    oof = read_out_of_fold(stage, trained, projects)
-    for stage_runs in stages:
-        waiting = [run for run in stage_runs if run.state != "finished"]
-        gaps += [Gap(f"fold {run.fold} of {run.stage} is {run.state}", run.command) for run in waiting]
-    unanswered = [run.fold for run in trained if run.fold not in oof.folds]
-    answering = " ".join(["", *(f"--fold {run.fold}" for run in trained)]) if len(trained) < len(split.folds) else ""
-    if unanswered:
-        what = f"fold {', '.join(map(str, unanswered))} is trained, but has no out-of-fold answers"
-        gaps.append(Gap(what, f"python {stage}/r41_process_oof.py{answering}"))
-    answers = read_answers(stage)
-    r42 = f"python {stage}/r42_process_test.py{answering}"
+    oof, answers = read_out_of_fold(stage, trained, projects), read_answers(stage)
+    indexes = {part: paths.roi_index(part) for part in paths.SUBSETS}
+    return Evidence(
+        split,
+        projects,
+        stages,
+        oof,
+        answers,
+        {part: read_roi_index(path) for part, path in indexes.items() if path.exists()},
+        [
+            *(_no_index(part) for part, path in indexes.items() if not path.exists()),
+            *_untrained(stages),
+            *_unanswered(stage, [run.fold for run in trained], split, oof, answers),
+        ],
+    )
+
+
+def _no_index(part: str) -> Gap:
+    return Gap(f"no table of the {part} videos", extraction_command(paths.volume_path(part, "")), "data")
+
+
+def _untrained(stages: list[list[Run]]) -> Iterator[Gap]:
+    for run in (run for stage_runs in stages for run in stage_runs if run.state != "finished"):
+        yield Gap(f"fold {run.fold} of {run.stage} is {run.state}", run.command, "training")
+
+
+def _unanswered(stage: str, folds: list[int], split: Split, oof: OutOfFold, answers: Answers | None) -> Iterator[Gap]:
+    """Clips and videos that not all of the trained folds have answered."""
+    chosen = "".join(f" --fold {fold}" for fold in folds) if len(folds) < len(split.folds) else ""
+    silent = [str(fold) for fold in folds if fold not in oof.folds]
+    if silent:
+        what = f"fold {', '.join(silent)} is trained, but has no out-of-fold answers"
+        yield Gap(what, f"python {stage}/r41_process_oof.py{chosen}", "out-of-fold")
+    r42 = f"python {stage}/r42_process_test.py{chosen}"
     if answers is None:
-        gaps.append(Gap("no answers to the test videos", r42))
-    elif answers.folds != [run.fold for run in trained]:
-        gaps.append(Gap(f"the test videos were answered by folds {', '.join(map(str, answers.folds))} alone", r42))
-    indexes = {}
-    for subset in paths.SUBSETS:
-        path = paths.roi_index(subset)
-        if path.exists():
-            indexes[subset] = read_roi_index(path)
-        else:
-            gaps.append(Gap(f"no table of the {subset} videos", extraction_command(paths.volume_path(subset, ""))))
-    return Evidence(split, projects, stages, oof, answers, indexes, gaps)
+        yield Gap("no answers to the test videos", r42, "test-set")
+    elif answers.folds != folds:
+        yield Gap(f"the test videos were answered by folds {', '.join(map(str, answers.folds))} alone", r42, "test-set")
 
 
 def _require_trained(stage_runs: Sequence[Run], split: Split, every: bool) -> list[Run]:

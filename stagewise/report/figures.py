@@ -111,15 +111,16 @@ def _thinned(*coordinates: np.ndarray) -> list[np.ndarray]:
 
 def mcc_over_thresholds(scores: Evaluation) -> Picture:
     """MCC at every threshold for two shares of stalled clips, the best thresholds and their intervals marked."""
-    axes, best, there = new_axes(), scores.best, scores.best_there
-    draw_mcc_curve(axes, scores.curve_there, there, scores.there.share, GREY)
-    draw_mcc_curve(axes, scores.curve, best, scores.here.share, STALLED)
+    axes, best, there = new_axes(), scores.best, scores.choice_at_prevalence
+    draw_mcc_curve(axes, scores.curve_at_prevalence, there, scores.at_prevalence.share, GREY)
+    draw_mcc_curve(axes, scores.curve, best, scores.at_validation_share.share, STALLED)
     axes.get_legend().remove()
     axes.set(xlabel="stalled above this probability", ylabel="MCC", xlim=(0, 1))
     low, high = best.threshold_interval
     caption = (
         f"MCC over thresholds: {best.mcc:.3f} at {best.threshold:.2f}; 95 % of resamples choose {low:.2f} to "
-        f"{high:.2f} (shaded). Grey: where {100 * scores.there.share:.3g} % are stalled, best at {there.threshold:.2f}."
+        f"{high:.2f} (shaded). Grey: where {100 * scores.at_prevalence.share:.3g} % are stalled, best at "
+        f"{there.threshold:.2f}."
     )
     return inline(axes, "mcc", caption)
 

@@ -5,6 +5,8 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
+
 from stagewise import paths, runs
 from stagewise.report.evidence import Evidence
 
@@ -22,12 +24,15 @@ def commands(evidence: Evidence) -> list[str]:
         lines.append("python preproc_data/r04_inflate_imagenet.py")
     lines += [run.command for run in begun]
     oof, split = evidence.out_of_fold, f" --split {paths.shown(evidence.split.path)}" * own
-    prevalence = oof.evaluation.there.share
+    prevalence = oof.evaluation.at_prevalence.share
     lines.append(
         f"python {stage}/r41_process_oof.py{split}{_folds(oof.folds)} --seed {oof.seed} --prevalence {prevalence:g}"
     )
-    if evidence.answers is not None:
-        lines.append(f"python {stage}/r42_process_test.py{split}{_folds(evidence.answers.folds)}")
+    if (answers := evidence.answers) is not None:
+        options = " --adaptive" * answers.adaptive
+        if not answers.agree_with(oof.threshold):  # any number between gives the same answers
+            options += f" --threshold {np.mean(answers.thresholds):.6g}"
+        lines.append(f"python {stage}/r42_process_test.py{split}{_folds(answers.folds)}{options}")
     return [*lines, f"python {stage}/r51_report.py{split}{_folds([run.fold for run in evidence.trained])}"]
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # it loads Keras
 
 FOLDER = Path(__file__).parent
 SHOWN_ROWS = 100  # of a table that could have thousands
-NOTHING = "–"
 
 
 def render(evidence: Evidence, clip_groups: Sequence["ClipGroup"]) -> str:
@@ -33,7 +32,7 @@ def render(evidence: Evidence, clip_groups: Sequence["ClipGroup"]) -> str:
     context = {
         "evidence": evidence,
         "oof": evidence.out_of_fold,
-        "here": evidence.out_of_fold.evaluation,
+        "scores": evidence.out_of_fold.evaluation,
         "best": evidence.out_of_fold.evaluation.best,
         "answers": evidence.answers,
         "clip_groups": clip_groups,
@@ -58,13 +57,14 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}  # a fifth less for 14,160 test videos
     environment.filters |= {"fixed": fixed, "percent": percent, "thousands": thousands}
     return environment
 
 
 def fixed(value: float, digits: int) -> str:
     """A number with so many decimals; a dash where it is undefined."""
-    return NOTHING if math.isnan(value) else f"{value:.{digits}f}"
+    return rows.NOTHING if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def percent(value: float) -> str:
@@ -93,9 +93,9 @@ def _test_set(evidence: Evidence) -> dict[str, Any]:
     """What the answers to the test videos are compared with."""
     answers, scores = evidence.answers, evidence.out_of_fold.evaluation
     if answers is None:
-        return {"test_gaps": [gap for gap in evidence.gaps if "r42" in gap.command]}
-    rates = (scores.here.sensitivity, scores.here.specificity)
-    shares = {"as out of fold": scores.here.share, "as really met": scores.there.share}
+        return {}
+    rates = (scores.at_validation_share.sensitivity, scores.at_validation_share.specificity)
+    shares = {"as out of fold": scores.at_validation_share.share, "as really met": scores.at_prevalence.share}
     return {
         "expected": [
             {"name": name, **vars(expected_answers(len(answers.filenames), share, *rates))}

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from stagewise import paths, runs
-from stagewise.recipes.d121 import D121, DEMO_NET
+from stagewise.errors import InputError
+from stagewise.recipes.d121 import DEMO_NET
 from stagewise.tables import numbers, read_table
 
 SCORES = ("epoch", "loss", "val_loss", "val_auc", "val_mcc")
@@ -47,11 +48,6 @@ class Run:
             words += ["--init random"] * (self.config["start"]["from"] == "random")
         return " ".join(words)
 
-    @property
-    def on_another_net(self) -> bool:
-        """Whether no preset of the present recipe's page has its net, so that `command` would train another one."""
-        return self.config is not None and runs.net_of(self.config) not in (D121.net, DEMO_NET)
-
 
 def read_runs(stage: str, folds: Sequence[int]) -> list[list[Run]]:
     """The runs of the stage and of those it started from: the first stage's first, each with a run a fold.
@@ -78,4 +74,6 @@ def _read_run(stage: str, fold: int) -> Run:
         mend = f"run: {runs.train_command(stage, fold)} --force"
         table = read_table(path, SCORES, mend)
         history = pd.DataFrame({name: numbers(table, name, path, mend) for name in SCORES})
+        if len(history) <= config.get("best", {}).get("epoch", 0):
+            raise InputError(f"{paths.shown(path)} lacks the epoch that its config.json calls the best one; {mend}")
     return Run(stage, fold, config, history)
