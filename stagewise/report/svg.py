@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 PANEL = (3.7, 2.6)  # inches; the page scales a figure to the width of its column
 # the same in all panels, so that they stand in line; a layout engine would take as long as all the drawing
-MARGINS = {"left": 0.165, "right": 0.985, "bottom": 0.17, "top": 0.975}
+MARGINS = {"left": 0.165, "right": 0.965, "bottom": 0.17, "top": 0.975}
 # Stand-ins for colours that the page's style sheet knows: it is bright or dark as its reader has it.
 INK, GREY, LINE, STALLED, FLOWING = (f"#00000{digit}" for digit in range(1, 6))
 FOLDS = tuple(f"#00001{digit}" for digit in range(8))
