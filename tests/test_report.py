@@ -125,6 +125,14 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(run):
         assert f"Made by {command}" in text
 
 
+def test_a_parent_that_was_trained_anew_is_pointed_out(run):
+    parent = paths.fold_folder(made_run.STAGES[1], 1) / "config.json"
+    parent.write_text(parent.read_text().replace(f'"auc": 0.9,\n    "sha256": "{made_run.UNKNOWN}"', '"sha256": "2"'))
+    (gap,) = gather(STAGE, None, None).gaps
+    assert gap.what == f"fold 1 of {STAGE} started from other weights than {made_run.STAGES[1]} holds now"
+    assert gap.command.endswith("--fold 1 --seed 3 --force")
+
+
 def test_a_fold_that_is_not_trained_is_left_out_unless_it_is_asked_for(run):
     made_run.answer_out_of_fold([0, 1])
     shutil.rmtree(paths.fold_folder(STAGE, 2))

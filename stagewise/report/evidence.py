@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
         [
             *(_no_index(part) for part, path in indexes.items() if not path.exists()),
             *_untrained(stages),
+            *_outdated(stages),
             *_unanswered(stage, [run.fold for run in trained], split, oof, answers),
         ],
     )
@@ -106,6 +108,14 @@ def _no_index(part: str) -> Gap:
 def _untrained(stages: list[list[Run]]) -> Iterator[Gap]:
     for run in (run for stage_runs in stages for run in stage_runs if run.state != "finished"):
         yield Gap(f"fold {run.fold} of {run.stage} is {run.state}", run.command, "training")
+
+
+def _outdated(stages: list[list[Run]]) -> Iterator[Gap]:
+    """Runs whose parent was trained anew after they had started from it."""
+    for parent, run in chain.from_iterable(zip(*pair, strict=True) for pair in pairwise(stages)):
+        if run.config and parent.best and run.config["start"]["sha256"] != parent.best["sha256"]:
+            what = f"fold {run.fold} of {run.stage} started from other weights than {parent.stage} holds now"
+            yield Gap(what, f"{run.command} --force", "training")
 
 
 def _unanswered(stage: str, folds: list[int], split: Split, oof: OutOfFold, answers: Answers | None) -> Iterator[Gap]:

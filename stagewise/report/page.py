@@ -108,16 +108,17 @@ def _test_set(evidence: Evidence) -> dict[str, Any]:
 
 def _origin(evidence: Evidence) -> dict[str, Any]:
     begun = [run for stage_runs in evidence.stages for run in stage_runs if run.config]
-    trained_with: dict[str, list[str]] = {}
+    made_with: dict[str, list[str]] = {}
     for run in begun:
-        trained_with.setdefault(json.dumps(run.config["versions"]), []).append(f"{run.stage} fold {run.fold}")
+        setting = json.dumps((f"{run.config['device']}; ", run.config["versions"]))
+        made_with.setdefault(setting, []).append(f"{run.stage}, fold {run.fold}")
     return {
         "begun": begun,
         "commands": origin.commands(evidence),
         "hashes": origin.hashes(evidence),
         "versions": [
-            *((", ".join(names), json.loads(versions)) for versions, names in trained_with.items()),
-            ("this report", origin.versions()),
+            *((names, *json.loads(setting)) for setting, names in made_with.items()),
+            (["this report"], "", origin.versions()),
         ],
         "commit": origin.commit(),
         "recipes": [
