@@ -137,7 +137,8 @@ def test_a_fold_that_is_not_trained_is_left_out_unless_it_is_asked_for(run):
     made_run.answer_out_of_fold([0, 1])
     shutil.rmtree(paths.fold_folder(STAGE, 2))
     evidence = gather(STAGE, None, None)
-    assert f"fold 2 of {STAGE} is not trained; run: python {STAGE}/r31_train.py --fold 2" in str(evidence)
+    mend = f"run: python {STAGE}/r31_train.py --fold 2 --seed 3"  # as the other folds were trained
+    assert f"not trained: fold 2 of {STAGE}; {mend}" in str(evidence)
     render(evidence, [])
     with pytest.raises(InputError, match=f"no trained fold 2 of {STAGE}"):
         gather(STAGE, None, [0, 2])
@@ -196,7 +197,7 @@ R41, R42 = f"run: python {STAGE}/r41_process_oof.py", f"run: python {STAGE}/r42_
         (edit(threshold, '"seed"', '"sead"'), None, f"lacks 'seed'; {R41}"),
         (edit(oof, "True,0.", "True,7."), None, "probability .7.* is outside 0-1"),
         (edit(submission, ",0\n", ",1\n"), None, f"submission.csv does not follow from .*; {R42}"),
-        (lambda: None, [0, 1], f"clips of fold 2, .*; {R41}"),
+        (lambda: None, [0, 1], f"has clips of fold 2, .*, or {R41} --fold 0 --fold 1"),
     ],
 )
 def test_files_that_do_not_belong_together_are_refused_with_the_mend(run, change, folds, message):

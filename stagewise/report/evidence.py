@@ -12,7 +12,7 @@ from stagewise import paths, runs
 from stagewise.projects import projects_of
 from stagewise.report.answers import Answers, read_answers
 from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
-from stagewise.report.training import Run, read_runs
+from stagewise.report.training import FINISHED, NOT_FINISHED, NOT_TRAINED, Run, read_runs, train_command
 from stagewise.splits import Split, read_split
 from stagewise.tables import read_roi_index
 from stagewise.volumes import extraction_command
@@ -53,7 +53,7 @@ class Evidence:
     @property
     def trained(self) -> list[Run]:
         """Its runs that have ended."""
-        return [run for run in self.stages[-1] if run.state == "finished"]
+        return [run for run in self.stages[-1] if run.state == FINISHED]
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -66,9 +66,9 @@ class Evidence:
 
     def __str__(self) -> str:
         oof, answers = self.out_of_fold, self.answers
-        folds = ", ".join(str(run.fold) for run in self.trained)
+        folds = _named([run.fold for run in self.trained])
         answered = f"{len(answers.filenames) if answers else 'no'} test videos answered"
-        summary = f"{self.stage}: folds {folds}, {len(oof.table)} clips out of fold, {answered}"
+        summary = f"{self.stage}: {folds}, {len(oof.table)} clips out of fold, {answered}"
         return "\n".join((summary, *(f"missing: {gap}" for gap in self.gaps)))
 
 
@@ -106,8 +106,15 @@ def _no_index(part: str) -> Gap:
 
 
 def _untrained(stages: list[list[Run]]) -> Iterator[Gap]:
-    for run in (run for stage_runs in stages for run in stage_runs if run.state != "finished"):
-        yield Gap(f"fold {run.fold} of {run.stage} is {run.state}", run.command, "training")
+    for stage_runs in stages:
+        stage, known = stage_runs[0].stage, [run.config for run in stage_runs if run.config]
+        for state in (NOT_TRAINED, NOT_FINISHED):
+            if folds := [run.fold for run in stage_runs if run.state == state]:
+                yield Gap(
+                    f"{state}: {_named(folds)} of {stage}",
+                    train_command(stage, folds, known[0] if known else None),
+                    "training",
+                )
 
 
 def _outdated(stages: list[list[Run]]) -> Iterator[Gap]:
@@ -121,20 +128,25 @@ def _outdated(stages: list[list[Run]]) -> Iterator[Gap]:
 def _unanswered(stage: str, folds: list[int], split: Split, oof: OutOfFold, answers: Answers | None) -> Iterator[Gap]:
     """Clips and videos that not all of the trained folds have answered."""
     chosen = "".join(f" --fold {fold}" for fold in folds) if len(folds) < len(split.folds) else ""
-    silent = [str(fold) for fold in folds if fold not in oof.folds]
+    silent = [fold for fold in folds if fold not in oof.folds]
     if silent:
-        what = f"fold {', '.join(silent)} is trained, but has no out-of-fold answers"
-        yield Gap(what, f"python {stage}/r41_process_oof.py{chosen}", "out-of-fold")
+        yield Gap(
+            f"no out-of-fold answers of {_named(silent)}", f"python {stage}/r41_process_oof.py{chosen}", "out-of-fold"
+        )
     r42 = f"python {stage}/r42_process_test.py{chosen}"
     if answers is None:
         yield Gap("no answers to the test videos", r42, "test-set")
     elif answers.folds != folds:
-        yield Gap(f"the test videos were answered by folds {', '.join(map(str, answers.folds))} alone", r42, "test-set")
+        yield Gap(f"the test videos were answered by {_named(answers.folds)} alone", r42, "test-set")
+
+
+def _named(folds: list[int]) -> str:
+    return f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}"
 
 
 def _require_trained(stage_runs: Sequence[Run], split: Split, every: bool) -> list[Run]:
     """The runs that have ended, on this split. Raises InputError where none has, or with `every` one has not."""
-    finished = [run for run in stage_runs if run.state == "finished"]
+    finished = [run for run in stage_runs if run.state == FINISHED]
     for run in stage_runs if every or not finished else finished:
         runs.finished_config(run.stage, run.fold, split.sha256)
     return finished

@@ -55,7 +55,11 @@ def read_out_of_fold(stage: str, runs: Sequence[Run], projects: pd.DataFrame) ->
     weights = {str(run.fold): run.best["sha256"] for run in runs if run.fold in folds}
     if len(weights) < len(folds):
         others = ", ".join(map(str, sorted(folds - {run.fold for run in runs})))
-        raise InputError(f"{paths.shown(path)} has clips of fold {others}, which this report is not of; {mend}")
+        those = "".join(f" --fold {run.fold}" for run in runs)
+        raise InputError(
+            f"{paths.shown(path)} has clips of fold {others}, which is not trained or was not asked for; ask for it, "
+            f"too, or {mend}{those}"
+        )
     require_both_classes(table["stalled"].to_numpy(), paths.shown(path))
     content = read_scores(stage, weights, mend)
     try:

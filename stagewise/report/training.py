@@ -12,6 +12,7 @@ from stagewise.recipes.d121 import DEMO_NET
 from stagewise.tables import numbers, read_table
 
 SCORES = ("epoch", "loss", "val_loss", "val_auc", "val_mcc")
+FINISHED, NOT_FINISHED, NOT_TRAINED = "finished", "not finished", "not trained"
 NO_STAGES = ("imagenet", "random")  # a recipe's starts that are no trained stage
 
 
@@ -28,8 +29,8 @@ class Run:
     def state(self) -> str:
         """How far it came."""
         if self.config is None:
-            return "not trained"
-        return "finished" if self.config["finished"] else "not finished"
+            return NOT_TRAINED
+        return FINISHED if self.config["finished"] else NOT_FINISHED
 
     @property
     def best(self) -> dict[str, Any]:
@@ -39,14 +40,19 @@ class Run:
     @property
     def command(self) -> str:
         """The command that trains it; as far as its config tells, the one that did."""
-        words = [runs.train_command(self.stage, self.fold)]
-        if self.config is not None:
-            split = self.config["split"]["file"]
-            words += [f"--split {split}"] * (split != paths.shown(paths.split_csv()))
-            words += [f"--seed {self.config['seed']}"]
-            words += ["--preset demo"] * (runs.net_of(self.config) == DEMO_NET)
-            words += ["--init random"] * (self.config["start"]["from"] == "random")
-        return " ".join(words)
+        return train_command(self.stage, [self.fold], self.config)
+
+
+def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | None) -> str:
+    """The command that trains folds of a stage as the run of this config was trained."""
+    words = [f"python {stage}/r31_train.py", *(f"--fold {fold}" for fold in folds)]
+    if config is not None:
+        split = config["split"]["file"]
+        words += [f"--split {split}"] * (split != paths.shown(paths.split_csv()))
+        words += [f"--seed {config['seed']}"]
+        words += ["--preset demo"] * (runs.net_of(config) == DEMO_NET)
+        words += ["--init random"] * (config["start"]["from"] == "random")
+    return " ".join(words)
 
 
 def read_runs(stage: str, folds: Sequence[int]) -> list[list[Run]]:
