@@ -51,24 +51,23 @@ def write_projects(stage: str, table: pd.DataFrame, threshold: float) -> str:
     scores = score_projects(table, threshold)
     with paths.replacing(path) as temporary:
         scores.to_csv(temporary, index=False, float_format="%.4f")
-    return f"{_worst(scores)}\n  all in {paths.shown(path)}\n{_shared(table)}"
+    return f"{_worst(scores)}\n  all in {paths.shown(path)}\n{sharing(table)}"
 
 
-def score_projects(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
+def score_projects(table: pd.DataFrame, threshold: float, by: str = "project_id") -> pd.DataFrame:
     """Scores of each project's clips, a row a project, ordered by its name; NaN where undefined.
 
-    table: project_id, stalled, probability. Returns: project_id, clips, stalled, mcc and roc_auc (where both classes
-    are there), sensitivity, specificity.
+    table: stalled, probability, and the column `by`, which may be another one to score by, such as the fold. Returns:
+    that column, clips, stalled, mcc and roc_auc (where both classes are there), sensitivity, specificity.
     """
-    return pd.DataFrame([_scores(project, clips, threshold) for project, clips in table.groupby("project_id")])
+    return pd.DataFrame([{by: group} | _scores(clips, threshold) for group, clips in table.groupby(by)])
 
 
-def _scores(project: str, clips: pd.DataFrame, threshold: float) -> dict[str, Any]:
+def _scores(clips: pd.DataFrame, threshold: float) -> dict[str, Any]:
     labels, probabilities = clips["stalled"].to_numpy(), clips["probability"].to_numpy()
     tp, fp, fn, tn = confusion(labels, is_stalled(probabilities, threshold))
     stalled, flowing = tp + fn, fp + tn
     return {
-        "project_id": project,
         "clips": len(clips),
         "stalled": stalled,
         "mcc": float(mcc_of_counts(tp, fp, fn, tn)) if stalled and flowing else np.nan,
@@ -89,8 +88,8 @@ def _worst(scores: pd.DataFrame) -> str:
     return f"projects: {len(scores)}, of which {len(both)} have clips of both classes{worst}"
 
 
-def _shared(table: pd.DataFrame) -> str:
-    """Whether the scores hold for new projects."""
+def sharing(table: pd.DataFrame) -> str:
+    """Whether the scores hold for new projects. table: project_id, project_seen."""
     known = table["project_id"].notna()
     unknown = f"; of {np.sum(~known)} clips no project is known" if not known.all() else ""
     seen = int(table.loc[known, "project_seen"].sum())

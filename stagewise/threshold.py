@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -25,7 +26,7 @@ def write_threshold(plan: InferencePlan, table: pd.DataFrame, seed: int, prevale
     draw_picture(path.with_name("mcc_curve.png"), title, partial(_draw_curves, evaluation=evaluation))
     draw_reliability_of = partial(draw_reliability, reliability=evaluation.reliability)
     draw_picture(path.with_name("reliability.png"), title, draw_reliability_of)
-    runs.write_json(path, {**evaluation.content(), "weights": plan.weights_sha256})
+    runs.write_json(path, {**evaluation.content(), "seed": seed, "weights": plan.weights_sha256})
     return evaluation
 
 
@@ -41,16 +42,21 @@ def read_threshold(plan: InferencePlan, otherwise: str = ", or give one with --t
 
     otherwise: what else than r41 mends that, for the end of the message.
     """
-    path = paths.threshold_json(plan.stage)
     mend = f"run: python {plan.stage}/r41_process_oof.py{otherwise}"
+    return read_scores(plan.stage, plan.weights_sha256, mend)["threshold"]
+
+
+def read_scores(stage: str, weights_sha256: dict[str, str], mend: str) -> dict[str, Any]:
+    """What threshold.json holds. Raises InputError where it is missing, damaged, or of other weights than these."""
+    path = paths.threshold_json(stage)
     try:
         content = json.loads(paths.read_text(path))
-        threshold, weights = float(content["threshold"]), content["weights"]
+        content["threshold"], weights = float(content["threshold"]), content["weights"]
     except FileNotFoundError:
         raise InputError(f"no threshold {paths.shown(path)}; {mend}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{paths.shown(path)} is damaged ({error!r}); {mend}") from error
-    for fold, sha256 in plan.weights_sha256.items():
+    for fold, sha256 in weights_sha256.items():
         if weights.get(fold) != sha256:
             raise InputError(f"{paths.shown(path)} was not chosen with the present weights of fold {fold}; {mend}")
-    return threshold
+    return content

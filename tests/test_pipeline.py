@@ -69,6 +69,8 @@ def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
     pd.testing.assert_frame_equal(on_openvino, on_keras, atol=1e-4, rtol=0)
     assert "MCC" in house.run(f"{STAGES[2]}/r50_score_phantom.py")
     look_at_some(house, pd.read_csv(house.root / "modified_data" / f"{STAGES[2]}_oof.csv"))
+    assert "missing" not in house.run(f"{STAGES[2]}/r51_report.py", *FOLDS, "--clips", "1")
+    assert (house.root / "subm" / "report.html").read_text().count("data:video/mp4") == 2
     answers = pd.read_csv(house.root / "subm" / "submission.csv")
     asked = pd.read_csv(house.root / "input" / "submission_format.csv")
     assert answers["filename"].tolist() == asked["filename"].tolist()
@@ -164,7 +166,7 @@ def test_dry_runs_say_what_would_happen_and_write_nothing(house):
 
 def test_every_script_answers_help_quickly_and_alone():
     scripts = sorted(path for folder in ("preproc_data", *STAGES) for path in (REPOSITORY / folder).glob("r*.py"))
-    assert len(scripts) == 12
+    assert len(scripts) == 14
     for script in scripts:
         code = (
             "import runpy, sys; sys.argv = ['x', '--help']\n"

@@ -57,6 +57,7 @@ def steps(weights: Path | None) -> list[Step]:
         Step("r42", (f"{third}/r42_process_test.py", *folds, *WORKERS)),
         Step("r52", (f"{third}/r52_create_heatmap_video.py", *folds, "--sure", "1", "--method", "gradcam")),
         Step("r50", (f"{third}/r50_score_phantom.py",)),
+        Step("r51", (f"{third}/r51_report.py", *folds, "--clips", "1")),
         Step("r53", (f"{third}/r53_compare_splits.py", "OOF")),
     ]  # fmt: skip
 
