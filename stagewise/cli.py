@@ -120,6 +120,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     """Run a script's `main` and leave with its exit code; errors that a user can mend are one message."""
     signal.signal(signal.SIGTERM, _terminate)
     _open_standard_streams()
+    sys.stdout.reconfigure(line_buffering=True)  # in one log, its lines and standard error's keep their order
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it complains, while loading, of a home that is read-only
     try:
         main()

@@ -127,7 +127,7 @@ def predict_test(plan: InferencePlan, workers: int) -> np.ndarray:
 
 
 def predict(model: Any, plan: InferencePlan, volumes: Sequence[Path], workers: int, what: str) -> np.ndarray:
-    """The model's answers to volumes, (n, ...) float64, in their order."""
+    """The model's answers to volumes, (n, ...) float64, in their order; the progress line says `what` of the stage."""
     from stagewise import device
     from stagewise.engines import predictor
     from stagewise.predict import predict_volumes
@@ -137,4 +137,5 @@ def predict(model: Any, plan: InferencePlan, volumes: Sequence[Path], workers: i
     clips = plan.recipe["batch_size"] if device.gpus() else 8 // images  # on a CPU, more than 8 at once are no faster
     answer = predictor(model, plan.recipe["openvino_precision"])
     with WorkerPool(workers) as pool:
-        return predict_volumes(answer, volumes, plan.resize, pool, clips, what).astype(np.float64)
+        line = f"{plan.stage} {what}"
+        return predict_volumes(answer, volumes, plan.resize, pool, clips, line).astype(np.float64)
