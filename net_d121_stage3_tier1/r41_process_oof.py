@@ -13,6 +13,7 @@ Time:   8 forward passes a clip of the split
 from pathlib import Path
 
 from stagewise import cli, paths
+from stagewise.ending import command, ending
 
 STAGE = Path(__file__).parent.name
 
@@ -38,7 +39,9 @@ def main() -> None:
     with paths.replacing(paths.oof_csv(STAGE)) as temporary:
         table.to_csv(temporary, index=False)
     print(write_threshold(plan, table, arguments.seed))
-    print(f"wrote {paths.shown(paths.oof_csv(STAGE))}; next: python {STAGE}/r42_process_test.py")
+    threshold = paths.threshold_json(STAGE)
+    written = (paths.oof_csv(STAGE), threshold, threshold.with_name("mcc_curve.png"))
+    print(ending(written, command(f"{STAGE}/r42_process_test.py", arguments)))
 
 
 if __name__ == "__main__":

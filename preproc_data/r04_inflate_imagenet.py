@@ -13,6 +13,7 @@ Expected: 11,370,176 parameters
 from pathlib import Path
 
 from stagewise import cli, paths
+from stagewise.ending import command, ending
 from stagewise.errors import InputError, StagewiseError
 
 FILE = "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -44,11 +45,11 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, metavar="H5", help="the 2D weights (default: Keras fetches them)")
     arguments = parser.parse_args()
     target = paths.imagenet_weights()
-    source = arguments.weights
+    source, following = arguments.weights, command("net_d121_stage1/r31_train.py")
     if source is not None and not source.is_file():
         raise InputError(f"no file {source}; {MENDS}")
     if target.exists() and not arguments.force:
-        raise InputError(f"{paths.shown(target)} is already there; to replace it add: --force")
+        raise InputError(f"{paths.shown(target)} is already there; to replace it add: --force\n{ending([], following)}")
     if arguments.dry_run:
         print(f"would inflate {source or 'the weights that Keras fetches'} and write {paths.shown(target)}")
         return
@@ -65,7 +66,7 @@ def main() -> None:
     paths.remove_leftovers(target.parent)
     with paths.replacing(target) as temporary:
         net.save_weights(temporary)
-    print(f"{paths.shown(target)}: {net.count_params():,} parameters")
+    print(f"{net.count_params():,} parameters\n{ending([target], following)}")
 
 
 if __name__ == "__main__":
