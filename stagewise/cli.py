@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from stagewise import paths
+from stagewise.engines import ENGINES
 from stagewise.errors import StagewiseError
 
 INTERRUPTED = "interrupted; the same command goes on from here"
@@ -82,7 +83,7 @@ OPTIONS = {
     ),
     "dry-run": dict(action="store_true", help="print what would be read and written, and stop"),
     "engine": dict(
-        choices=("openvino", "keras"),
+        choices=ENGINES,
         help="what predicts (default: openvino on a machine without GPU, unless KERAS_BACKEND is set; else keras)",
     ),
     "force": dict(action="store_true", help="start anew and replace what is there"),

@@ -7,13 +7,13 @@ import sys
 from types import ModuleType
 
 from stagewise.cli import available_cpus
-from stagewise.engines import OPENVINO
+from stagewise.engines import KERAS, OPENVINO
 from stagewise.errors import InputError, StagewiseError
 
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
-def prepare(gpu: int | None = None, engine: str = "keras") -> str:
+def prepare(gpu: int | None = None, engine: str = KERAS) -> str:
     """Choose the device, load Keras on it, and print the line that names what is really used.
 
     Call it before anything imports Keras. `KERAS_BACKEND` chooses the backend (default: tensorflow).
