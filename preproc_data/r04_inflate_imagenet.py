@@ -10,6 +10,7 @@ Time:     15 seconds
 Expected: 11,370,176 parameters
 """
 
+import sys
 from pathlib import Path
 
 from stagewise import cli, paths
@@ -34,6 +35,8 @@ def load_imagenet(weights: Path | None):
         net = keras.applications.DenseNet121(include_top=False, weights=None)
         load_weights(net, weights.absolute(), MENDS)
         return net
+    if not sys.stdout.isatty():
+        keras.config.disable_interactive_logging()  # the bar of its download is drawn with control characters
     try:
         return keras.applications.DenseNet121(include_top=False, weights="imagenet")
     except Exception as error:  # keras raises bare Exception where a download fails
