@@ -77,9 +77,10 @@ OPTIONS = {
     ),
     "seed": dict(type=at_least(0), default=42, metavar="S", help="seed of all chance (default: %(default)s)"),
     "preset": dict(
-        choices=("full", "demo"),
+        choices=("full", "small", "demo"),
         default="full",
-        help="the recipe's numbers, or the small ones for two CPU cores (default: %(default)s)",
+        help="the recipe's numbers; small: its net on 32x32x32 voxels, for a CPU; demo: a small net for the phantom "
+        "(default: %(default)s)",
     ),
     "dry-run": dict(action="store_true", help="print what would be read and written, and stop"),
     "engine": dict(

@@ -12,6 +12,7 @@ from stagewise import paths, runs
 from stagewise.augment import Resize
 from stagewise.errors import InputError
 from stagewise.plans import volumes_of
+from stagewise.projects import projects_of
 from stagewise.splits import Split, read_split
 from stagewise.tables import read_submission_format
 from stagewise.workers import WorkerPool
@@ -27,7 +28,7 @@ class InferencePlan:
     """Trained folds of one stage, and the clips they answer.
 
     `configs` and `weights` have an entry a fold; `table` holds the clips: a column filename, and out of fold
-    stalled and fold too.
+    stalled and fold too, and what `projects_of` knows.
     """
 
     stage: str
@@ -64,10 +65,12 @@ class InferencePlan:
 def plan_out_of_fold(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
     """Each fold's own validation clips, all of them. Raises InputError naming what is missing."""
     split, folds, configs = _trained(stage, split_path, asked_folds)
+    projects = projects_of(split)  # of all tiers, since the stages before were trained on all
     if configs[0]["recipe"]["tier1_only"]:
         split = read_split(split_path, tier1_only=True)
     table = split.table[split.table["fold"].isin(folds)].reset_index(drop=True)
-    return _plan(stage, folds, configs, table[["filename", "stalled", "fold"]], "train")
+    table = table[["filename", "stalled", "fold"]].merge(projects, on="filename", how="left")
+    return _plan(stage, folds, configs, table, "train")
 
 
 def plan_test(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
@@ -99,8 +102,8 @@ def _plan(stage: str, folds: list, configs: list, table: pd.DataFrame, subset: s
 def predict_out_of_fold(plan: InferencePlan, workers: int) -> pd.DataFrame:
     """Each clip's probability from the net that never saw it.
 
-    Returns: filename, stalled, fold, probability (mean over eight flips), unflipped (of the clip as it is), rows as
-    in the split.
+    Returns: the plan's table with probability (mean over eight flips) and unflipped (of the clip as it is), rows as in
+    the split.
     """
     from stagewise.tta import FLIPS, with_flips
 

@@ -7,7 +7,7 @@ from stagewise import cli
 from stagewise.ending import command, ending
 from stagewise.footprint import Footprint, footprint
 from stagewise.recipes.config import Recipe
-from stagewise.recipes.d121 import demo
+from stagewise.recipes.d121 import PRESETS
 
 
 def train_stage(stage: Recipe, doc: str, following: str) -> None:
@@ -47,7 +47,7 @@ def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
 
 
 def _recipe(stage: Recipe, arguments: argparse.Namespace) -> Recipe:
-    recipe = demo(stage) if arguments.preset == "demo" else stage
+    recipe = PRESETS[arguments.preset](stage)
     return replace(recipe, init_from=getattr(arguments, "init", recipe.init_from))
 
 

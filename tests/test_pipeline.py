@@ -73,8 +73,12 @@ def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
         assert following(said) == [f"{stage}/r31_train.py", *TRAIN]
         said = house.run(*following(said))
     assert following(said) == [f"{STAGES[2]}/r41_process_oof.py", *FOLDS]
-    said = house.run(*following(said), "--engine", "openvino")
-    assert "ROC AUC" in said
+    said = house.run(*following(said), "--prevalence", "0.01", "--engine", "openvino")
+    assert "at 1 % stalled" in said and "projects: " in said and "clips are of projects that other folds" in said
+    compared = house.run(
+        f"{STAGES[2]}/r53_compare_splits.py", str(house.root / "modified_data" / f"{STAGES[2]}_oof.csv")
+    )
+    assert "neither split keeps projects apart" in compared
     assert following(said) == [f"{STAGES[2]}/r42_process_test.py", *FOLDS, "--engine", "openvino"]
     said = house.run(*following(said))
     assert "on openvino" in said
@@ -149,7 +153,7 @@ def test_dry_runs_say_what_would_happen_and_write_nothing(house):
 
 def test_every_script_answers_help_quickly_and_alone():
     scripts = sorted(path for folder in ("preproc_data", *STAGES) for path in (REPOSITORY / folder).glob("r*.py"))
-    assert len(scripts) == 11
+    assert len(scripts) == 12
     for script in scripts:
         code = (
             "import runpy, sys; sys.argv = ['x', '--help']\n"

@@ -46,6 +46,7 @@ def steps(weights: Path | None) -> list[Step]:
         Step("r41", (f"{third}/r41_process_oof.py", *folds, *WORKERS)),
         Step("r42", (f"{third}/r42_process_test.py", *folds, *WORKERS)),
         Step("r50", (f"{third}/r50_score_phantom.py",)),
+        Step("r53", (f"{third}/r53_compare_splits.py", "OOF")),
     ]  # fmt: skip
 
 
@@ -127,8 +128,12 @@ class Bench:
 
     def run(self, step: Step, root: Path, trouble: Fault | Signal | None = None) -> Outcome:
         """Run the step on a root."""
-        split = str(root / "modified_data" / "kfold_split_2_42.csv")
-        parts = {"SPLIT": split, "WORKERS": "2" if isinstance(trouble, Signal) else "0"}  # faults count in one process
+        tables = root / "modified_data"
+        parts = {
+            "SPLIT": str(tables / "kfold_split_2_42.csv"),
+            "OOF": str(tables / f"{STAGES[2]}_oof.csv"),
+            "WORKERS": "2" if isinstance(trouble, Signal) else "0",  # faults count in one process
+        }
         return self.zygote.run(tuple(parts.get(part, part) for part in step.command), root, trouble)
 
     def _run_undisturbed(self, step: Step, root: Path) -> Outcome:
