@@ -26,8 +26,8 @@ train() {  # train STAGE [options]: the chosen folds; in the demo side by side, 
     fi
     printf '\n$ python %s --fold 0 & python ... --fold 1\n' "$stage/r31_train.py $*"
     trap 'kill "${pids[@]}" 2> /dev/null; wait; exit 130' INT TERM  # bash keeps Ctrl-C from what runs in the background
-    for k in 0 1; do
-        taskset -c "${cores[k]}" python "$stage/r31_train.py" "$@" --fold "$k" &
+    for k in 0 1; do  # TERM=dumb: whole lines, since two processes cannot redraw one
+        TERM=dumb taskset -c "${cores[k]}" python "$stage/r31_train.py" "$@" --fold "$k" &
         pids+=($!)
     done
     for k in 0 1; do wait "${pids[k]}" || failed=$?; done

@@ -15,6 +15,7 @@ Time:   8 forward passes a clip of the split
 from pathlib import Path
 
 from stagewise import cli, paths
+from stagewise.ending import command, ending
 
 STAGE = Path(__file__).parent.name
 
@@ -51,7 +52,10 @@ def main() -> None:
     evaluation = write_threshold(plan, table, arguments.seed, arguments.prevalence)
     print(evaluation)
     print(write_projects(STAGE, table, evaluation.best.threshold))
-    print(f"wrote {paths.shown(paths.oof_csv(STAGE))}; next: python {STAGE}/r42_process_test.py")
+    threshold, projects = paths.threshold_json(STAGE), paths.oof_projects_csv(STAGE)
+    written = [paths.oof_csv(STAGE), *[projects] * projects.exists(), threshold]
+    written += [threshold.with_name(picture) for picture in ("mcc_curve.png", "reliability.png")]
+    print(ending(written, command(f"{STAGE}/r42_process_test.py", arguments)))
 
 
 if __name__ == "__main__":

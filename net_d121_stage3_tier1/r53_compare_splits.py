@@ -13,6 +13,7 @@ Time:   seconds
 from pathlib import Path
 
 from stagewise import cli, paths
+from stagewise.ending import command, ending
 
 STAGE = Path(__file__).parent.name
 
@@ -27,6 +28,7 @@ def main() -> None:
     own, mend = paths.oof_csv(STAGE), f"run: python {STAGE}/r41_process_oof.py"
     tables = (read_answers(own, mend), read_answers(arguments.other, "give a table that r41 wrote"))
     print(compare_splits((own, arguments.other), tables, arguments.seed))
+    print(ending([], command(f"{STAGE}/r42_process_test.py")))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tiny
 
-from stagewise import adaptive, paths, runs
+from stagewise import adaptive, engines, paths, runs
 from stagewise.ensemble import load_fused
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan, plan_out_of_fold, plan_test, predict_out_of_fold, predict_test
@@ -181,7 +181,12 @@ def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_
     margins = adaptive.Margins(first=float(np.sort(full[:, 0])[1]), folds=middle, expected=0.0)
     monkeypatch.setattr(adaptive, "PILOT_LEAST", 1)
     monkeypatch.setattr(adaptive, "learn_margins", lambda *arguments: margins)
+    compiled, compile_model = [], engines.predictor
+    monkeypatch.setattr(
+        engines, "predictor", lambda model, precision: compiled.append(model) or compile_model(model, precision)
+    )
     answers = adaptive.predict_adaptive(plan, oof, 0.5, 0.003, 1e-4, seed=0, workers=0)
+    assert len(compiled) == len(set(map(id, compiled))) == 3  # a model a level, each compiled once
     complete = answers.passes >= 24
     np.testing.assert_allclose(answers.probabilities[complete], full[complete], atol=1e-6)
     assert set(answers.passes[~complete]) == {1, 4}
