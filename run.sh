@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The main job: every numbered script in order, from input/ to subm/submission.csv.
+# The main job: every numbered script in order, from input/ to subm/submission.csv and subm/report.html.
 # With nothing in input/, phantom data is made first and the small demo preset is used.
 #   ./run.sh              STAGEWISE_ROOT=FOLDER and SEED=N change where it works and all chance
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
@@ -26,8 +26,8 @@ train() {  # train STAGE [options]: the chosen folds; in the demo side by side, 
     fi
     printf '\n$ python %s --fold 0 & python ... --fold 1\n' "$stage/r31_train.py $*"
     trap 'kill "${pids[@]}" 2> /dev/null; wait; exit 130' INT TERM  # bash keeps Ctrl-C from what runs in the background
-    for k in 0 1; do
-        taskset -c "${cores[k]}" python "$stage/r31_train.py" "$@" --fold "$k" &
+    for k in 0 1; do  # TERM=dumb: whole lines, since two processes cannot redraw one
+        TERM=dumb taskset -c "${cores[k]}" python "$stage/r31_train.py" "$@" --fold "$k" &
         pids+=($!)
     done
     for k in 0 1; do wait "${pids[k]}" || failed=$?; done
@@ -62,4 +62,5 @@ step net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 2 --sure 2 "${fol
 if [ -e "$phantom" ]; then
     step net_d121_stage3_tier1/r50_score_phantom.py
 fi
-printf '\nthe answers are in %s\n' "$ROOT/subm/submission.csv"
+step net_d121_stage3_tier1/r51_report.py "${folds[@]}"
+printf '\nthe answers are in %s, and %s shows how they came about\n' "$ROOT/subm/submission.csv" "$ROOT/subm/report.html"

@@ -27,7 +27,7 @@ from measure import machine, write_section
 from stagewise import cli
 from stagewise.errors import StagewiseError
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "faults"))
+sys.path.extend(str(Path(__file__).parents[1] / "tests" / folder) for folder in ("", "faults"))
 from injection import Fault, Signal, missing_tool
 from trials import STAGES, Bench, Step
 from verdicts import hashes

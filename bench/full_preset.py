@@ -9,30 +9,25 @@ Time:   about 10 minutes on 2 CPU cores that had other work too, and 8 GB of mem
 
 import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from stagewise import cli
+from measure import script
 
-REPOSITORY = Path(__file__).parents[1]
+from stagewise import cli, paths
+
 FIXED_BATCH_STEPS = 6
 
 
-def make_data(root: str, weights: Path) -> None:
-    """Phantom clips, their volumes, a split and the inflated weights, by the numbered scripts."""
-    commands = (
-        ("r00_make_phantom.py", "--train", "24", "--test", "2", "--stalled-share", "0.5"),
-        ("r01_extract_roi.py",),
-        ("r03_gen_kfold_split.py", "--folds", "2", "--output", f"{root}/modified_data/kfold_split_5_42.csv"),
-        ("r04_inflate_imagenet.py", "--weights", str(weights)),
-    )
-    for script, *options in commands:
-        command = [sys.executable, str(REPOSITORY / "preproc_data" / script), *options]
-        subprocess.run(command, check=True, env={**os.environ, "STAGEWISE_ROOT": root}, stdout=subprocess.DEVNULL)
+def make_data(weights: Path) -> None:
+    """Phantom clips, their volumes, a split and the inflated weights, by the numbered scripts, in the root."""
+    script("preproc_data/r00_make_phantom.py", "--train", 24, "--test", 2, "--stalled-share", 0.5)
+    script("preproc_data/r01_extract_roi.py")
+    script("preproc_data/r03_gen_kfold_split.py", "--folds", 2, "--output", paths.split_csv())
+    script("preproc_data/r04_inflate_imagenet.py", "--weights", weights)
 
 
 def measure(workers: int) -> None:
@@ -71,7 +66,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
         os.environ["STAGEWISE_ROOT"] = root
-        make_data(root, arguments.weights.absolute())
+        make_data(arguments.weights.absolute())
         measure(arguments.workers)
 
 

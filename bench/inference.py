@@ -2,48 +2,34 @@
 
     bench/run.sh inference
     bench/run.sh inference --weights models/imagenet_densenet121_3d.weights.h5
-    bench/run.sh inference --trained ROOT     also the answers of ROOT's trained folds (a finished demo) on 1,000 clips
     python bench/inference.py --engine keras --videos 60      on a machine that has its packages already, a GPU say
 
 ours: five fused nets in one model with its flips, fed by r42's own streaming from .pklz files, on the engine that r42
 chooses. original's way: five unfused Keras models in one, `predict` on the eight flips of one video after another. Both
-in processes of their own, in turn. With --trained, r42 itself answers 1,000 new phantom clips of the real share of
-stalled ones (0.3 %) on both engines and with --adaptive.
-Time: 5 minutes on 2 CPU cores; 10 more with --trained.
+in processes of their own, in turn.
+Time: 5 minutes on 2 CPU cores.
 """
 
 import argparse
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-import pandas as pd
-from measure import Served, machine, ratio, serve, write_section
+from measure import Served, machine, ratio, script, serve, write_section
 
 from stagewise import cli, paths
 from stagewise.recipes.d121 import D121
 
-REPOSITORY = Path(__file__).parents[1]
-STAGE = "net_d121_stage3_tier1"
 FOLDS = 5
 
 
 def make_volumes(count: int) -> None:
     """Phantom volumes of the test set, by the numbered scripts, in the root."""
-    options = ("--train", "4", "--stalled-share", "0.5", "--test", str(count))
-    _script("preproc_data/r00_make_phantom.py", *options)
-    _script("preproc_data/r01_extract_roi.py")
-
-
-def _script(*command: str) -> str:
-    done = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True, cwd=REPOSITORY)
-    return done.stdout
+    script("preproc_data/r00_make_phantom.py", "--train", 4, "--stalled-share", 0.5, "--test", count)
+    script("preproc_data/r01_extract_roi.py")
 
 
 def nets(weights: Path | None, data_format: str) -> list:
@@ -145,40 +131,6 @@ def speed(arguments: argparse.Namespace) -> list[tuple]:
     ]
 
 
-def answers(trained: Path) -> list[tuple]:
-    """r42 with the trained folds on 1,000 new clips: engine against engine, adaptive against full."""
-    folds = sorted(folder.name.removeprefix("fold_") for folder in (trained / "models" / STAGE).glob("fold_*"))
-    chosen = [word for fold in folds for word in ("--fold", fold)]
-    _script(
-        "preproc_data/r00_make_phantom.py",
-        *["--train", "4", "--test", "1000", "--stalled-share", "0.003", "--seed", "77"],
-    )
-    _script("preproc_data/r01_extract_roi.py", "test")
-    shutil.copytree(trained / "models", paths.models_folder())
-    for table in (trained / "modified_data").glob("*.csv"):
-        shutil.copy(table, paths.modified_data_folder())
-    script = f"{STAGE}/r42_process_test.py"
-    _script(script, *chosen, "--engine", "keras")
-    by_keras = _answers()
-    _script(script, *chosen, "--engine", "openvino")
-    by_openvino = _answers()
-    printed = _script(script, *chosen, "--adaptive").splitlines()
-    by_adaptive = _answers()
-    difference = (by_keras["probability"] - by_openvino["probability"]).abs().max()
-    return [
-        ("trained demo nets, 1,000 phantom clips: stalled in full", by_keras["stalled"].sum()),
-        ("OpenVINO against Keras: largest difference of a mean", f"{difference:.1e}"),
-        ("OpenVINO against Keras: changed answers", (by_keras["stalled"] != by_openvino["stalled"]).sum()),
-        *(("--adaptive, default bound", line) for line in printed if line.startswith(("settled", "forward", "exp"))),
-        ("--adaptive against full: changed answers", (by_openvino["stalled"] != by_adaptive["stalled"]).sum()),
-    ]
-
-
-def _answers() -> pd.DataFrame:
-    folder = paths.submission_folder()
-    return pd.read_csv(folder / f"{STAGE}_test.csv").merge(pd.read_csv(folder / "submission.csv"))
-
-
 def serve_one(which: str, arguments: argparse.Namespace) -> None:
     """Compile by one round, then answer all volumes of the root for every line."""
     volumes = sorted(paths.roi_folder("test").glob("*.pklz"))
@@ -198,22 +150,17 @@ def main() -> None:
     parser.add_argument("--videos", type=cli.at_least(1), default=2, help="a round (default: %(default)s)")
     parser.add_argument("--repeats", type=cli.at_least(1), default=5, help="rounds (default: %(default)s)")
     parser.add_argument("--weights", type=Path, metavar="H5", help="r04's inflated weights, for all backbones")
-    parser.add_argument("--trained", type=Path, metavar="ROOT", help="a finished demo: compare answers too")
     parser.add_argument("--serve", choices=("ours", "original"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
         serve_one(arguments.serve, arguments)
         return
-    rows = []
-    for measured in (lambda: speed(arguments), lambda: answers(arguments.trained.absolute())):
-        if rows and not arguments.trained:
-            break
-        with tempfile.TemporaryDirectory() as root:
-            os.environ["STAGEWISE_ROOT"] = root
-            rows += measured()
+    with tempfile.TemporaryDirectory() as root:
+        os.environ["STAGEWISE_ROOT"] = root
+        rows = speed(arguments)
     write_section(
         "Inference",
-        "bench/run.sh inference" + (" --trained ROOT" if arguments.trained else ""),
+        "bench/run.sh inference",
         f"DenseNet121-3D at {D121.net.input_shape}, {FOLDS} folds, 8 flips; medians of {arguments.repeats} rounds of "
         f"{arguments.videos} videos in turn. {machine('keras', 'tensorflow', 'openvino', 'jax', 'torch')}",
         ("what", "result"),

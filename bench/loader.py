@@ -10,8 +10,6 @@ Time: 6 minutes on 2 CPU cores.
 
 import os
 import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,22 +18,20 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from measure import in_turn, machine, write_section
+from measure import in_turn, machine, script, write_section
 
 from stagewise import cli, device, paths
 from stagewise.dataset import TrainingBatches
 from stagewise.recipes.d121 import AUGMENTATION_DROPPED_PLANES, D121
 from stagewise.workers import WorkerPool
 
-REPOSITORY = Path(__file__).parents[1]
 CLIPS, BATCHES = 40, 20
 
 
 def make_volumes() -> list[Path]:
     """Phantom volumes of real size, by the numbered scripts, in the root."""
-    for command in (("r00_make_phantom.py", "--train", str(CLIPS), "--test", "1"), ("r01_extract_roi.py", "train")):
-        script = REPOSITORY / "preproc_data" / command[0]
-        subprocess.run([sys.executable, script, *command[1:]], check=True, stdout=subprocess.DEVNULL)
+    script("preproc_data/r00_make_phantom.py", "--train", CLIPS, "--test", 1)
+    script("preproc_data/r01_extract_roi.py", "train")
     return sorted(paths.roi_folder("train").glob("*.pklz"))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from stagewise.cli import available_cpus
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
+REPOSITORY = Path(__file__).parents[1]
 
 
 def in_turn(candidates: dict[str, Callable[[], object]], repeats: int = 5) -> dict[str, list[float]]:
@@ -36,6 +37,15 @@ def in_turn(candidates: dict[str, Callable[[], object]], repeats: int = 5) -> di
 def ratio(ours: Sequence[float], peer: Sequence[float]) -> float:
     """How many times as long the peer takes: the median over the pairs that ran side by side."""
     return statistics.median(slow / fast for fast, slow in zip(ours, peer, strict=True))
+
+
+def script(*command: object) -> str:
+    """Run a numbered script, such as `preproc_data/r01_extract_roi.py`, in the root that STAGEWISE_ROOT names.
+
+    Returns: what it printed. Raises CalledProcessError where it fails; its message is on standard error.
+    """
+    words = [sys.executable, *map(str, command)]
+    return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY).stdout
 
 
 class Served:

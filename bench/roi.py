@@ -17,22 +17,19 @@ import os
 import pickle
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 import av
 import cv2
 import numpy as np
-from measure import in_turn, machine, ratio, write_section
+from measure import in_turn, machine, ratio, script, write_section
 
 from stagewise import cli, extraction, paths
 from stagewise.roi import OUTLINE_HIGHEST, OUTLINE_LOWEST
 from stagewise.workers import WorkerPool
 
 WORKERS = 2
-MAKE_PHANTOM = Path(__file__).parents[1] / "preproc_data" / "r00_make_phantom.py"
 
 
 def decode(path: str) -> int:
@@ -95,8 +92,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as root:
         os.environ["STAGEWISE_ROOT"] = root
-        command = [sys.executable, str(MAKE_PHANTOM), "--train", str(arguments.clips), "--test", "1", "--workers", "2"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        script("preproc_data/r00_make_phantom.py", "--train", arguments.clips, "--test", 1, "--workers", WORKERS)
         measure(arguments.repeats)
 
 

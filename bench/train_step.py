@@ -87,8 +87,9 @@ def _monai():
 def _timm():
     import torch
 
-    # timm-3d imports torchvision, whose wheel registers this operator only beside PyTorch's CUDA build
-    torch.library.define("torchvision::nms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    # timm-3d imports torchvision, whose wheel registers these operators only beside PyTorch's CUDA build
+    for operator in ("nms", "qnms"):
+        torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     import timm_3d
 
     return timm_3d.create_model("densenet121", pretrained=False, in_chans=3, num_classes=1)

@@ -26,7 +26,7 @@ STAGE = replace(
 
 def main() -> None:
     """Train what the command line asks for."""
-    train_stage(STAGE, __doc__)
+    train_stage(STAGE, __doc__, following="net_d121_stage2_auc/r31_train.py")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ STAGE = replace(
 
 def main() -> None:
     """Train what the command line asks for."""
-    train_stage(STAGE, __doc__)
+    train_stage(STAGE, __doc__, following="net_d121_stage3_tier1/r41_process_oof.py")
 
 
 if __name__ == "__main__":

@@ -5,21 +5,32 @@
 
 Reads:  models/net_d121_stage3_tier1/fold_<k>/, modified_data/kfold_split_5_42.csv (or --split),
         modified_data/roi_parts/train/
-Writes: modified_data/net_d121_stage3_tier1_oof.csv (filename, stalled, fold, probability, unflipped),
-        models/net_d121_stage3_tier1/threshold.json and mcc_curve.png
+Writes: modified_data/net_d121_stage3_tier1_oof.csv (filename, stalled, fold, project_id, project_seen, probability,
+        unflipped), modified_data/net_d121_stage3_tier1_oof_projects.csv (a row a project),
+        models/net_d121_stage3_tier1/threshold.json, mcc_curve.png and
+        reliability.png
 Time:   8 forward passes a clip of the split
 """
 
 from pathlib import Path
 
 from stagewise import cli, paths
+from stagewise.ending import command, ending
 
 STAGE = Path(__file__).parent.name
 
 
 def main() -> None:
     """Predict out of fold, score, and write the threshold."""
-    arguments = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "dry-run").parse_args()
+    parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "dry-run")
+    parser.add_argument(
+        "--prevalence",
+        type=cli.share,
+        default=0.003,
+        metavar="P",
+        help="the share of stalled clips that is really met (default: %(default)s, the full data's)",
+    )
+    arguments = parser.parse_args()
     from stagewise.inference import plan_out_of_fold
 
     plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
@@ -31,14 +42,20 @@ def main() -> None:
 
     device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
     from stagewise.inference import predict_out_of_fold
+    from stagewise.projects import write_projects
     from stagewise.threshold import write_threshold
 
     table = predict_out_of_fold(plan, arguments.workers)
     paths.remove_leftovers(paths.modified_data_folder())
     with paths.replacing(paths.oof_csv(STAGE)) as temporary:
         table.to_csv(temporary, index=False)
-    print(write_threshold(plan, table, arguments.seed))
-    print(f"wrote {paths.shown(paths.oof_csv(STAGE))}; next: python {STAGE}/r42_process_test.py")
+    evaluation = write_threshold(plan, table, arguments.seed, arguments.prevalence)
+    print(evaluation)
+    print(write_projects(STAGE, table, evaluation.best.threshold))
+    threshold, projects = paths.threshold_json(STAGE), paths.oof_projects_csv(STAGE)
+    written = [paths.oof_csv(STAGE), *[projects] * projects.exists(), threshold]
+    written += [threshold.with_name(picture) for picture in ("mcc_curve.png", "reliability.png")]
+    print(ending(written, command(f"{STAGE}/r42_process_test.py", arguments)))
 
 
 if __name__ == "__main__":

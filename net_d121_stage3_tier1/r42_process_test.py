@@ -14,7 +14,8 @@ Time:   8 forward passes a clip and fold
 
 from pathlib import Path
 
-from stagewise import cli, paths
+from stagewise import cli
+from stagewise.ending import command, ending
 
 STAGE = Path(__file__).parent.name
 
@@ -63,7 +64,7 @@ def main() -> None:
         probabilities, passes = answers.probabilities, answers.passes
         print(answers)
     written = write_submission(STAGE, plan.filenames, plan.folds, probabilities, threshold, passes)
-    print("wrote", ", ".join(paths.shown(path) for path in written))
+    print(ending(written, command(f"{STAGE}/r51_report.py", arguments)))
 
 
 if __name__ == "__main__":

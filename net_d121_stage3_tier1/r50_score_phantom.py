@@ -10,6 +10,7 @@ Time:   seconds
 from pathlib import Path
 
 from stagewise import cli, paths
+from stagewise.ending import command, ending
 
 STAGE = Path(__file__).parent.name
 
@@ -35,6 +36,7 @@ def main() -> None:
     probabilities = numbers(means, "probability", path, mend).to_numpy()
     auc = roc_auc(truth.loc[means["filename"]].to_numpy(), probabilities)
     print(f"  MCC {mcc_of_counts(tp, fp, fn, tn):.3f}, ROC AUC {auc:.3f}")
+    print(ending([], command(f"{STAGE}/r51_report.py")))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     from stagewise.errors import InputError
+    from stagewise.ending import command, ending
     from stagewise.examples import choose
     from stagewise.inference import plan_out_of_fold
     from stagewise.nets.sizes import chosen_block
@@ -70,6 +71,7 @@ def main() -> None:
     for example in examples:
         written = write_videos(example, [mappers[fold] for fold in example.folds], plan, arguments.method, threshold)
         print("wrote", " and ".join(paths.shown(path) for path in written), flush=True)
+    print(ending([], command(f"{STAGE}/r51_report.py", arguments)))
 
 
 if __name__ == "__main__":

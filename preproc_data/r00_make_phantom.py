@@ -45,6 +45,7 @@ def main() -> None:
     if not 0 < options.difficulty <= 20:
         raise InputError(f"--difficulty {options.difficulty} is not within 0 and 20")
 
+    from stagewise.ending import command, ending
     from stagewise.phantom import dataset
 
     order = dataset.Order(
@@ -62,7 +63,7 @@ def main() -> None:
     print(f"{order.train} training and {order.test} test clips into {folder}, about {3 * clips} MB")
     if not options.dry_run:
         dataset.make(order, options.workers)
-        print("done; next: python preproc_data/r01_extract_roi.py")
+        print(ending([folder], command("preproc_data/r01_extract_roi.py", options)))
 
 
 if __name__ == "__main__":

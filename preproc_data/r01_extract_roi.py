@@ -23,6 +23,7 @@ def main() -> None:
     subsets = (arguments.subset,) if arguments.subset else paths.SUBSETS
 
     from stagewise import extraction
+    from stagewise.ending import command, ending
 
     plans = {subset: extraction.plan(subset, arguments.force) for subset in subsets}  # fails before any work
     for subset, tasks in plans.items():
@@ -38,12 +39,17 @@ def main() -> None:
         bad = [row for row in rows if row["status"] == "quarantined"]
         problems += [f"{subset}/{row['filename']}: {row['reason']}" for row in bad]
         print(f"{subset}: {len(rows) - len(bad)} volumes, {len(bad)} quarantined")
+    written = [path for subset in subsets for path in (paths.roi_folder(subset), paths.roi_index(subset))]
+    others = [subset for subset in paths.SUBSETS if not paths.roi_index(subset).exists()]
+    script = "preproc_data/r01_extract_roi.py" if others else "preproc_data/r02_verify_data.py"
+    last_lines = ending(written, command(script, arguments, *others, *["--keep-going"] * bool(problems)))
     if problems:
         listed = "\n  ".join(problems)
         message = f"{len(problems)} videos were quarantined and have no volume:\n  {listed}\n"
         if arguments.keep_going:
-            raise QuarantinedError(message + "the others are done, as --keep-going asked")
+            raise QuarantinedError(f"{message}the others are done, as --keep-going asked\n{last_lines}")
         raise InputError(message + "replace them and run the same command again, or leave them out: --keep-going")
+    print(last_lines)
 
 
 if __name__ == "__main__":

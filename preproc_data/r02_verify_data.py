@@ -26,6 +26,7 @@ def main() -> None:
         return
 
     from stagewise import data_pictures
+    from stagewise.ending import command, ending, first_training
     from stagewise.verification import labelled_groups, usable_volumes, verify
 
     data = verify(arguments.split, arguments.workers)
@@ -45,17 +46,19 @@ def main() -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("problem", "name", "optional", "mend"))
         writer.writerows(line for finding in data.findings for line in finding.lines())
-    print(f"wrote {paths.shown(folder)}: {'pictures and ' * bool(len(volumes) or groups)}problems.csv")
+    following = first_training(arguments) if data.has("split") else command("preproc_data/r03_gen_kfold_split.py")
+    last_lines = ending([folder], following)
 
     if not data.findings:
-        print("no problems")
+        print(f"no problems\n{last_lines}")
         return
     kinds = f"{len(data.findings)} kind{'s' * (len(data.findings) > 1)} of problem"
-    message = f"{kinds}:\n  " + "\n  ".join(map(str, data.findings))
+    heading = f"{kinds}, every name in {paths.shown(folder / 'problems.csv')}:"
+    message = "\n  ".join((heading, *map(str, data.findings)))
     if not all(finding.optional for finding in data.findings):
         raise InputError(message)
     if arguments.keep_going:
-        raise QuarantinedError(message + "\nthe other data is whole, and --keep-going asked for it alone")
+        raise QuarantinedError(f"{message}\nthe other data is whole, and --keep-going asked for it alone\n{last_lines}")
     raise InputError(message + "\nthe other data is whole; to go on with it alone: --keep-going")
 
 

@@ -8,9 +8,11 @@ Writes: modified_data/kfold_split_5_42.csv (folds and seed are in its name)
 Time:   seconds
 """
 
+import argparse
 from pathlib import Path
 
 from stagewise import cli, paths
+from stagewise.ending import ending, first_training
 from stagewise.errors import InputError
 
 
@@ -48,9 +50,11 @@ def main() -> None:
     path = arguments.output or paths.split_csv(arguments.folds, arguments.seed)
     if path.is_dir():
         raise InputError(f"--output {path} is a folder; name a CSV file")
+    following = first_training(argparse.Namespace(split=None if path == paths.split_csv() else path))
     if path.exists() and not arguments.force:
         raise InputError(
-            f"{paths.shown(path)} is there already, and trainings may depend on it; replace it with --force"
+            f"{paths.shown(path)} is there already, and trainings may depend on it; replace it with --force\n"
+            + ending([], following)
         )
 
     from stagewise.splits import gen_kfold_split
@@ -63,9 +67,9 @@ def main() -> None:
     paths.remove_leftovers(path.parent)
     with paths.replacing(path) as temporary:
         split.to_csv(temporary, index=False)
-    ours = path == paths.split_csv()
-    later = "python preproc_data/r04_inflate_imagenet.py" if ours else f"give every later script --split {path}"
-    print(f"wrote {paths.shown(path)}: {len(split)} videos; next: {later}")
+    if path != paths.split_csv():
+        print(f"give every later script: --split {path}")
+    print(ending([path], following))
 
 
 if __name__ == "__main__":

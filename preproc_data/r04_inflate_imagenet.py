@@ -10,9 +10,11 @@ Time:     15 seconds
 Expected: 11,370,176 parameters
 """
 
+import sys
 from pathlib import Path
 
 from stagewise import cli, paths
+from stagewise.ending import command, ending
 from stagewise.errors import InputError, StagewiseError
 
 FILE = "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -33,6 +35,8 @@ def load_imagenet(weights: Path | None):
         net = keras.applications.DenseNet121(include_top=False, weights=None)
         load_weights(net, weights.absolute(), MENDS)
         return net
+    if not sys.stdout.isatty():
+        keras.config.disable_interactive_logging()  # the bar of its download is drawn with control characters
     try:
         return keras.applications.DenseNet121(include_top=False, weights="imagenet")
     except Exception as error:  # keras raises bare Exception where a download fails
@@ -44,11 +48,11 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, metavar="H5", help="the 2D weights (default: Keras fetches them)")
     arguments = parser.parse_args()
     target = paths.imagenet_weights()
-    source = arguments.weights
+    source, following = arguments.weights, command("net_d121_stage1/r31_train.py")
     if source is not None and not source.is_file():
         raise InputError(f"no file {source}; {MENDS}")
     if target.exists() and not arguments.force:
-        raise InputError(f"{paths.shown(target)} is already there; to replace it add: --force")
+        raise InputError(f"{paths.shown(target)} is already there; to replace it add: --force\n{ending([], following)}")
     if arguments.dry_run:
         print(f"would inflate {source or 'the weights that Keras fetches'} and write {paths.shown(target)}")
         return
@@ -65,7 +69,7 @@ def main() -> None:
     paths.remove_leftovers(target.parent)
     with paths.replacing(target) as temporary:
         net.save_weights(temporary)
-    print(f"{paths.shown(target)}: {net.count_params():,} parameters")
+    print(f"{net.count_params():,} parameters\n{ending([target], following)}")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ import pandas as pd
 
 from stagewise import paths
 from stagewise.errors import InputError
-from stagewise.inference import InferencePlan, load_nets, predict
+from stagewise.inference import InferencePlan, answering, load_nets
 from stagewise.score import is_stalled
 from stagewise.tables import labels, numbers, read_videos
+from stagewise.workers import WorkerPool
 
 PILOT_SHARE, PILOT_LEAST = 0.02, 100  # of the clips, answered in full first
 STALLED_PART = 0.8  # of the bound: stalled clips lost below a margin, few of which are known; the rest is for flips
@@ -134,31 +135,38 @@ def predict_adaptive(
     from stagewise.tta import FLIPS, with_flips
 
     nets = load_nets(plan)
-    joined = merge(nets)
-    full, volumes = with_flips(joined), np.array(plan.volumes, dtype=object)
+    joined, volumes = merge(nets), np.array(plan.volumes, dtype=object)
     probabilities = np.full((len(volumes), len(nets)), np.nan)
     passes = np.full(len(volumes), len(nets) * len(FLIPS))
-    size = min(len(volumes), max(PILOT_LEAST, int(PILOT_SHARE * len(volumes))))
-    pilot = np.sort(np.random.default_rng([seed, size]).choice(len(volumes), size, replace=False))
-    answers = predict(full, plan, volumes[pilot], workers, "pilot")
-    probabilities[pilot] = answers.mean(axis=1)
-    margins = learn_margins(oof, answers, threshold, prevalence, bound)
+    pilot = _draw_pilot(len(volumes), seed)
     left, spent, all_folds = np.setdiff1d(np.arange(len(volumes)), pilot), 0, list(range(len(nets)))
-    levels = (
-        (nets[0], [0], 1, margins.first),
-        (joined, all_folds, len(nets), margins.folds),
-        (full, all_folds, len(nets) * len(FLIPS), np.inf),
-    )
-    for model, folds, cost, margin in levels:
-        if not len(left):
-            break
-        looks = predict(model, plan, volumes[left], workers, f"{cost} passes").reshape(len(left), -1, len(folds))
-        looks, spent = looks.mean(axis=1), spent + cost
-        settled = looks.mean(axis=1) <= margin
-        probabilities[np.ix_(left[settled], folds)] = looks[settled]
-        passes[left[settled]] = spent
-        left = left[~settled]
-    return Answers(probabilities, passes, len(nets) * len(FLIPS), margins, size, _changed(answers, threshold, margins))
+    with WorkerPool(workers) as pool:
+        in_full = answering(with_flips(joined), plan, pool)
+        answers = in_full(volumes[pilot], "pilot")
+        probabilities[pilot] = answers.mean(axis=1)
+        margins = learn_margins(oof, answers, threshold, prevalence, bound)
+        levels = (
+            ("first fold", lambda: answering(nets[0], plan, pool), [0], 1, margins.first),
+            ("all folds", lambda: answering(joined, plan, pool), all_folds, len(nets), margins.folds),
+            ("all folds and flips", lambda: in_full, all_folds, len(nets) * len(FLIPS), np.inf),
+        )
+        for what, compiled, folds, cost, margin in levels:
+            if not len(left):
+                break
+            looks = compiled()(volumes[left], what).reshape(len(left), -1, len(folds)).mean(axis=1)
+            spent += cost
+            settled = looks.mean(axis=1) <= margin
+            probabilities[np.ix_(left[settled], folds)] = looks[settled]
+            passes[left[settled]] = spent
+            left = left[~settled]
+    changed = _changed(answers, threshold, margins)
+    return Answers(probabilities, passes, len(nets) * len(FLIPS), margins, len(pilot), changed)
+
+
+def _draw_pilot(clips: int, seed: int) -> np.ndarray:
+    """Which of the clips are answered in full first, in their order."""
+    size = min(clips, max(PILOT_LEAST, int(PILOT_SHARE * clips)))
+    return np.sort(np.random.default_rng([seed, size]).choice(clips, size, replace=False))
 
 
 def _changed(pilot: np.ndarray, threshold: float, margins: Margins) -> int:

@@ -18,6 +18,7 @@ from stagewise.checkpoints import save_state
 from stagewise.curves import draw_curves
 from stagewise.errors import NumericalError
 from stagewise.recipes.config import Recipe
+from stagewise.run_log import say
 from stagewise.score import THRESHOLDS, mcc_curve, note_on_constant, roc_auc
 
 REMEMBERED = ("best", "best_epoch", "wait", "cooldown_counter", "stopped_epoch")
@@ -40,7 +41,7 @@ class ValidationScores(keras.callbacks.Callback):
                 "probabilities are not finite; lower the recipe's learning rate and run the same command again"
             )
         if note := note_on_constant(probabilities):
-            print(f"epoch {epoch + 1}: {note}", flush=True)
+            say(f"epoch {epoch + 1}: {note}")
         curve = mcc_curve(self.stalled, probabilities)
         clipped = np.clip(probabilities, 1e-7, 1 - 1e-7)  # keras.losses.BinaryCrossentropy's own bound
         logs["val_loss"] = float(-np.mean(np.log(np.where(self.stalled == 1, clipped, 1 - clipped))))
@@ -109,6 +110,7 @@ class Recorder(keras.callbacks.Callback):
         """others: the last of them `BestWeights`; progress: of `load_state`, or empty for a run that starts."""
         super().__init__()
         self.folder, self.others = folder, others
+        self.began = time.monotonic()
         self.history: list[dict[str, float]] = progress.get("history", [])
         self.remembered: dict[str, dict[str, Any]] = progress.get("callbacks", {})
 
@@ -117,11 +119,16 @@ class Recorder(keras.callbacks.Callback):
         for other in self.others:
             vars(other).update(self.remembered.get(type(other).__name__, {}))
 
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Look at the clock, for the epoch's line alone: what is written is the same in every run."""
+        self.began = time.monotonic()
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Record one epoch; the resume state is last, so that whatever fails before is done again."""
         self.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
         scores = (f"{name} {value:.4g}" for name, value in logs.items())
-        print(f"{paths.shown(self.folder)} epoch {epoch + 1}", *scores, sep="  ", flush=True)
+        seconds = f"{time.monotonic() - self.began:.0f} s"
+        say("  ".join((f"{paths.shown(self.folder)} epoch {epoch + 1}", *scores, seconds)))
         with paths.replacing(self.folder / runs.HISTORY) as temporary:
             pd.DataFrame(self.history).to_csv(temporary, index=False)
         draw_curves(self.folder / runs.CURVES, self.history)

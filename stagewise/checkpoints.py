@@ -15,6 +15,7 @@ import numpy as np
 
 from stagewise import paths, runs
 from stagewise.errors import InputError
+from stagewise.run_log import say
 
 DIGEST_BYTES = hashlib.sha256().digest_size  # at the end of the file; numpy's reader passes over them
 
@@ -65,7 +66,8 @@ def load_state(folder: Path, model: keras.Model, command: str) -> tuple[dict[str
             continue
         progress = _restore(arrays, model, path, command)
         if damages:
-            print(f"{damages[0]}; going on from the previous state, after epoch {len(progress['history'])}", flush=True)
+            say(f"{damages[0]}; going on from the previous state")
+        say(f"{paths.shown(folder)}: going on after epoch {len(progress['history'])}")
         return progress, [arrays[name] for name in sorted(arrays) if name.startswith("best_")]
     if damages:
         raise InputError(f"{'; '.join(damages)}; to start anew, run: {command} --force")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from stagewise import paths
+from stagewise.engines import ENGINES
 from stagewise.errors import StagewiseError
 
 INTERRUPTED = "interrupted; the same command goes on from here"
@@ -76,13 +77,14 @@ OPTIONS = {
     ),
     "seed": dict(type=at_least(0), default=42, metavar="S", help="seed of all chance (default: %(default)s)"),
     "preset": dict(
-        choices=("full", "demo"),
+        choices=("full", "small", "demo"),
         default="full",
-        help="the recipe's numbers, or the small ones for two CPU cores (default: %(default)s)",
+        help="the recipe's numbers; small: its net on 32x32x32 voxels, for a CPU; demo: a small net for the phantom "
+        "(default: %(default)s)",
     ),
     "dry-run": dict(action="store_true", help="print what would be read and written, and stop"),
     "engine": dict(
-        choices=("openvino", "keras"),
+        choices=ENGINES,
         help="what predicts (default: openvino on a machine without GPU, unless KERAS_BACKEND is set; else keras)",
     ),
     "force": dict(action="store_true", help="start anew and replace what is there"),
@@ -120,6 +122,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     """Run a script's `main` and leave with its exit code; errors that a user can mend are one message."""
     signal.signal(signal.SIGTERM, _terminate)
     _open_standard_streams()
+    sys.stdout.reconfigure(line_buffering=True)  # in one log, its lines and standard error's keep their order
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it complains, while loading, of a home that is read-only
     try:
         main()

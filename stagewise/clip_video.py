@@ -10,9 +10,10 @@ from PIL import Image
 
 from stagewise import paths
 
-# one thread, as the bytes must not depend on the machine. No macroblock tree: with it one video of noise in
-# six came out with other bytes in some of five runs. crf 20: noise stays visible
-ENCODER = {"preset": "veryfast", "crf": "20", "threads": "1", "x264-params": "mbtree=0"}
+# The bytes must not depend on the machine, nor on the run: one thread, and no macroblock tree, with which one video of
+# noise in six came out with other bytes in some of five runs
+ENCODER = {"preset": "veryfast", "threads": "1", "x264-params": "mbtree=0:cpu-independent=1"}
+QUALITY = 20  # x264's crf, lower is better: noise stays, at a tenth of a GIF's size
 BT601 = {"colorspace": 6, "color_primaries": 6, "color_trc": 6}  # ITU-T H.273; said in the file, or players guess
 MPEG_RANGE = 1  # luma 16-235
 COLOURS = 64  # of a GIF; 256 double the size of noisy clips
@@ -20,11 +21,11 @@ PALETTE_FRAMES = 8  # that the palette is made from
 SHORTEST_DELAY = 2  # hundredths of a second; browsers play a shorter one ten times slower
 
 
-def write_mp4(path: Path, frames: Iterable[np.ndarray], rate: float) -> None:
+def write_mp4(path: Path, frames: Iterable[np.ndarray], rate: float, quality: int = QUALITY) -> None:
     """Write an H.264 mp4 (yuv420p, its index before the pictures): the same bytes for the same frames.
 
     frames: (H, W, 3) uint8 BGR each, all of one size, at least one; an odd side repeats its last row or column, as
-    yuv420p needs even ones. rate: frames a second.
+    yuv420p needs even ones. rate: frames a second. quality: as `QUALITY`.
     """
     with paths.replacing(path) as temporary:
         options = {"movflags": "faststart", "fflags": "+bitexact"}
@@ -32,7 +33,7 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], rate: float) -> None:
             stream = None
             for number, pixels in enumerate(frames):
                 even = np.pad(pixels, ((0, len(pixels) % 2), (0, pixels.shape[1] % 2), (0, 0)), "edge")
-                stream = stream or _stream(container, even, rate)
+                stream = stream or _stream(container, even, rate, quality)
                 frame = av.VideoFrame.from_ndarray(even, format="bgr24")
                 frame = frame.reformat(format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG")
                 frame.pts = number
@@ -40,8 +41,9 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], rate: float) -> None:
             container.mux(stream.encode(None))
 
 
-def _stream(container: av.container.OutputContainer, first: np.ndarray, rate: float) -> av.VideoStream:
-    stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001), options=ENCODER)
+def _stream(container: av.container.OutputContainer, first: np.ndarray, rate: float, quality: int) -> av.VideoStream:
+    options = ENCODER | {"crf": str(quality)}
+    stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001), options=options)
     stream.height, stream.width = first.shape[:2]
     stream.pix_fmt = "yuv420p"
     for name, value in (BT601 | {"color_range": MPEG_RANGE}).items():

@@ -1,15 +1,20 @@
-"""Pictures of numbers: learning curves, and MCC over thresholds."""
+"""Pictures of numbers: learning curves, MCC over thresholds, reliability."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from stagewise import paths
+from stagewise.calibration import Reliability
+from stagewise.operating_point import jeffreys_interval
 from stagewise.score import THRESHOLDS, BestThreshold
 
 PANELS = (("loss", "val_loss"), ("val_auc", "val_mcc"), ("learning_rate",))
+OFFSET = dict(textcoords="offset points", fontsize="small")
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -32,14 +37,41 @@ def draw_curves(path: Path, history: list[dict[str, float]]) -> None:
     save_figure(figure, path)
 
 
-def draw_mcc_curve(path: Path, curve: np.ndarray, best: BestThreshold, title: str) -> None:
-    """Draw MCC over thresholds as a PNG, the best threshold and its interval marked. curve: (96,) MCC."""
+def draw_picture(path: Path, title: str, draw: Callable[[Axes], None]) -> None:
+    """Write a PNG of one panel, which `draw` fills."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    axes.plot(THRESHOLDS, curve)
-    axes.axvline(best.threshold, color="tab:red", label=f"best {best.threshold:.2f}: MCC {best.mcc:.3f}")
-    axes.axvspan(*best.threshold_interval, color="tab:red", alpha=0.15, label="95 % of resamples")
-    axes.set(xlabel="stalled above this probability", ylabel="MCC out of fold", title=title)
+    draw(axes)
+    axes.set_title(title)
+    save_figure(figure, path)
+
+
+def draw_mcc_curve(axes: Axes, curve: np.ndarray, best: BestThreshold, share: float, color: str = "tab:blue") -> None:
+    """Draw MCC over thresholds, the best threshold and its interval marked; may be called again on the same axes.
+
+    curve: (96,) MCC; share: of stalled clips that it holds for.
+    """
+    label = f"{share:.3g} stalled: best {best.threshold:.2f}, MCC {best.mcc:.3f}"
+    axes.plot(THRESHOLDS, curve, color=color, label=label)
+    axes.axvline(best.threshold, color=color, linestyle="--")
+    axes.axvspan(*best.threshold_interval, color=color, alpha=0.12)
+    axes.set(xlabel="stalled above this probability (band: best in 95 % of resamples)", ylabel="MCC, out of fold")
     axes.legend()
     axes.grid(alpha=0.3)
-    save_figure(figure, path)
+
+
+def draw_reliability(axes: Axes, reliability: Reliability) -> None:
+    """Draw the share of stalled clips over their mean probability, a point a bin that has clips, and their number."""
+    shares, filled = reliability.share_stalled, np.flatnonzero(reliability.counts)
+    stalled = np.round(np.nan_to_num(shares) * reliability.counts).astype(int)
+    limits = np.array([jeffreys_interval(stalled[k], reliability.counts[k] - stalled[k]) for k in filled]).T
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--", label="perfectly calibrated")
+    share = stalled.sum() / reliability.counts.sum()  # what the probabilities are calibrated for, if they are
+    label = f"{share:.3g} stalled: expected calibration error {reliability.expected_calibration_error:.3f}"
+    means, errors = reliability.mean_probability[filled], np.abs(limits - shares[filled])
+    axes.errorbar(means, shares[filled], errors, marker="o", capsize=3, label=label)
+    for k in filled:
+        axes.annotate(f"{reliability.counts[k]}", (reliability.mean_probability[k], shares[k]), (4, -10), **OFFSET)
+    axes.set(xlabel="mean probability (number: clips in the bin)", ylabel="share stalled, out of fold (bar: 95 %)")
+    axes.legend()
+    axes.grid(alpha=0.3)

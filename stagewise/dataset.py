@@ -12,7 +12,7 @@ from stagewise import paths
 from stagewise.augment import Resize, Transform, augment
 from stagewise.recipes.config import Recipe
 from stagewise.sampling import AUGMENTATION, SampleKey, draw_row
-from stagewise.slots import Ring, Slot
+from stagewise.slots import Ring, Slot, slots_of
 from stagewise.volumes import load_volume
 from stagewise.workers import WorkerPool
 
@@ -54,7 +54,7 @@ def load_in_order(
     if not (pool.workers and hasattr(os, "memfd_create")):  # without Linux' memfd the clips go through a pipe
         yield from pool.in_order(load_clips, tasks)
         return
-    ring = Ring(pool.in_flight + 1, shape)  # one more: that which the caller is using
+    ring = Ring(slots_of(pool.workers), shape)
     try:
         slots = itertools.cycle(ring.slots)
         placed = (replace(task, slot=slot) for task, slot in zip(tasks, slots, strict=False))

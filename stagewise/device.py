@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stagewise.cli import available_cpus
-from stagewise.engines import OPENVINO
+from stagewise.engines import KERAS, OPENVINO
 from stagewise.errors import InputError, StagewiseError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
-def prepare(gpu: int | None = None, engine: str = "keras") -> str:
+def prepare(gpu: int | None = None, engine: str = KERAS) -> str:
     """Choose the device, load Keras on it, and print the line that names what is really used.
 
     Call it before anything imports Keras. `KERAS_BACKEND` chooses the backend (default: tensorflow).

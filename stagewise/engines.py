@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
-OPENVINO, KERAS = "openvino", "keras"
+ENGINES = OPENVINO, KERAS = ("openvino", "keras")
 
-Predictor = Callable[[np.ndarray], np.ndarray]
+Predictor = Callable[["np.ndarray"], "np.ndarray"]
 
 
 def default_engine(gpu: int | None) -> str:

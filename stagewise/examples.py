@@ -1,4 +1,4 @@
-"""Clips worth a look: by name, the surest mistakes, the surest right answers; with what the nets said of them."""
+"""Clips worth a look: by name, surest mistakes and right answers, least sure ones; with what the nets said of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -95,6 +95,12 @@ def surest(answered: pd.DataFrame, threshold: float, count: int, right: bool) ->
     turn = doubt.groupby(chosen["answer"]).rank(method="first")
     chosen = chosen.assign(turn=turn).sort_values(["turn", "answer"], ascending=[True, False])
     return _training_examples(chosen.head(count))
+
+
+def least_sure(answered: pd.DataFrame, threshold: float, count: int) -> list[Example]:
+    """The answers whose probability is nearest to the threshold; as for `surest`."""
+    nearest = (answered["probability"] - threshold).abs().sort_values(kind="stable").index
+    return _training_examples(answered.loc[nearest[:count]])
 
 
 def _training_examples(rows: pd.DataFrame) -> list[Example]:

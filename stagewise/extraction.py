@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from tqdm import tqdm
-
 from stagewise import paths
 from stagewise.errors import INPUT_MEND, InputError
 from stagewise.locks import owned
 from stagewise.names import require_video_name
+from stagewise.progress import progress
 from stagewise.roi import extract_roi
 from stagewise.roi_index import ROI_INDEX
 from stagewise.video import VideoError
@@ -64,18 +63,22 @@ def extract_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
     Returns: the index's rows, those with status "quarantined" among them; the same for any number of workers.
     Raises BusyError where another process extracts the subset, StagewiseError if a worker dies.
     """
-    rows = []
     with _journal(subset) as journal, WorkerPool(workers) as pool:
-        tasks = plan(subset, force)
-        writer = csv.DictWriter(journal, ROI_INDEX, lineterminator="\n")
-        finished = pool.in_order(extract, tasks)
-        for task, row in tqdm(finished, total=len(tasks), desc=subset, unit="video", mininterval=1, disable=None):
+        rows = _extract_all(plan(subset, force), subset, journal, pool)
+        write_index(subset, rows)
+    return rows
+
+
+def _extract_all(tasks: list[Extraction], subset: str, journal: TextIO, pool: WorkerPool) -> list[Row]:
+    rows, writer = [], csv.DictWriter(journal, ROI_INDEX, lineterminator="\n")
+    with progress(len(tasks), f"extracting {subset}", "videos") as line:
+        for task, row in pool.in_order(extract, tasks):
             if row["status"] == "ok" and row != task.known:
                 paths.flush(task.volume)  # here, since a worker that waited for the disk would leave its core idle
             writer.writerow(row)
             journal.flush()
             rows.append(row)
-        write_index(subset, rows)
+            line.advance()
     return rows
 
 

@@ -5,12 +5,14 @@ from math import ceil, prod
 
 from stagewise.nets.sizes import activation_floats, parameters
 from stagewise.recipes.config import Recipe
+from stagewise.slots import slots_of
 
 GIBIBYTE = 2**30
 FLOAT = 4  # bytes
 # Measured resident sizes on CPU: a process that has loaded TensorFlow and built the net; a worker that makes batches of
 # the full preset (the demo's take 0.09).
 LOADED, WORKER = 0.87 * GIBIBYTE, 0.15 * GIBIBYTE
+STREAMS = 2  # of batches: the training's, which waits with its slots full while the validation's runs
 IN_MEMORY = 6  # sets of weights: the net's, Adam's two moments, accumulated and new gradients, the best ones
 IN_A_STATE = 5  # the same on disk, without new gradients
 STATES = 3  # the last one, the one before, and the one that is being written
@@ -21,7 +23,7 @@ class Footprint:
     """Bytes: RAM where the net runs on the CPU (net and workers), GPU memory where it runs there, disk for a fold.
 
     The activations are counted once. Measured peaks on CPU without workers: 7.5 GiB for the full preset, where this
-    says 7.7, and 1.07 for the demo, where it says 1.00. GPU memory is derived alike and was not measured.
+    says 7.8, and 1.07 for the demo, where it says 1.01. GPU memory is derived alike and was not measured.
     """
 
     ram: float
@@ -41,5 +43,5 @@ def footprint(recipe: Recipe, workers: int) -> Footprint:
     activations = FLOAT * recipe.batch_size * activation_floats(recipe.net)
     batch = 3 * prod(recipe.net.input_shape) * recipe.batch_size  # uint8
     net = IN_MEMORY * weights + activations
-    prepared = workers * WORKER + (2 * workers + 1) * batch
+    prepared = workers * WORKER + STREAMS * slots_of(workers) * batch
     return Footprint(ram=ceil(LOADED + net + prepared), gpu=net + batch, disk=(STATES * IN_A_STATE + 1) * weights)

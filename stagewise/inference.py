@@ -1,9 +1,9 @@
 """Predicting with trained folds: what is predicted by which weights, checked first, then done."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,15 @@ from stagewise import paths, runs
 from stagewise.augment import Resize
 from stagewise.errors import InputError
 from stagewise.plans import volumes_of
+from stagewise.projects import projects_of
 from stagewise.splits import Split, read_split
 from stagewise.tables import read_submission_format
+from stagewise.workers import WorkerPool
+
+if TYPE_CHECKING:
+    import keras
+
+Answering = Callable[[Sequence[Path], str], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,7 @@ class InferencePlan:
     """Trained folds of one stage, and the clips they answer.
 
     `configs` and `weights` have an entry a fold; `table` holds the clips: a column filename, and out of fold
-    stalled and fold too.
+    stalled and fold too, and what `projects_of` knows.
     """
 
     stage: str
@@ -58,10 +65,12 @@ class InferencePlan:
 def plan_out_of_fold(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
     """Each fold's own validation clips, all of them. Raises InputError naming what is missing."""
     split, folds, configs = _trained(stage, split_path, asked_folds)
+    projects = projects_of(split)  # of all tiers, since the stages before were trained on all
     if configs[0]["recipe"]["tier1_only"]:
         split = read_split(split_path, tier1_only=True)
     table = split.table[split.table["fold"].isin(folds)].reset_index(drop=True)
-    return _plan(stage, folds, configs, table[["filename", "stalled", "fold"]], "train")
+    table = table[["filename", "stalled", "fold"]].merge(projects, on="filename", how="left")
+    return _plan(stage, folds, configs, table, "train")
 
 
 def plan_test(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
@@ -93,19 +102,20 @@ def _plan(stage: str, folds: list, configs: list, table: pd.DataFrame, subset: s
 def predict_out_of_fold(plan: InferencePlan, workers: int) -> pd.DataFrame:
     """Each clip's probability from the net that never saw it.
 
-    Returns: filename, stalled, fold, probability (mean over eight flips), unflipped (of the clip as it is), rows as
-    in the split.
+    Returns: the plan's table with probability (mean over eight flips) and unflipped (of the clip as it is), rows as in
+    the split.
     """
     from stagewise.tta import FLIPS, with_flips
 
     answers = np.empty((len(plan.table), len(FLIPS)))
     nets = load_nets(plan)
-    model = with_flips(nets[0])  # one model for all folds, compiled once
-    for fold, net in zip(plan.folds, nets, strict=True):
-        nets[0].set_weights(net.get_weights())
-        rows = np.flatnonzero(plan.table["fold"] == fold)
-        volumes = [plan.volumes[row] for row in rows]
-        answers[rows] = predict(model, plan, volumes, workers, f"fold {fold}")[:, :, 0]
+    model = with_flips(nets[0])  # one model for all folds, which Keras compiles once
+    with WorkerPool(workers) as pool:
+        for fold, net in zip(plan.folds, nets, strict=True):
+            nets[0].set_weights(net.get_weights())
+            rows = np.flatnonzero(plan.table["fold"] == fold)
+            volumes = [plan.volumes[row] for row in rows]
+            answers[rows] = answering(model, plan, pool)(volumes, f"fold {fold}")[:, :, 0]
     return plan.table.assign(probability=answers.mean(axis=1), unflipped=answers[:, 0])
 
 
@@ -123,18 +133,26 @@ def predict_test(plan: InferencePlan, workers: int) -> np.ndarray:
     from stagewise.ensemble import merge
     from stagewise.tta import with_flips
 
-    return predict(with_flips(merge(load_nets(plan))), plan, plan.volumes, workers, "test").mean(axis=1)
+    with WorkerPool(workers) as pool:
+        return answering(with_flips(merge(load_nets(plan))), plan, pool)(plan.volumes, "test").mean(axis=1)
 
 
-def predict(model: Any, plan: InferencePlan, volumes: Sequence[Path], workers: int, what: str) -> np.ndarray:
-    """The model's answers to volumes, (n, ...) float64, in their order."""
+def answering(model: "keras.Model", plan: InferencePlan, pool: WorkerPool) -> Answering:
+    """The model, compiled for the engine in use, as a function of volumes and the words of its progress line.
+
+    It answers (n, ...) float64, in the volumes' order, as often as it is asked. On OpenVINO with the weights that the
+    model has now; Keras compiles a model at its first answer, once and for any weights.
+    """
     from stagewise import device
     from stagewise.engines import predictor
     from stagewise.predict import predict_volumes
-    from stagewise.workers import WorkerPool
 
     images = int(np.prod(model.output_shape[1:-1]))  # that the nets see for a clip: 8 with flips
     clips = plan.recipe["batch_size"] if device.gpus() else 8 // images  # on a CPU, more than 8 at once are no faster
     answer = predictor(model, plan.recipe["openvino_precision"])
-    with WorkerPool(workers) as pool:
-        return predict_volumes(answer, volumes, plan.resize, pool, clips, what).astype(np.float64)
+
+    def answers(volumes: Sequence[Path], what: str) -> np.ndarray:
+        line = f"{plan.stage} {what}"
+        return predict_volumes(answer, volumes, plan.resize, pool, clips, line).astype(np.float64)
+
+    return answers

@@ -16,6 +16,7 @@ from pathlib import Path
 from stagewise import paths
 from stagewise.errors import StagewiseError
 from stagewise.footprint import GIBIBYTE, Footprint
+from stagewise.run_log import LOGGER
 
 SHARE = 0.9  # of what is free, as the cap: the page cache and others need some
 INTERVAL = 0.1  # seconds; a GB can come in that time
@@ -86,9 +87,10 @@ def _require_disk(needed: float, folder: Path) -> None:
 def _watch(cap: float) -> None:
     while (used := resident()) <= cap:
         time.sleep(INTERVAL)
-    sys.stderr.write(
+    message = (
         f"error: memory has come to {used / GIBIBYTE:.1f} GiB, and the cap is {cap / GIBIBYTE:.1f} GiB; use fewer "
-        "--workers, or raise it with --memory; the same command goes on from here\n"
+        "--workers, or raise it with --memory; the same command goes on from here"
     )
-    sys.stderr.flush()
+    print(message, file=sys.stderr, flush=True)
+    LOGGER.error(message)
     os._exit(1)  # from a thread, while the net may be deep in its C++

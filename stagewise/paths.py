@@ -76,6 +76,11 @@ def oof_csv(stage: str) -> Path:
     return modified_data_folder() / f"{stage}_oof.csv"
 
 
+def oof_projects_csv(stage: str) -> Path:
+    """Scores of each project's clips, out of fold."""
+    return modified_data_folder() / f"{stage}_oof_projects.csv"
+
+
 def submission_folder() -> Path:
     """Answers."""
     return root() / "subm"

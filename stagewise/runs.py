@@ -19,6 +19,7 @@ HISTORY = "history.csv"
 CURVES = "curves.png"
 EVENTS = "events"
 CONFIG = "config.json"
+LOG = "train.log"
 LOCK = ".lock"
 MADE_FROM = ("recipe", "fold", "seed", "split", "start")  # a run goes on only where all of these are the same
 

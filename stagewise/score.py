@@ -10,12 +10,16 @@ THRESHOLDS = np.arange(2, 98) / 100  # 0.02 to 0.97 by 0.01: winner's values
 
 @dataclass(frozen=True)
 class BestThreshold:
-    """The threshold of the highest MCC, with the bootstrap's 95 % interval of both."""
+    """The threshold of the highest MCC, with the bootstrap's 95 % interval of both.
+
+    optimism: how much the MCC gains by scoring the clips that the threshold was chosen on; to be taken off.
+    """
 
     threshold: float
     mcc: float
     threshold_interval: tuple[float, float]
     mcc_interval: tuple[float, float]
+    optimism: float
 
 
 def is_stalled(probabilities: np.ndarray, threshold: float) -> np.ndarray:
@@ -53,22 +57,38 @@ def mcc_of_counts(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray
     return np.divide(numerator, np.sqrt(product), out=np.zeros_like(numerator), where=product > 0)
 
 
+def intervals_between_thresholds(probabilities: np.ndarray) -> np.ndarray:
+    """How many of `THRESHOLDS` each probability exceeds, strictly, 0-96. probabilities: (n,)."""
+    return np.searchsorted(THRESHOLDS, probabilities, side="left")
+
+
 def _counts_between_thresholds(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """(2, 97) rows flowing and stalled: how many probabilities exceed exactly k of the thresholds."""
-    exceeded = np.searchsorted(THRESHOLDS, probabilities, side="left")  # thresholds strictly below
+    exceeded = intervals_between_thresholds(probabilities)
     return np.stack([np.bincount(exceeded[labels == k], minlength=len(THRESHOLDS) + 1) for k in (0, 1)])
 
 
-def _curve_of_counts(counts: np.ndarray) -> np.ndarray:
-    """(..., 2, 97) counts to (..., 96): MCC at each threshold."""
+def curve_of_counts(counts: np.ndarray, share: float | None = None) -> np.ndarray:
+    """MCC at each of `THRESHOLDS`, (..., 96), as the clips are, or with each class weighted so that `share` is stalled.
+
+    counts: (..., 2, 97) rows flowing and stalled: how many probabilities exceed exactly k of the thresholds.
+    """
     above = np.flip(np.cumsum(np.flip(counts, -1), -1), -1)[..., 1:]  # called stalled at each threshold
-    below = counts.sum(-1, keepdims=True) - above
+    of_class = counts.sum(-1, keepdims=True)
+    below = of_class - above
+    if share is not None:
+        weights = np.array([[1 - share], [share]]) / np.maximum(of_class, 1)  # a class without clips stays at 0
+        above, below = above * weights, below * weights
     return mcc_of_counts(above[..., 1, :], above[..., 0, :], below[..., 1, :], below[..., 0, :])
 
 
-def mcc_curve(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """MCC at each of `THRESHOLDS`. labels: (n,) 0 or 1; probabilities: (n,). Returns: (96,) float64."""
-    return _curve_of_counts(_counts_between_thresholds(np.asarray(labels), np.asarray(probabilities)))
+def mcc_curve(labels: np.ndarray, probabilities: np.ndarray, share: float | None = None) -> np.ndarray:
+    """MCC at each of `THRESHOLDS`; with a `share`, what it would be if that share of the clips were stalled.
+
+    labels: (n,) 0 or 1; probabilities: (n,). Returns: (96,) float64.
+    """
+    counts = _counts_between_thresholds(np.asarray(labels), np.asarray(probabilities))
+    return curve_of_counts(counts, share)
 
 
 def _middle_of_the_best(curve: np.ndarray) -> int:
@@ -78,23 +98,30 @@ def _middle_of_the_best(curve: np.ndarray) -> int:
 
 
 def best_threshold(
-    labels: np.ndarray, probabilities: np.ndarray, seed: int = 42, resamples: int = 1000
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    seed: int = 42,
+    resamples: int = 1000,
+    share: float | None = None,
 ) -> BestThreshold:
     """The threshold with the highest MCC, and the bootstrap over rows of threshold and MCC.
 
     A resample of rows is a multinomial draw over the (class, interval between thresholds) cells that the
-    rows fall into, so the exact bootstrap costs no pass over the rows.
-    labels: (n,) 0 or 1; probabilities: (n,). The intervals are the 2.5 and 97.5 percentiles.
+    rows fall into, so the exact bootstrap costs no pass over the rows. Optimism: the mean over resamples of the MCC
+    that each one's best threshold has in it, less the MCC that this threshold has in all rows (B. Efron, 1983).
+    labels: (n,) 0 or 1; probabilities: (n,). The intervals are the 2.5 and 97.5 percentiles. share: of stalled
+    clips that MCC is wanted for; None: as in the rows.
     """
     counts = _counts_between_thresholds(np.asarray(labels), np.asarray(probabilities))
-    curve = _curve_of_counts(counts)
+    curve = curve_of_counts(counts, share)
     best = _middle_of_the_best(curve)
     draws = np.random.default_rng(seed).multinomial(counts.sum(), (counts / counts.sum()).ravel(), size=resamples)
-    curves = _curve_of_counts(draws.reshape(resamples, *counts.shape))
-    chosen = THRESHOLDS[[_middle_of_the_best(resampled) for resampled in curves]]
+    curves = curve_of_counts(draws.reshape(resamples, *counts.shape), share)
+    chosen = np.array([_middle_of_the_best(resampled) for resampled in curves])
     return BestThreshold(
         threshold=float(THRESHOLDS[best]),
         mcc=float(curve[best]),
-        threshold_interval=tuple(np.percentile(chosen, (2.5, 97.5)).tolist()),
+        threshold_interval=tuple(np.percentile(THRESHOLDS[chosen], (2.5, 97.5)).tolist()),
         mcc_interval=tuple(np.percentile(curves.max(-1), (2.5, 97.5)).tolist()),
+        optimism=float(np.mean(curves.max(-1) - curve[chosen])),
     )

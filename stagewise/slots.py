@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stagewise.workers import in_flight
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -19,6 +21,11 @@ class Slot:
         """The slot's memory in this process, uint8."""
         with open(self.path, "r+b") as file:  # noqa: PTH123 - a file descriptor's name, not a path in a folder
             return _mapped(file.fileno(), self.shape)
+
+
+def slots_of(workers: int) -> int:
+    """How many arrays a stream of batches takes: one for each that is in flight, and one that the caller is using."""
+    return in_flight(workers) + 1
 
 
 class Ring:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, KFold
+from sklearn.model_selection import KFold, StratifiedGroupKFold
 
 from stagewise import paths
 from stagewise.errors import InputError
@@ -44,7 +44,8 @@ def gen_kfold_split(table: pd.DataFrame, folds: int, seed: int, group: str | Non
     """The table with a column `fold` of 0 to folds - 1.
 
     Without a group it is the winner's split: KFold(folds, shuffle=True, random_state=seed) over the rows as
-    they stand. With one, rows of the same value in that column share a fold.
+    they stand. With one, rows of the same value in that column share a fold, and the folds hold about as many clips of
+    each class as the groups allow.
     Raises InputError where there are fewer rows or groups than folds, no such column, a row without group, or
     a seed that scikit-learn does not take.
     """
@@ -59,10 +60,10 @@ def gen_kfold_split(table: pd.DataFrame, folds: int, seed: int, group: str | Non
         raise InputError(f"{parts} {what} cannot fill {folds} folds; ask for fewer with --folds")
     if seed > LARGEST_SEED:
         raise InputError(f"seed {seed} is too large for scikit-learn; give one up to {LARGEST_SEED} with --seed")
-    splitter = (KFold if group is None else GroupKFold)(folds, shuffle=True, random_state=seed)
-    groups = None if group is None else table[group].to_numpy()
+    splitter = (KFold if group is None else StratifiedGroupKFold)(folds, shuffle=True, random_state=seed)
+    stalled, groups = (None, None) if group is None else (table["stalled"].to_numpy(), table[group].to_numpy())
     fold = np.empty(len(table), np.int64)
-    for number, (_, held_out) in enumerate(splitter.split(table, groups=groups)):
+    for number, (_, held_out) in enumerate(splitter.split(table, stalled, groups)):
         fold[held_out] = number
     return table.assign(fold=fold)
 

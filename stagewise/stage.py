@@ -4,14 +4,16 @@ import argparse
 from dataclasses import replace
 
 from stagewise import cli
+from stagewise.ending import command, ending
 from stagewise.footprint import Footprint, footprint
 from stagewise.recipes.config import Recipe
-from stagewise.recipes.d121 import demo
+from stagewise.recipes.d121 import PRESETS
 
 
-def train_stage(stage: Recipe, doc: str) -> None:
+def train_stage(stage: Recipe, doc: str, following: str) -> None:
     """Parse a stage script's command line, check everything that can be checked, and train fold after fold.
 
+    following: the script to run next, which the last line names with the options it shares.
     Raises the errors of `stagewise.plans.plan_training` before, and of `stagewise.train.train` while training.
     """
     arguments = _arguments(stage, doc)
@@ -28,7 +30,8 @@ def train_stage(stage: Recipe, doc: str) -> None:
         for plan in plans:
             started_config(plan)
     if not arguments.dry_run:
-        _train(plans, needed, arguments)
+        trained = _train(plans, needed, arguments)
+        print(ending([plan.folder for plan in trained], command(following, arguments)))
 
 
 def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
@@ -44,11 +47,11 @@ def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
 
 
 def _recipe(stage: Recipe, arguments: argparse.Namespace) -> Recipe:
-    recipe = demo(stage) if arguments.preset == "demo" else stage
+    recipe = PRESETS[arguments.preset](stage)
     return replace(recipe, init_from=getattr(arguments, "init", recipe.init_from))
 
 
-def _train(plans: list, needed: Footprint, arguments: argparse.Namespace) -> None:
+def _train(plans: list, needed: Footprint, arguments: argparse.Namespace) -> list:
     from stagewise import device, memory
 
     device.prepare(arguments.gpu)
@@ -56,4 +59,4 @@ def _train(plans: list, needed: Footprint, arguments: argparse.Namespace) -> Non
     device.set_precision(plans[0].recipe.gpu_precision)
     from stagewise.train import train_folds
 
-    train_folds(plans, arguments.workers, arguments.force)
+    return train_folds(plans, arguments.workers, arguments.force)

@@ -61,7 +61,7 @@ def check_split(data: Data, path: Path | None) -> None:
     """The split against labels and volumes, and both classes in every fold."""
     if path is None and not paths.split_csv().exists():
         if data.has("train_labels", "train_volumes"):
-            data.notes.append("no split yet; next: python preproc_data/r03_gen_kfold_split.py")
+            data.notes.append("no split yet")
             _check_classes(data, "the labelled volumes", labelled_volumes(data))
         return
     data.read("split", lambda path: read_split(path).table, path)

@@ -85,6 +85,13 @@ def numbers(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Serie
     return values
 
 
+def probabilities(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Series:
+    """A column of numbers of 0-1, as float64; InputError at the first other value."""
+    values = numbers(frame, column, path, mend)
+    _refuse_rows(~values.between(0, 1), frame, column, "is outside 0-1", path, mend)
+    return values
+
+
 def whole_numbers(frame: pd.DataFrame, column: str, path: Path, mend: str, minimum: int | None = None) -> pd.Series:
     """A column of whole numbers, none below `minimum`, as int64 (`1.0` is 1); InputError at another."""
     values = numbers(frame, column, path, mend)
@@ -126,9 +133,7 @@ def read_metadata(path: Path, required: Sequence[str] = TRAIN_METADATA) -> pd.Da
     if "num_frames" in frame:
         frame["num_frames"] = whole_numbers(frame, "num_frames", path, mend, minimum=1)
     if "crowd_score" in frame:
-        frame["crowd_score"] = numbers(frame, "crowd_score", path, mend)
-        outside = ~frame["crowd_score"].between(0, 1)
-        _refuse_rows(outside, frame, "crowd_score", "is outside 0-1", path, mend)
+        frame["crowd_score"] = probabilities(frame, "crowd_score", path, mend)
     for column in {"tier1", "micro", "nano"} & set(frame.columns):
         frame[column] = booleans(frame, column, path, mend)
     return frame

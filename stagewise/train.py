@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from tqdm import tqdm
 
 from stagewise import device, paths, runs
 from stagewise.callbacks import BestWeights, epoch_callbacks
@@ -16,7 +15,9 @@ from stagewise.locks import owned
 from stagewise.nets.densenet3d import backbone, densenet3d
 from stagewise.plans import TrainingPlan, started_config
 from stagewise.predict import predict_volumes
+from stagewise.progress import progress
 from stagewise.recipes.config import Recipe
+from stagewise.run_log import logged, say
 from stagewise.weight_files import load_weights
 from stagewise.workers import WorkerPool
 
@@ -60,59 +61,67 @@ def train(plan: TrainingPlan, workers: int, force: bool) -> None:
     train_folds([plan], workers, force)
 
 
-def train_folds(plans: Sequence[TrainingPlan], workers: int, force: bool) -> None:
+def train_folds(plans: Sequence[TrainingPlan], workers: int, force: bool) -> list[TrainingPlan]:
     """Train folds of one recipe, each from its start or from where its last run stopped, to the recipe's end.
 
+    Returns: the plans of those that were not finished before.
     Raises: InputError if a folder holds a run made from something else (unless `force`, which starts
     anew), BusyError if another process trains it, NumericalError if the loss leaves the finite range (the
     last good state stays), StagewiseError if a worker dies.
     """
-    model = None
+    model, trained = None, []
     with WorkerPool(workers) as pool:
         for plan in plans:
             with owned(plan.folder / runs.LOCK, paths.shown(plan.folder)):
-                if force:
-                    runs.clear(plan.folder)
-                for folder in (plan.folder, plan.folder / runs.EVENTS):
-                    paths.remove_leftovers(folder, alone=True)
-                if _is_finished(plan):
-                    remove_states(plan.folder)  # a run that was killed in its last step
+                if _is_finished(plan, force):
                     print(f"{paths.shown(plan.folder)} is finished; --force trains it anew")
                     continue
-                model = model or compiled(plan.recipe)
-                _train_owned(model, plan, pool)
+                versions = ", ".join(map(" ".join, runs.versions().items()))
+                with logged(plan.folder / runs.LOG, versions, device.describe(), str(plan)):
+                    model = model or compiled(plan.recipe)
+                    _train_owned(model, plan, pool)
+                trained.append(plan)
+    return trained
 
 
-def _is_finished(plan: TrainingPlan) -> bool:
-    """Whether the folder's run has ended; a folder without a run gets its config."""
-    if config := started_config(plan):
-        return config["finished"]
-    runs.clear(plan.folder)  # a run that was killed before it had a config left nothing of worth
-    content = {**plan.made_from, "versions": runs.versions(), "device": device.describe(), "finished": False}
-    runs.write_json(plan.folder / runs.CONFIG, content)
-    return False
+def _is_finished(plan: TrainingPlan, force: bool) -> bool:
+    """Whether the folder's run has ended; of one that goes on, only what counts is left in the folder."""
+    if force:
+        runs.clear(plan.folder)
+    for folder in (plan.folder, plan.folder / runs.EVENTS):
+        paths.remove_leftovers(folder, alone=True)
+    config = started_config(plan)
+    if config is None:
+        runs.clear(plan.folder)  # a run that was killed before it had a config left nothing of worth
+        return False
+    if config["finished"]:
+        remove_states(plan.folder)  # a run that was killed in its last step
+    return config["finished"]
 
 
 def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> None:
+    if not (plan.folder / runs.CONFIG).exists():
+        content = {**plan.made_from, "versions": runs.versions(), "device": device.describe(), "finished": False}
+        runs.write_json(plan.folder / runs.CONFIG, content)
     start(model, plan)
-    progress, best_weights = load_state(plan.folder, model, plan.command)
+    so_far, best_weights = load_state(plan.folder, model, plan.command)
     callbacks = epoch_callbacks(
         plan.recipe,
         plan.folder,
         _validation(model, plan, pool),
         plan.validation.stalled,
-        progress,
+        so_far,
         best_weights,
     )
-    _fit(model, plan, pool, callbacks, progress)
+    _fit(model, plan, pool, callbacks, so_far)
     _finish(plan, callbacks)
 
 
 def _validation(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> Callable[[], np.ndarray]:
     def predict() -> np.ndarray:
         volumes, recipe = plan.validation.volumes, plan.recipe
-        settings = (recipe.resize, pool, recipe.batch_size, "validation")
-        return predict_volumes(model.predict_on_batch, volumes, *settings)[:, 0]
+        settings = (recipe.resize, pool, recipe.batch_size, f"{_name(plan)} validation")
+        return predict_volumes(model.predict_on_batch, volumes, *settings, kept=False)[:, 0]
 
     return predict
 
@@ -122,11 +131,11 @@ def _fit(
     plan: TrainingPlan,
     pool: WorkerPool,
     callbacks: list[keras.callbacks.Callback],
-    progress: dict[str, Any],
+    so_far: dict[str, Any],
 ) -> None:
     """The epochs. `model.fit` is not used because TensorFlow's iterator would bury a dead worker's error."""
-    recipe, first_epoch = plan.recipe, len(progress.get("history", []))
-    model.stop_training = progress.get("stopped", False)
+    recipe, first_epoch = plan.recipe, len(so_far.get("history", []))
+    model.stop_training = so_far.get("stopped", False)
     listeners = keras.callbacks.CallbackList(callbacks, model=model)
     clips = plan.training
     batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed)
@@ -136,25 +145,30 @@ def _fit(
         if model.stop_training:
             break
         listeners.on_epoch_begin(epoch)
-        listeners.on_epoch_end(epoch, {"loss": _train_epoch(model, stream, recipe, epoch)})
+        listeners.on_epoch_end(epoch, {"loss": _train_epoch(model, stream, plan, epoch)})
     listeners.on_train_end()
 
 
-def _train_epoch(model: keras.Model, stream: Iterator, recipe: Recipe, epoch: int) -> float:
+def _train_epoch(model: keras.Model, stream: Iterator, plan: TrainingPlan, epoch: int) -> float:
     """One epoch's mean loss. Raises NumericalError at the first batch whose loss is not finite."""
-    total = 0.0
-    steps = tqdm(range(recipe.steps_per_epoch), desc=f"epoch {epoch + 1}", unit="batch", disable=None, leave=False)
-    for step in steps:
-        clips, stalled = next(stream)
-        loss = float(model.train_on_batch(clips, stalled))  # of this batch alone
-        if not np.isfinite(loss):
-            raise NumericalError(
-                f"the loss is {loss} at batch {step} of epoch {epoch} of {recipe.name}; the state before that epoch "
-                f"is kept; lower learning_rate on the recipe's page and train with --force"
-            )
-        total += loss
-        steps.set_postfix(loss=f"{total / (step + 1):.4f}")
-    return total / recipe.steps_per_epoch
+    total, steps = 0.0, plan.recipe.steps_per_epoch
+    with progress(steps, f"{_name(plan)} epoch {epoch + 1}", "batches", kept=False) as line:
+        for step in range(steps):
+            clips, stalled = next(stream)
+            loss = float(model.train_on_batch(clips, stalled))  # of this batch alone
+            if not np.isfinite(loss):
+                raise NumericalError(
+                    f"the loss is {loss} at batch {step} of epoch {epoch} of {plan.recipe.name}; the state before that "
+                    f"epoch is kept; lower learning_rate on the recipe's page and train with --force"
+                )
+            total += loss
+            line.advance(loss=f"{total / (step + 1):.4f}")
+    return total / steps
+
+
+def _name(plan: TrainingPlan) -> str:
+    """How a progress line names the training: folds may share a terminal."""
+    return f"{plan.recipe.name} fold {plan.fold}"
 
 
 def _finish(plan: TrainingPlan, callbacks: list[keras.callbacks.Callback]) -> None:
@@ -169,4 +183,4 @@ def _finish(plan: TrainingPlan, callbacks: list[keras.callbacks.Callback]) -> No
     config = runs.read_config(plan.recipe.name, plan.fold)
     runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary})
     remove_states(plan.folder)
-    print(f"{paths.shown(plan.folder)}: best {plan.recipe.monitor} {best.best:.4f} in epoch {best.best_epoch + 1}")
+    say(f"{paths.shown(plan.folder)}: best {plan.recipe.monitor} {best.best:.4f} in epoch {best.best_epoch + 1}")

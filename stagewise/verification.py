@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from stagewise import paths
 from stagewise.findings import Data
 from stagewise.names import SUFFIX
+from stagewise.progress import progress
 from stagewise.table_checks import check_leaks, check_split, check_test, check_train, labelled_volumes
 from stagewise.tables import (
     TEST_METADATA,
@@ -92,9 +92,12 @@ def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
         ExpectedVolume(paths.volume_path(subset, filename), tuple(size), sha256)
         for filename, *size, sha256 in zip(*columns, strict=True)
     ]
-    checked = pool.in_order(volume_problem, expected)
-    progress = tqdm(checked, total=len(expected), desc=f"{subset} volumes", unit="volume", mininterval=1, disable=None)
-    problems = {volume.path.stem: problem for volume, problem in progress if problem}
+    problems = {}
+    with progress(len(expected), f"checking {subset}", "volumes") as line:
+        for volume, problem in pool.in_order(volume_problem, expected):
+            if problem:
+                problems[volume.path.stem] = problem
+            line.advance()
     data.damaged |= problems.keys()
     command = f"run: {extraction_command(paths.volume_path(subset, ''))}"
     listed = [f"{name} ({problem})" for name, problem in problems.items()]

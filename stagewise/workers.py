@@ -29,6 +29,11 @@ def _start_worker() -> None:
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 
+def in_flight(workers: int) -> int:
+    """The most tasks that `in_order` has begun and not yet yielded: two for each worker, and the next to come."""
+    return 2 * workers + 1
+
+
 class WorkerPool:
     """`workers` fresh (spawned) processes; with 0, the tasks run in the calling process.
 
@@ -40,11 +45,6 @@ class WorkerPool:
         self.executor = workers and ProcessPoolExecutor(
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
         )
-
-    @property
-    def in_flight(self) -> int:
-        """The most tasks that `in_order` has begun and not yet yielded: two for each worker, and the next to come."""
-        return 2 * self.workers + 1
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -66,7 +66,7 @@ class WorkerPool:
         try:
             for task in tasks:
                 waiting.append((task, self._submit(function, task)))
-                if len(waiting) == self.in_flight:
+                if len(waiting) == in_flight(self.workers):
                     yield _first_finished(waiting)
             while waiting:
                 yield _first_finished(waiting)

@@ -14,9 +14,30 @@ SMALLER = {  # what a user would edit on stagewise/recipes/d121.py
     "steps_per_epoch=75": "steps_per_epoch=3",
     "epochs=3": "epochs=2",
 }
+SMALLEST = {  # for a test that runs every script hundreds of times
+    **SMALLER,
+    "input_shape=(32, 64, 64)": "input_shape=(6, 12, 12)",
+    "blocks=(2, 2, 2, 2)": "blocks=(1,)",
+    "growth_rate=16": "growth_rate=4",
+    "stem_filters=16": "stem_filters=4",
+    "batch_size=8": "batch_size=2",
+}
 FOLDS = ("--fold", "0", "--fold", "1")
 TRAIN = ("--preset", "demo", *FOLDS)
 RANDOM = ("--init", "random")
+
+
+def copy_code(folder: Path, smaller: dict[str, str]) -> None:
+    """A copy of the scripts and their package, with smaller numbers on the recipe's page."""
+    for name in ("stagewise", "preproc_data", *STAGES):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    page = folder / "stagewise" / "recipes" / "d121.py"
+    text = page.read_text()
+    for full, small in smaller.items():
+        if text.count(full) != 1:
+            raise ValueError(f"{full} stands {text.count(full)} times on the recipe's page")
+        text = text.replace(full, small)
+    page.write_text(text)
 
 
 class House:
@@ -24,14 +45,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.code, self.root = folder / "code", folder / "root"
-        for name in ("stagewise", "preproc_data", *STAGES):
-            shutil.copytree(REPOSITORY / name, self.code / name, ignore=shutil.ignore_patterns("__pycache__"))
-        page = self.code / "stagewise" / "recipes" / "d121.py"
-        text = page.read_text()
-        for full, smaller in SMALLER.items():
-            assert text.count(full) == 1, full
-            text = text.replace(full, smaller)
-        page.write_text(text)
+        copy_code(self.code, SMALLER)
 
     def start(self, *command: str, root: Path | None = None, **settings: str) -> subprocess.Popen:
         environment = {**os.environ, "PYTHONPATH": str(self.code), "STAGEWISE_ROOT": str(root or self.root), **settings}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import tiny
 
-from stagewise import adaptive, paths, runs
+from stagewise import adaptive, engines, paths, runs
 from stagewise.ensemble import load_fused
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan, plan_out_of_fold, plan_test, predict_out_of_fold, predict_test
@@ -54,6 +54,21 @@ def test_out_of_fold_probabilities_come_from_the_net_that_never_saw_the_clip(roo
         of_fold = [*predict_with(plan, [fold], plan.volumes)[:, 0]]
         rows = np.flatnonzero(table["fold"] == fold)
         np.testing.assert_allclose(table["probability"][rows], np.array(of_fold)[rows], atol=1e-6)
+
+
+def test_projects_of_the_metadata_go_along_with_the_answers(root):
+    bare = plan_out_of_fold(STAGE, None, [0]).table
+    path = paths.input_folder() / "train_metadata.csv"
+    names = read_split(None).table["filename"]
+    pd.DataFrame({"filename": names, "project_id": [f"P{number // 6}" for number in range(len(names))]}).to_csv(path)
+    try:
+        table = plan_out_of_fold(STAGE, None, [0]).table
+    finally:
+        path.unlink()
+    assert bare.columns.tolist() == ["filename", "stalled", "fold"]
+    assert table["project_id"].tolist() == ["P0", "P0", "P1", "P1", "P2", "P2"]
+    assert table["project_seen"].all()  # by the net of fold 0, among the clips of the folds that were not asked for
+    pd.testing.assert_frame_equal(table[bare.columns], bare)
 
 
 def predict_with(plan: InferencePlan, folds: list[int], volumes, batch_size: int = 5, workers: int = 0) -> np.ndarray:
@@ -134,11 +149,17 @@ def test_submission_refuses_a_missing_probability(root):
 def test_threshold_is_read_back_for_its_own_weights_alone(root):
     plan = plan_out_of_fold(STAGE, None, None)
     table = plan.table.assign(probability=0.3 + 0.4 * plan.table["stalled"])
-    assert "ROC AUC 1.0000, MCC 1.0000" in write_threshold(plan, table, seed=1)
+    assert "ROC AUC 1.0000, MCC 1.0000" in str(write_threshold(plan, table, seed=1, prevalence=0.003))
     content = json.loads(paths.threshold_json(STAGE).read_text())
     assert 0.3 < content["threshold"] < 0.7
+    assert content["at_prevalence"]["share"] == 0.003
+    assert content["calibration"]["training_share"] == plan.recipe["stalled_share"]
     assert len(content["curve"]) == 96
-    assert paths.threshold_json(STAGE).with_name("mcc_curve.png").stat().st_size > 1000
+    written = [paths.threshold_json(STAGE).with_name(name) for name in ("mcc_curve.png", "reliability.png")]
+    first = [path.read_bytes() for path in written]
+    assert min(map(len, first)) > 1000
+    write_threshold(plan, table, seed=1, prevalence=0.003)
+    assert [path.read_bytes() for path in written] == first
     test = plan_test(STAGE, None, None)
     assert read_threshold(test) == content["threshold"]
     content["weights"]["1"] = "0" * 64
@@ -160,7 +181,12 @@ def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_
     margins = adaptive.Margins(first=float(np.sort(full[:, 0])[1]), folds=middle, expected=0.0)
     monkeypatch.setattr(adaptive, "PILOT_LEAST", 1)
     monkeypatch.setattr(adaptive, "learn_margins", lambda *arguments: margins)
+    compiled, compile_model = [], engines.predictor
+    monkeypatch.setattr(
+        engines, "predictor", lambda model, precision: compiled.append(model) or compile_model(model, precision)
+    )
     answers = adaptive.predict_adaptive(plan, oof, 0.5, 0.003, 1e-4, seed=0, workers=0)
+    assert len(compiled) == len(set(map(id, compiled))) == 3  # a model a level, each compiled once
     complete = answers.passes >= 24
     np.testing.assert_allclose(answers.probabilities[complete], full[complete], atol=1e-6)
     assert set(answers.passes[~complete]) == {1, 4}

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -19,14 +20,25 @@ from stagewise.video import read_frames
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """Data made, extracted, verified and split; stage 1 trained for two folds, one after the other."""
+    """Data made, extracted, verified and split; stage 1 trained for two folds, one after the other.
+
+    Each command is the one that the script before has named.
+    """
     house = House(tmp_path_factory.mktemp("house"))
-    house.run("preproc_data/r00_make_phantom.py", "--train", "40", "--test", "8", "--stalled-share", "0.5")
-    house.run("preproc_data/r01_extract_roi.py")
-    house.run("preproc_data/r02_verify_data.py")
-    house.run("preproc_data/r03_gen_kfold_split.py")
-    house.run("net_d121_stage1/r31_train.py", *TRAIN, *RANDOM)
+    said = house.run("preproc_data/r00_make_phantom.py", "--train", "40", "--test", "8", "--stalled-share", "0.5")
+    for script in ("r01_extract_roi", "r02_verify_data", "r03_gen_kfold_split"):
+        assert following(said) == [f"preproc_data/{script}.py"]
+        said = house.run(*following(said))
+    assert following(said) == ["net_d121_stage1/r31_train.py", "--preset", "demo", *RANDOM]
+    house.stage_1 = house.run(*following(said), *FOLDS)
     return house
+
+
+def following(said: str) -> list[str]:
+    """What the last two lines of a script name: something written, and the words of the command to run next."""
+    wrote, command = said.splitlines()[-2:]
+    assert wrote.startswith("wrote ")
+    return shlex.split(command.removeprefix("next: python "))
 
 
 def trained_files(root: Path, fold: int) -> dict[str, bytes]:
@@ -45,25 +57,42 @@ def test_folds_of_two_processes_at_once_one_of_them_killed_equal_those_of_one(ho
         time.sleep(0.02)
     processes[1].send_signal(signal.SIGKILL)
     processes[1].communicate()
+    was_finished = '"finished": true' in (state.parent / "config.json").read_text()
     assert state.exists(), "killed too late to test anything"
     output, _ = processes[0].communicate(timeout=120)
     assert processes[0].returncode == 0, output
     house.run(*script, "--fold", "1", root=tmp_path)
     for fold in (0, 1):
         assert trained_files(tmp_path, fold) == trained_files(house.root, fold)
+    sittings = (state.parent / "train.log").read_text().split("started: ")[1:]
+    assert "epoch 1  loss " in sittings[0]
+    assert was_finished or ("going on after epoch 1" in sittings[1] and sittings[1].endswith("finished\n"))
 
 
 def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
+    said = house.stage_1
     for stage in STAGES[1:]:
-        house.run(f"{stage}/r31_train.py", *TRAIN)
-    assert "ROC AUC" in house.run(f"{STAGES[2]}/r41_process_oof.py", *FOLDS)
-    assert "on openvino" in house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, "--engine", "openvino")
+        assert following(said) == [f"{stage}/r31_train.py", *TRAIN]
+        said = house.run(*following(said))
+    assert following(said) == [f"{STAGES[2]}/r41_process_oof.py", *FOLDS]
+    said = house.run(*following(said), "--prevalence", "0.01", "--engine", "openvino")
+    assert "at 1 % stalled" in said and "projects: " in said and "clips are of projects that other folds" in said
+    compared = house.run(
+        f"{STAGES[2]}/r53_compare_splits.py", str(house.root / "modified_data" / f"{STAGES[2]}_oof.csv")
+    )
+    assert "neither split keeps projects apart" in compared
+    assert following(said) == [f"{STAGES[2]}/r42_process_test.py", *FOLDS, "--engine", "openvino"]
+    said = house.run(*following(said))
+    assert "on openvino" in said
+    assert following(said) == [f"{STAGES[2]}/r51_report.py", *FOLDS, "--engine", "openvino"]
     on_openvino = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv")
     assert "on tensorflow" in house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, "--engine", "keras")
     on_keras = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv")
     pd.testing.assert_frame_equal(on_openvino, on_keras, atol=1e-4, rtol=0)
     assert "MCC" in house.run(f"{STAGES[2]}/r50_score_phantom.py")
     look_at_some(house, pd.read_csv(house.root / "modified_data" / f"{STAGES[2]}_oof.csv"))
+    assert "missing" not in house.run(f"{STAGES[2]}/r51_report.py", *FOLDS, "--clips", "1")
+    assert (house.root / "subm" / "report.html").read_text().count("data:video/mp4") == 2
     answers = pd.read_csv(house.root / "subm" / "submission.csv")
     asked = pd.read_csv(house.root / "input" / "submission_format.csv")
     assert answers["filename"].tolist() == asked["filename"].tolist()
@@ -159,7 +188,7 @@ def test_dry_runs_say_what_would_happen_and_write_nothing(house):
 
 def test_every_script_answers_help_quickly_and_alone():
     scripts = sorted(path for folder in ("preproc_data", *STAGES) for path in (REPOSITORY / folder).glob("r*.py"))
-    assert len(scripts) == 12
+    assert len(scripts) == 14
     for script in scripts:
         code = (
             "import runpy, sys; sys.argv = ['x', '--help']\n"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from stagewise import cli
 from stagewise.augment import DropPlanes, Resize
-from stagewise.recipes.d121 import D121, demo
+from stagewise.recipes.d121 import D121, PRESETS
 
 REPOSITORY = Path(__file__).parents[1]
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
@@ -58,12 +59,22 @@ def test_the_winners_numbers(stages):
     ]
 
 
-def test_demo_keeps_the_stage_and_fits_its_own_net(stages):
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_keeps_the_stage_and_fits_its_own_net(stages, preset):
     for stage in stages:
-        small = demo(stage)
-        assert (small.name, small.init_from, small.monitor) == (stage.name, stage.init_from, stage.monitor)
-        assert len(small.augmentation) == len(stage.augmentation)
-        assert [step.shape for step in small.augmentation if isinstance(step, Resize)] == [small.net.input_shape]
+        made = PRESETS[preset](stage)
+        assert (made.name, made.init_from, made.monitor) == (stage.name, stage.init_from, stage.monitor)
+        assert len(made.augmentation) == len(stage.augmentation)
+        assert [step.shape for step in made.augmentation if isinstance(step, Resize)] == [made.net.input_shape]
+
+
+def test_the_presets_are_those_of_the_command_line():
+    assert tuple(PRESETS) == cli.OPTIONS["preset"]["choices"]
+
+
+def test_small_is_the_recipes_net_on_small_volumes():
+    net = PRESETS["small"](D121).net
+    assert dataclasses.replace(net, input_shape=D121.net.input_shape) == D121.net
 
 
 def test_a_recipe_is_plain_values_for_config_json(stages):

@@ -82,9 +82,12 @@ def test_r03_refuses_what_does_not_fit_with_the_mend(r03, root, changes, argumen
     assert not (root / "split.csv").exists()
 
 
-def test_r03_says_how_to_use_a_split_of_another_name(r03, root, capsys):
+def test_r03_says_how_to_use_a_split_of_another_name(r03, run, root, capsys):
     r03("--folds", "2")
-    assert f"next: give every later script --split {root / 'split.csv'}" in capsys.readouterr().out
+    assert f"give every later script: --split {root / 'split.csv'}" in capsys.readouterr().out
+    (root / "input" / "phantom_test_labels.csv").touch()
+    with pytest.raises(InputError, match=f"next: python net_d121_stage1/.* --split {root / 'split.csv'}"):
+        run("preproc_data/r03_gen_kfold_split.py", "--output", str(root / "split.csv"))
 
 
 @pytest.fixture

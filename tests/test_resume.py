@@ -95,7 +95,8 @@ def test_interrupted_after_the_plateau_and_after_the_stop_equals_straight_bit_fo
     rates = [float(row.split(",")[history[0].split(",").index("learning_rate")]) for row in history[1:]]
     np.testing.assert_allclose(rates, [1e-2, 1e-2, 1e-2, 0.95e-2], rtol=1e-6)
     assert json.loads(straight[runs.CONFIG])["best"]["epoch"] == 1
-    assert sorted(path.name for path in wanted.folder.iterdir()) == sorted([*ARTEFACTS, runs.LOCK, runs.EVENTS])
+    left = {path.name for path in wanted.folder.iterdir()}
+    assert left == {*ARTEFACTS, runs.LOCK, runs.EVENTS, runs.LOG}
     assert len(list((wanted.folder / runs.EVENTS).iterdir())) == len(SCORES)
 
 

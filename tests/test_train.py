@@ -79,6 +79,28 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, monkeypatch, epo
     assert_same(outcome(wanted.folder), straight)
 
 
+def test_the_log_tells_of_every_sitting_and_force_begins_it_anew(split, monkeypatch, capsys):
+    wanted = plan(split, epochs=2)
+    log = wanted.folder / runs.LOG
+    with monkeypatch.context() as patched, pytest.raises(Stop):
+        interrupt_after(patched, 0)
+        train(wanted, workers=0, force=False)
+    train(wanted, workers=0, force=False)
+    told = log.read_text()
+    _, first, second = told.split("started: ")
+    for sitting, parts in (
+        (first, ("keras ", str(wanted), "epoch 1  loss ", "Traceback")),
+        (second, ("keras ", str(wanted), "going on after epoch 1", "epoch 2  loss ", "best auc", "finished")),
+    ):
+        places = [sitting.index(part) for part in parts]
+        assert places == sorted(places) and sitting.count("  loss ") == 1
+    assert capsys.readouterr().out.count(" s\n") == 2  # an epoch's line ends with its seconds
+    train(wanted, workers=0, force=False)  # finished
+    assert log.read_text() == told
+    train(wanted, workers=0, force=True)
+    assert log.read_text().count("started: ") == 1
+
+
 def test_plateau_and_early_stopping_remember_across_an_interruption(split, monkeypatch):
     # a monitor that never rises: the rate falls after every epoch, and training stops after the third
     monkeypatch.setattr(callbacks, "mcc_curve", lambda labels, probabilities: np.zeros(96))

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from stagewise import paths
+from stagewise.ending import command, ending
 from stagewise.errors import InputError
 from stagewise.phantom import clip, rendering, tables
+from stagewise.progress import progress
 from stagewise.workers import WorkerPool
 
 FIRST_NUMBER = 100_000  # the real files' numbers have six digits from here on
@@ -92,7 +93,8 @@ def check_folder(folder: Path, order: Order) -> None:
     if foreign:
         raise InputError(
             f"{paths.shown(folder)} is not empty (it holds {', '.join(foreign[:5])}); phantom data never mixes with "
-            f"other files: choose an empty folder with STAGEWISE_ROOT=FOLDER, or move {folder}'s content away"
+            f"other files: choose an empty folder with STAGEWISE_ROOT=FOLDER, or move {folder}'s content away; "
+            f"to go on with what is there:\n{ending([], command('preproc_data/r01_extract_roi.py'))}"
         )
 
 
@@ -116,14 +118,12 @@ def make(order: Order, workers: int) -> None:
         for index, row in enumerate(rows)
     ]
     missing = [task for task in clips if not task.path.exists()]
-    with WorkerPool(workers) as pool:
-        made = pool.in_order(make_clip, missing)
-        for task, clip_file in tqdm(
-            made, total=len(missing), desc="phantom clips", unit="clip", mininterval=1, disable=None
-        ):
+    with WorkerPool(workers) as pool, progress(len(missing), "making the phantom", "clips") as line:
+        for task, clip_file in pool.in_order(make_clip, missing):
             # here, since a worker that waited for the disk would leave its core idle
             with paths.replacing(task.path) as temporary:
                 clip_file.replace(temporary)
+            line.advance()
     tables.write_tables(folder, rows)
     (folder / MARKER).unlink()
 

@@ -22,6 +22,7 @@ SHARE = [  # script, kind of fault, and how far through the calls of that kind
     ("r31 stage 1", "kill", 0.9),
     ("r42", "read error", 0.95),
     ("r42", "kill", 0.6),
+    ("r51", "disk full", 0.5),
 ]
 SIGNALS = [  # script, signal, whom it reaches, and after how many seconds: in the middle of its work
     ("r01", signal.SIGTERM, "main", 0.7),

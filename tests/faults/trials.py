@@ -9,20 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from house import SMALLEST, STAGES, copy_code
 from injection import Fault, Outcome, Signal, Zygote
 from verdicts import complaints_about_fault, complaints_about_signal, differences, hashes
 
-REPOSITORY = Path(__file__).parents[2]
-STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
-SMALLER = {  # what a user would edit on stagewise/recipes/d121.py
-    "input_shape=(32, 64, 64)": "input_shape=(6, 12, 12)",
-    "blocks=(2, 2, 2, 2)": "blocks=(1,)",
-    "growth_rate=16": "growth_rate=4",
-    "stem_filters=16": "stem_filters=4",
-    "batch_size=8": "batch_size=2",
-    "steps_per_epoch=75": "steps_per_epoch=3",
-    "epochs=3": "epochs=2",
-}
 WORKERS = ("--workers", "WORKERS")
 SPLIT = ("--split", "SPLIT")
 GOES_ON = (0,)
@@ -57,6 +47,8 @@ def steps(weights: Path | None) -> list[Step]:
         Step("r42", (f"{third}/r42_process_test.py", *folds, *WORKERS)),
         Step("r52", (f"{third}/r52_create_heatmap_video.py", *folds, "--sure", "1", "--method", "gradcam")),
         Step("r50", (f"{third}/r50_score_phantom.py",)),
+        Step("r51", (f"{third}/r51_report.py", *folds, "--clips", "1")),
+        Step("r53", (f"{third}/r53_compare_splits.py", "OOF")),
     ]  # fmt: skip
 
 
@@ -71,7 +63,7 @@ class Bench:
         self.counted: dict[str, dict[str, int]] = {}
         self.code, self.roots = folder / "code", folder / "roots"
         if not self.code.exists():
-            copy_code(self.code)
+            copy_code(self.code, SMALLEST)
         self.roots.mkdir(exist_ok=True)
         self.zygote = Zygote(self.code, self.roots, folder / "scratch")
 
@@ -138,8 +130,12 @@ class Bench:
 
     def run(self, step: Step, root: Path, trouble: Fault | Signal | None = None) -> Outcome:
         """Run the step on a root."""
-        split = str(root / "modified_data" / "kfold_split_2_42.csv")
-        parts = {"SPLIT": split, "WORKERS": "2" if isinstance(trouble, Signal) else "0"}  # faults count in one process
+        tables = root / "modified_data"
+        parts = {
+            "SPLIT": str(tables / "kfold_split_2_42.csv"),
+            "OOF": str(tables / f"{STAGES[2]}_oof.csv"),
+            "WORKERS": "2" if isinstance(trouble, Signal) else "0",  # faults count in one process
+        }
         return self.zygote.run(tuple(parts.get(part, part) for part in step.command), root, trouble)
 
     def _run_undisturbed(self, step: Step, root: Path) -> Outcome:
@@ -147,19 +143,6 @@ class Bench:
         if outcome.code != 0:
             raise RuntimeError(f"{step.name} without a fault ended with {outcome.code}:\n{outcome.output}")
         return outcome
-
-
-def copy_code(folder: Path) -> None:
-    """A copy of the project with the small page."""
-    for name in ("stagewise", "preproc_data", *STAGES):
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    page = folder / "stagewise" / "recipes" / "d121.py"
-    text = page.read_text()
-    for full, smaller in SMALLER.items():
-        if text.count(full) != 1:
-            raise RuntimeError(f"{full} stands {text.count(full)} times on the recipe's page")
-        text = text.replace(full, smaller)
-    page.write_text(text)
 
 
 def copy_root(source: Path, target: Path, step: Step) -> None:

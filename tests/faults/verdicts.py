@@ -9,7 +9,7 @@ from injection import Outcome, Signal
 
 from stagewise import paths
 
-CLOCK = "events"  # TensorBoard's points hold the time of day: the one content that two runs do not share
+CLOCK = ("events", "train.log")  # a folder and a log that hold the time of day: what two runs do not share
 TO_END = 10.0  # seconds that a script may take to end after a signal or a worker's death
 
 
@@ -18,7 +18,7 @@ def hashes(root: Path) -> dict[str, str]:
     found = {}
     for path in sorted(root.rglob("*")):
         if path.is_file():
-            unlike = path.parent.name == CLOCK or path.suffix == ".lock" or path.name == ".lock"
+            unlike = {path.parent.name, path.name} & {*CLOCK, ".lock"} or path.suffix == ".lock"
             found[str(path.relative_to(root))] = "" if unlike else paths.sha256_of(path)
     return found
 

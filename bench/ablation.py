@@ -1,0 +1,165 @@
+"""Ablations: what each part of the recipe is worth, on VesselMNIST3D and on a hard phantom, three seeds a row.
+
+    bench/run.sh ablation --npz vesselmnist3d.npz --weights H5                       everything that is not done yet
+    bench/run.sh ablation --npz ... --weights ... --data vessel --variants recipe random_start
+
+vessel: the official split, `--preset small`. phantom: fold 0 of 5 of 1,725 clips with 3 times the noise, that preset at
+(32, 64, 64). A variant changes one thing and trains on as many batches. Trainings go side by side, a core each; each
+adds a row to ablation.csv, and is not done again while that is there. The table in RESULTS.md is made of its rows.
+"""
+
+import argparse
+import runpy
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from measure import machine, write_section
+from trainings import REPOSITORY, STAGES, Data, answer, script, side_by_side
+from vesselmnist3d import make_data
+
+from stagewise import augment, cli
+from stagewise.recipes.config import Recipe
+from stagewise.recipes.d121 import D121, PRESETS, resized
+
+ROWS = Path(__file__).with_name("ablation.csv")
+# 3 stages x 6 epochs x 80 batches of 6 see three times as many clips as the net was seen to need for plain phantoms
+PHANTOM_SIZE = {
+    "net": replace(D121.net, input_shape=(32, 64, 64)),
+    "batch_size": 6,
+    "steps_per_epoch": 80,
+    "epochs": 6,
+}
+PHANTOM_DIFFICULTY = 3
+SEEDS = (0, 1, 2)
+DESIGN = {"vessel": "official", "phantom": "folds"}
+COLUMNS = ("AUC", "ACC", "MCC")
+WRITING = threading.Lock()
+GEOMETRIC = (augment.Rotate, augment.Flip, augment.RotateQuarters)
+CROP_AND_ELASTIC = (augment.RandomCropFromBorders, augment.ElasticTransform)
+DROPPED_PLANES = (augment.DropPlanes,)
+NOISE_AND_GAMMA = (augment.GaussianNoise, augment.RandomGamma)
+
+Stages = list[Recipe]
+
+
+def stage_recipes(data: str) -> Stages:
+    """The three stages as their scripts have them, at the length and size of the ablation."""
+    scripts = (REPOSITORY / stage / "r31_train.py" for stage in STAGES)
+    recipes = [PRESETS["small"](runpy.run_path(str(script))["STAGE"]) for script in scripts]
+    return recipes if data == "vessel" else [resized(recipe, **PHANTOM_SIZE) for recipe in recipes]
+
+
+def without(kinds: tuple[type, ...], stages: Stages) -> Stages:
+    """The stages less some kinds of augmentation."""
+    return [
+        replace(stage, augmentation=tuple(step for step in stage.augmentation if not isinstance(step, kinds)))
+        for stage in stages
+    ]
+
+
+VARIANTS: dict[str, Callable[[Stages], Stages]] = {
+    "recipe": lambda stages: stages,
+    "random_start": lambda stages: [replace(stages[0], init_from="random"), *stages[1:]],
+    "stage_3_alone": lambda stages: [replace(stages[2], init_from="imagenet", epochs=3 * stages[2].epochs)],
+    "no_geometric": partial(without, GEOMETRIC),
+    "no_crop_and_elastic": partial(without, CROP_AND_ELASTIC),
+    "no_dropped_planes": partial(without, DROPPED_PLANES),
+    "no_noise_and_gamma": partial(without, NOISE_AND_GAMMA),
+}
+
+
+def make_phantom(folder: Path, weights: Path) -> Data:
+    """Hard phantom clips by the numbered scripts, once."""
+    data = Data(folder.absolute())
+    if not data.split("folds").exists():
+        data.shared.mkdir(parents=True, exist_ok=True)
+        clips = ("--train", 1725, "--test", 500, "--difficulty", PHANTOM_DIFFICULTY, "--seed", 0)
+        script(data.shared, "preproc_data/r00_make_phantom.py", *clips)
+        script(data.shared, "preproc_data/r01_extract_roi.py")
+        script(data.shared, "preproc_data/r04_inflate_imagenet.py", "--weights", weights.absolute())
+        shutil.copy(data.shared / "input" / "phantom_test_labels.csv", data.folder / "truth.csv")
+        script(data.shared, "preproc_data/r03_gen_kfold_split.py", "--output", data.split("folds"))
+    return data
+
+
+def train_variant(kind: str, variant: str, seed: int, split_csv: Path) -> None:
+    """All stages of a variant's fold 0, in this process and the root that `STAGEWISE_ROOT` names."""
+    from stagewise import device
+    from stagewise.plans import plan_training
+    from stagewise.splits import read_split
+
+    device.prepare()
+    from stagewise.train import train
+
+    for recipe in VARIANTS[variant](stage_recipes(kind)):
+        plan = plan_training(recipe, read_split(split_csv, tier1_only=recipe.tier1_only), 0, seed)
+        train(plan, workers=1, force=False)
+
+
+def measure_variant(data: Data, kind: str, variant: str, seed: int, core: int) -> None:
+    """Train a variant and let it answer the test part; its scores become a row of ablation.csv."""
+    root, design = data.root(f"{kind}_{variant}_{seed}"), DESIGN[kind]
+    command = (__file__, "--train", kind, variant, seed, data.split(design))
+    script(root, *command, core=core)
+    found = answer(data, root, design, folds=(0,), core=core)
+    row = {"data": kind, "variant": variant, "seed": seed, **{name: round(found[name], 4) for name in COLUMNS}}
+    with WRITING:
+        pd.concat([done(), pd.DataFrame([row])]).sort_values(["data", "variant", "seed"]).to_csv(ROWS, index=False)
+
+
+def done() -> pd.DataFrame:
+    """The rows so far."""
+    return pd.read_csv(ROWS) if ROWS.exists() else pd.DataFrame(columns=["data", "variant", "seed", *COLUMNS])
+
+
+def table_rows(rows: pd.DataFrame) -> list[tuple]:
+    """A line a variant: how many seeds, and mean and standard deviation of each score."""
+    lines = []
+    for (kind, variant), group in rows.groupby(["data", "variant"], sort=False):
+        spread = (f"{group[name].mean():.3f} ± {group[name].std():.3f}" for name in COLUMNS)
+        lines.append((kind, variant.replace("_", " "), len(group), *spread))
+    return lines
+
+
+def main() -> None:
+    """Train what has no row yet, and write the table."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("--npz", type=Path, help="MedMNIST's vesselmnist3d.npz")
+    parser.add_argument("--weights", type=Path, metavar="H5", help="the 2D weights, as for r04")
+    parser.add_argument("--root", type=Path, default=REPOSITORY / "bench" / "work")
+    parser.add_argument("--data", nargs="+", choices=tuple(DESIGN), default=tuple(DESIGN))
+    parser.add_argument("--variants", nargs="+", choices=tuple(VARIANTS), default=tuple(VARIANTS))
+    parser.add_argument("--train", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.train:
+        kind, variant, seed, split_csv = arguments.train
+        train_variant(kind, variant, int(seed), Path(split_csv))
+        return
+    if not (arguments.npz and arguments.weights):
+        parser.error("give --npz and --weights")
+    data = {
+        "vessel": lambda: make_data(arguments.root / "vesselmnist3d", arguments.npz, arguments.weights),
+        "phantom": lambda: make_phantom(arguments.root / "phantom", arguments.weights),
+    }
+    made = {kind: data[kind]() for kind in arguments.data}
+    finished = set(done()[["data", "variant", "seed"]].itertuples(index=False, name=None))
+    wanted = [(kind, variant, seed) for kind in made for seed in SEEDS for variant in arguments.variants]
+    side_by_side([partial(measure_variant, made[row[0]], *row) for row in wanted if row not in finished])
+    write_section(
+        "Ablations",
+        "bench/run.sh ablation --npz vesselmnist3d.npz --weights H5",
+        "Scores of the test part, mean ± standard deviation over seeds; ACC and MCC at the threshold chosen out of "
+        f"fold. vessel: official split; phantom: {PHANTOM_DIFFICULTY} times the noise, 500 test clips. "
+        f"{machine('keras', 'tensorflow')}",
+        ("data", "variant", "seeds", *COLUMNS),
+        table_rows(done()),
+    )
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,152 @@
+"""Everything that a report shows, read and checked: what is missing is said, with the command that makes it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stagewise import paths, runs
+from stagewise.projects import projects_of
+from stagewise.report.answers import Answers, read_answers
+from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
+from stagewise.report.training import FINISHED, NOT_FINISHED, NOT_TRAINED, Run, read_runs, train_command
+from stagewise.splits import Split, read_split
+from stagewise.tables import read_roi_index
+from stagewise.volumes import extraction_command
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What the report lacks, the command that makes it, and the section of the page where it belongs."""
+
+    what: str
+    command: str
+    section: str
+
+    def __str__(self) -> str:
+        return f"{self.what}; run: {self.command}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that there is.
+
+    projects: of `projects_of`; stages: a list of runs a stage, the first stage first; indexes: r01's table a subset.
+    """
+
+    split: Split
+    projects: pd.DataFrame
+    stages: list[list[Run]]
+    out_of_fold: OutOfFold
+    answers: Answers | None
+    indexes: dict[str, pd.DataFrame]
+    gaps: list[Gap]
+
+    @property
+    def stage(self) -> str:
+        """The stage that the report is of."""
+        return self.stages[-1][0].stage
+
+    @property
+    def trained(self) -> list[Run]:
+        """Its runs that have ended."""
+        return [run for run in self.stages[-1] if run.state == FINISHED]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """Its recipe as plain values, that of the first fold."""
+        return self.trained[0].config["recipe"]
+
+    def gaps_of(self, section: str) -> list[Gap]:
+        """What that section of the page lacks."""
+        return [gap for gap in self.gaps if gap.section == section]
+
+    def __str__(self) -> str:
+        oof, answers = self.out_of_fold, self.answers
+        folds = _named([run.fold for run in self.trained])
+        answered = f"{len(answers.filenames) if answers else 'no'} test videos answered"
+        summary = f"{self.stage}: {folds}, {len(oof.table)} clips out of fold, {answered}"
+        return "\n".join((summary, *(f"missing: {gap}" for gap in self.gaps)))
+
+
+def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> Evidence:
+    """Read what the scripts left behind.
+
+    asked_folds: all of them must be there; None takes the folds that are trained. Raises InputError where not even one
+    fold is trained and answered, or where files do not belong together.
+    """
+    split = read_split(split_path)
+    folds = split.chosen_folds(asked_folds)
+    stages = read_runs(stage, folds)
+    trained = _require_trained(stages[-1], split, every=asked_folds is not None)
+    projects = projects_of(split)
+    oof, answers = read_out_of_fold(stage, trained, projects), read_answers(stage)
+    indexes = {part: paths.roi_index(part) for part in paths.SUBSETS}
+    return Evidence(
+        split,
+        projects,
+        stages,
+        oof,
+        answers,
+        {part: read_roi_index(path) for part, path in indexes.items() if path.exists()},
+        [
+            *(_no_index(part) for part, path in indexes.items() if not path.exists()),
+            *_untrained(stages),
+            *_outdated(stages),
+            *_unanswered(stage, [run.fold for run in trained], split, oof, answers),
+        ],
+    )
+
+
+def _no_index(part: str) -> Gap:
+    return Gap(f"no table of the {part} videos", extraction_command(paths.volume_path(part, "")), "data")
+
+
+def _untrained(stages: list[list[Run]]) -> Iterator[Gap]:
+    for stage_runs in stages:
+        stage, known = stage_runs[0].stage, [run.config for run in stage_runs if run.config]
+        for state in (NOT_TRAINED, NOT_FINISHED):
+            if folds := [run.fold for run in stage_runs if run.state == state]:
+                yield Gap(
+                    f"{state}: {_named(folds)} of {stage}",
+                    train_command(stage, folds, known[0] if known else None),
+                    "training",
+                )
+
+
+def _outdated(stages: list[list[Run]]) -> Iterator[Gap]:
+    """Runs whose parent was trained anew after they had started from it."""
+    for parent, run in chain.from_iterable(zip(*pair, strict=True) for pair in pairwise(stages)):
+        if run.config and parent.best and run.config["start"]["sha256"] != parent.best["sha256"]:
+            what = f"fold {run.fold} of {run.stage} started from other weights than {parent.stage} holds now"
+            yield Gap(what, f"{run.command} --force", "training")
+
+
+def _unanswered(stage: str, folds: list[int], split: Split, oof: OutOfFold, answers: Answers | None) -> Iterator[Gap]:
+    """Clips and videos that not all of the trained folds have answered."""
+    chosen = "".join(f" --fold {fold}" for fold in folds) if len(folds) < len(split.folds) else ""
+    silent = [fold for fold in folds if fold not in oof.folds]
+    if silent:
+        yield Gap(
+            f"no out-of-fold answers of {_named(silent)}", f"python {stage}/r41_process_oof.py{chosen}", "out-of-fold"
+        )
+    r42 = f"python {stage}/r42_process_test.py{chosen}"
+    if answers is None:
+        yield Gap("no answers to the test videos", r42, "test-set")
+    elif answers.folds != folds:
+        yield Gap(f"the test videos were answered by {_named(answers.folds)} alone", r42, "test-set")
+
+
+def _named(folds: list[int]) -> str:
+    return f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}"
+
+
+def _require_trained(stage_runs: Sequence[Run], split: Split, every: bool) -> list[Run]:
+    """The runs that have ended, on this split. Raises InputError where none has, or with `every` one has not."""
+    finished = [run for run in stage_runs if run.state == FINISHED]
+    for run in stage_runs if every or not finished else finished:
+        runs.finished_config(run.stage, run.fold, split.sha256)
+    return finished

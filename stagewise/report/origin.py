@@ -1,0 +1,84 @@
+"""What made a run: its commands, the files it stands on with their hashes, versions, and the commit of the code."""
+
+import importlib.metadata
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from stagewise import paths, runs
+from stagewise.report.evidence import Evidence
+
+REPOSITORY = Path(__file__).parents[2]
+DRAWN_WITH = ("matplotlib", "jinja2", "openvino", "av")
+
+
+def commands(evidence: Evidence) -> list[str]:
+    """The commands from the videos to the report, as far as configs and tables tell."""
+    begun = [run for stage_runs in evidence.stages for run in stage_runs if run.config]
+    stage, own = evidence.stage, Path(evidence.split.path).absolute() != paths.split_csv()
+    lines = ["python preproc_data/r01_extract_roi.py", "python preproc_data/r02_verify_data.py"]
+    lines += ["python preproc_data/r03_gen_kfold_split.py"] * (not own)
+    if any(run.config["start"]["from"] == "imagenet" for run in begun):
+        lines.append("python preproc_data/r04_inflate_imagenet.py")
+    lines += [run.command for run in begun]
+    oof, split = evidence.out_of_fold, f" --split {paths.shown(evidence.split.path)}" * own
+    prevalence = oof.evaluation.at_prevalence.share
+    lines.append(
+        f"python {stage}/r41_process_oof.py{split}{_folds(oof.folds)} --seed {oof.seed} --prevalence {prevalence:g}"
+    )
+    if (answers := evidence.answers) is not None:
+        options = " --adaptive" * answers.adaptive
+        if not answers.agree_with(oof.threshold):  # any number between gives the same answers
+            options += f" --threshold {np.mean(answers.thresholds):.6g}"
+        lines.append(f"python {stage}/r42_process_test.py{split}{_folds(answers.folds)}{options}")
+    return [*lines, f"python {stage}/r51_report.py{split}{_folds([run.fold for run in evidence.trained])}"]
+
+
+def _folds(folds: list[int]) -> str:
+    return "".join(f" --fold {fold}" for fold in folds)
+
+
+def hashes(evidence: Evidence) -> dict[str, str]:
+    """sha256 of every table that the report was made from, by its path; those that are there."""
+    subm, stage = paths.submission_folder(), evidence.stage
+    tables = (
+        *(paths.roi_index(subset) for subset in paths.SUBSETS),
+        Path(evidence.split.path),
+        paths.oof_csv(stage),
+        paths.threshold_json(stage),
+        subm / f"{stage}_test_detailed.csv",
+        subm / "submission.csv",
+    )
+    return {paths.shown(path): paths.sha256_of(path) for path in tables if path.exists()}
+
+
+def versions() -> dict[str, str]:
+    """Versions of what made the page itself; the trainings' are in their configs."""
+    found = {}
+    for package in DRAWN_WITH:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return runs.versions() | found
+
+
+def commit() -> str:
+    """The commit of the code that makes the report, and whether it was changed since; "" outside a git clone."""
+    head = _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return f"{head} and changes that are not committed" if head and changed else head
+
+
+def _git(*arguments: str) -> str:
+    # neither of a repository around ours, nor with a lock on ours
+    settings = {**os.environ, "GIT_CEILING_DIRECTORIES": str(REPOSITORY.parent), "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(
+            ("git", "-C", str(REPOSITORY), *arguments), capture_output=True, text=True, env=settings, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

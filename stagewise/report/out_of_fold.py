@@ -1,0 +1,75 @@
+"""The out-of-fold answers, checked against the weights and the threshold that belong to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stagewise import paths
+from stagewise.errors import InputError
+from stagewise.evaluation import Evaluation, evaluate
+from stagewise.report.training import Run
+from stagewise.sampling import require_both_classes
+from stagewise.score import is_stalled
+from stagewise.tables import labels, probabilities, read_videos, whole_numbers
+from stagewise.threshold import read_scores
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Every fold's answers to its own validation clips, and their scores.
+
+    table: filename, stalled, fold, probability, answer (0 or 1), wrong (bool), and what `projects_of`
+    knows. seed: of the scores' resamples.
+    """
+
+    table: pd.DataFrame
+    evaluation: Evaluation
+    seed: int
+
+    @property
+    def threshold(self) -> float:
+        """Stalled above it."""
+        return self.evaluation.best.threshold
+
+    @property
+    def folds(self) -> list[int]:
+        """The folds that answered, ascending."""
+        return sorted(self.table["fold"].unique().tolist())
+
+
+def read_out_of_fold(stage: str, runs: Sequence[Run], projects: pd.DataFrame) -> OutOfFold:
+    """Read r41's table and the threshold chosen from it.
+
+    runs: the stage's own, finished; projects: of `projects_of`. Raises InputError where one is missing, of other
+    weights, or does not follow from the other.
+    """
+    path, mend = paths.oof_csv(stage), f"run: python {stage}/r41_process_oof.py"
+    table = read_videos(path, ("stalled", "fold", "probability"), mend)
+    table = table.assign(
+        stalled=labels(table, path, mend),
+        fold=whole_numbers(table, "fold", path, mend),
+        probability=probabilities(table, "probability", path, mend),
+    )[["filename", "stalled", "fold", "probability"]]
+    folds = set(table["fold"])
+    weights = {str(run.fold): run.best["sha256"] for run in runs if run.fold in folds}
+    if len(weights) < len(folds):
+        others = ", ".join(map(str, sorted(folds - {run.fold for run in runs})))
+        those = "".join(f" --fold {run.fold}" for run in runs)
+        raise InputError(
+            f"{paths.shown(path)} has clips of fold {others}, which is not trained or was not asked for; ask for it, "
+            f"too, or {mend}{those}"
+        )
+    require_both_classes(table["stalled"].to_numpy(), paths.shown(path))
+    content = read_scores(stage, weights, mend)
+    try:
+        seed, prevalence, counts = content["seed"], content["at_prevalence"]["share"], content["confusion"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{paths.shown(paths.threshold_json(stage))} lacks {error}; {mend}") from error
+    drawn = runs[0].config["recipe"]["stalled_share"]
+    evaluation = evaluate(table["stalled"].to_numpy(), table["probability"].to_numpy(), seed, prevalence, drawn)
+    if (evaluation.best.threshold, list(evaluation.counts)) != (content["threshold"], list(counts.values())):
+        raise InputError(f"{paths.shown(paths.threshold_json(stage))} does not follow from {paths.shown(path)}; {mend}")
+    answer = is_stalled(table["probability"], evaluation.best.threshold)
+    table = table.assign(answer=answer.astype(int), wrong=answer != (table["stalled"] == 1))
+    return OutOfFold(table.merge(projects, on="filename", how="left"), evaluation, seed)

@@ -1,0 +1,85 @@
+"""What the trainings left behind: a run a stage and fold, from the first stage to the last, and what made it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from stagewise import paths, runs
+from stagewise.errors import InputError
+from stagewise.recipes.d121 import DEMO_NET
+from stagewise.tables import numbers, read_table
+
+SCORES = ("epoch", "loss", "val_loss", "val_auc", "val_mcc")
+FINISHED, NOT_FINISHED, NOT_TRAINED = "finished", "not finished", "not trained"
+NO_STAGES = ("imagenet", "random")  # a recipe's starts that are no trained stage
+
+
+@dataclass(frozen=True)
+class Run:
+    """One fold of one stage. config and history (a row an epoch, columns `SCORES`) are None where it never began."""
+
+    stage: str
+    fold: int
+    config: dict[str, Any] | None
+    history: pd.DataFrame | None
+
+    @property
+    def state(self) -> str:
+        """How far it came."""
+        if self.config is None:
+            return NOT_TRAINED
+        return FINISHED if self.config["finished"] else NOT_FINISHED
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """Epoch (from 0), score and sha256 of the weights that were kept; empty while the training goes on."""
+        return (self.config or {}).get("best", {})
+
+    @property
+    def command(self) -> str:
+        """The command that trains it; as far as its config tells, the one that did."""
+        return train_command(self.stage, [self.fold], self.config)
+
+
+def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | None) -> str:
+    """The command that trains folds of a stage as the run of this config was trained."""
+    words = [f"python {stage}/r31_train.py", *(f"--fold {fold}" for fold in folds)]
+    if config is not None:
+        split = config["split"]["file"]
+        words += [f"--split {split}"] * (split != paths.shown(paths.split_csv()))
+        words += [f"--seed {config['seed']}"]
+        words += ["--preset demo"] * (runs.net_of(config) == DEMO_NET)
+        words += ["--init random"] * (config["start"]["from"] == "random")
+    return " ".join(words)
+
+
+def read_runs(stage: str, folds: Sequence[int]) -> list[list[Run]]:
+    """The runs of the stage and of those it started from: the first stage's first, each with a run a fold.
+
+    Raises InputError where a config or a history is damaged.
+    """
+    stages = [[_read_run(stage, fold) for fold in folds]]
+    while parents := _parents(stages[0]) - {stage_runs[0].stage for stage_runs in stages}:
+        stages.insert(0, [_read_run(min(parents), fold) for fold in folds])
+    return stages
+
+
+def _parents(stage_runs: list[Run]) -> set[str]:
+    return {run.config["recipe"]["init_from"] for run in stage_runs if run.config} - set(NO_STAGES)
+
+
+def _read_run(stage: str, fold: int) -> Run:
+    folder = paths.fold_folder(stage, fold)
+    if not (folder / runs.CONFIG).exists():
+        return Run(stage, fold, None, None)
+    config = runs.read_config(stage, fold)
+    path, history = folder / runs.HISTORY, None
+    if path.exists():
+        mend = f"run: {runs.train_command(stage, fold)} --force"
+        table = read_table(path, SCORES, mend)
+        history = pd.DataFrame({name: numbers(table, name, path, mend) for name in SCORES})
+        if len(history) <= config.get("best", {}).get("epoch", 0):
+            raise InputError(f"{paths.shown(path)} lacks the epoch that its config.json calls the best one; {mend}")
+    return Run(stage, fold, config, history)
