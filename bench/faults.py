@@ -165,8 +165,8 @@ def main() -> None:
     setting = (
         f"{machine('tensorflow', 'keras')}. Every numbered script (r31 of {len(STAGES)} stages) on 12 tiny clips; each "
         f"call of a kind, or {options.most} spread evenly where there are more. After each, the same command again: "
-        "survived means its message and exit code were right, and every file below the root (TensorBoard's events by "
-        "their names) has the hash of an undisturbed run, with no file, process or shared memory left over."
+        "survived means its message and exit code were right, and every file below the root (TensorBoard's events and "
+        "logs by their names) has the hash of an undisturbed run, with no file, process or shared memory left over."
     )
     command = f"bench/faults.sh --most {options.most} --signals {options.signals}"
     if lost := write_results(tried, command, setting):

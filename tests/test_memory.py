@@ -71,15 +71,19 @@ def test_memory_of_children_counts():
 
 def test_a_process_that_passes_its_cap_ends_with_code_1_and_the_way_on(root):
     code = (
-        "import numpy as np\nfrom stagewise import memory\nfrom stagewise.footprint import Footprint\n"
+        "import time\nimport numpy as np\nfrom stagewise import memory, paths\n"
+        "from stagewise.footprint import Footprint\n"
+        "from stagewise.run_log import logged\n"
         "memory.require(Footprint(0, 0, 0), 1, 0.4, False)\nkept = []\n"
-        "for _ in range(3000): kept.append(np.ones(2**18)); import time; time.sleep(0.002)\n"
+        "with logged(paths.root() / 'train.log'):\n"
+        "    for _ in range(3000): kept.append(np.ones(2**18)); time.sleep(0.002)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "ends at 0.4 GiB of RAM" in done.stdout
     assert done.stderr.startswith("error: memory has come to 0.") and "the cap is 0.4 GiB; use fewer" in done.stderr
     assert done.stderr.count("\n") == 1
+    assert (root / "train.log").read_text().endswith(done.stderr)
 
 
 def test_thirty_epochs_more_take_less_than_five_percent_more_memory(root):
