@@ -10,6 +10,8 @@ if ! command -v chromium > /dev/null || ! command -v chromedriver > /dev/null; t
         export DEBIAN_FRONTEND=noninteractive
         { apt-get -qq update && apt-get -qq install --no-install-recommends chromium chromium-driver; } > /dev/null ||
             echo "that failed; tests/test_report_in_browser.py says what that means"
+    else
+        echo "no Chromium: tests/test_report_in_browser.py is skipped; to run it, install chromium and its chromedriver"
     fi
 fi
 python -m pytest "$@"

@@ -51,7 +51,7 @@ def main() -> None:
     paths.remove_leftovers(report.parent)
     with paths.replacing(report) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    print(f"wrote {paths.shown(report)}, {report.stat().st_size / 1e6:.1f} MB; open it in a browser")
+    print(f"wrote {paths.shown(report)} ({report.stat().st_size / 1e6:.1f} MB)\nnext: open it in a browser")
 
 
 if __name__ == "__main__":

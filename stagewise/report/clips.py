@@ -16,6 +16,7 @@ from stagewise.errors import InputError
 from stagewise.examples import Example, least_sure, surest
 from stagewise.heatmap_videos import RATE
 from stagewise.heatmaps import HeatMapper, zoomed
+from stagewise.progress import progress
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
 from stagewise.score import is_stalled
@@ -61,18 +62,19 @@ def clip_groups(evidence: Evidence, count: int) -> list[ClipGroup]:
     """
     table, threshold = evidence.out_of_fold.table, evidence.out_of_fold.threshold
     mistakes, wrong = surest(table, threshold, count, right=False), int(table["wrong"].sum())
-    others = table[~table["filename"].isin([mistake.filename for mistake in mistakes])]
+    unsure = least_sure(table[~table["filename"].isin([clip.filename for clip in mistakes])], threshold, count)
     mappers: dict[int, Mapper] = {}
-
-    def group(title: str, text: str, examples: list[Example]) -> ClipGroup:
-        return ClipGroup(title, text, [_shown(example, threshold, evidence, mappers) for example in examples])
-
+    shown = []
+    with progress(len(mistakes) + len(unsure), "clips of the report", "clips", kept=False) as line:
+        for example in (*mistakes, *unsure):
+            shown.append(_shown(example, threshold, evidence, mappers))
+            line.advance()
     of_all = f"{wrong} of {len(table)} clips got the wrong answer"
     in_turn = f"{of_all}. These are the surest, called stalled and called flowing in turn."
     nearest = f"The probabilities nearest to the threshold, {threshold:.2f}, but for the mistakes above."
     return [
-        group("The surest mistakes", in_turn if wrong else f"{of_all}.", mistakes),
-        group("The least sure answers", nearest, least_sure(others, threshold, count)),
+        ClipGroup("The surest mistakes", in_turn if wrong else f"{of_all}.", shown[: len(mistakes)]),
+        ClipGroup("The least sure answers", nearest, shown[len(mistakes) :]),
     ]
 
 

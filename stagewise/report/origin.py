@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def commands(evidence: Evidence) -> list[str]:
     if any(run.config["start"]["from"] == "imagenet" for run in begun):
         lines.append("python preproc_data/r04_inflate_imagenet.py")
     lines += [run.command for run in begun]
-    oof, split = evidence.out_of_fold, f" --split {paths.shown(evidence.split.path)}" * own
+    oof, split = evidence.out_of_fold, f" --split {shlex.quote(paths.shown(evidence.split.path))}" * own
     prevalence = oof.evaluation.at_prevalence.share
     lines.append(
         f"python {stage}/r41_process_oof.py{split}{_folds(oof.folds)} --seed {oof.seed} --prevalence {prevalence:g}"

@@ -1,5 +1,6 @@
 """What the trainings left behind: a run a stage and fold, from the first stage to the last, and what made it."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ import pandas as pd
 
 from stagewise import paths, runs
 from stagewise.errors import InputError
-from stagewise.recipes.d121 import DEMO_NET
+from stagewise.recipes.d121 import D121, PRESETS
 from stagewise.tables import numbers, read_table
 
 SCORES = ("epoch", "loss", "val_loss", "val_auc", "val_mcc")
@@ -45,14 +46,15 @@ class Run:
 
 def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | None) -> str:
     """The command that trains folds of a stage as the run of this config was trained."""
-    words = [f"python {stage}/r31_train.py", *(f"--fold {fold}" for fold in folds)]
+    words = ["python", f"{stage}/r31_train.py", *(word for fold in folds for word in ("--fold", str(fold)))]
     if config is not None:
         split = config["split"]["file"]
-        words += [f"--split {split}"] * (split != paths.shown(paths.split_csv()))
-        words += [f"--seed {config['seed']}"]
-        words += ["--preset demo"] * (runs.net_of(config) == DEMO_NET)
-        words += ["--init random"] * (config["start"]["from"] == "random")
-    return " ".join(words)
+        preset = next((name for name, make in PRESETS.items() if make(D121).net == runs.net_of(config)), "full")
+        words += ["--split", split] * (split != paths.shown(paths.split_csv()))
+        words += ["--seed", str(config["seed"])]
+        words += ["--preset", preset] * (preset != "full")
+        words += ["--init", "random"] * (config["start"]["from"] == "random")
+    return shlex.join(words)
 
 
 def read_runs(stage: str, folds: Sequence[int]) -> list[list[Run]]:
