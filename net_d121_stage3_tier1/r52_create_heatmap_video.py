@@ -39,8 +39,8 @@ def main() -> None:
         help="the dense block behind which to look (default: the last with a map of 3x3x3 voxels or more)",
     )
     arguments = parser.parse_args()
-    from stagewise.errors import InputError
     from stagewise.ending import command, ending
+    from stagewise.errors import InputError
     from stagewise.examples import choose
     from stagewise.inference import plan_out_of_fold
     from stagewise.nets.sizes import chosen_block
