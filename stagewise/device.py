@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.abc
+import importlib.machinery
 import os
 import sys
 from types import ModuleType
@@ -103,7 +104,7 @@ def gradient(model: "keras.Model", inputs: np.ndarray, direction: np.ndarray) ->
         raise InputError("OpenVINO computes no gradients; give --engine keras")
 
     def along(x: object) -> object:
-        return keras.ops.sum(model(x, training=False) * direction)
+        return keras.ops.sum(keras.ops.multiply(model(x, training=False), direction))
 
     if backend == "jax":
         import jax
@@ -131,13 +132,17 @@ def _show_only(gpu: int) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
 
 
-class _NoTensorFlow(importlib.abc.MetaPathFinder):
-    """Keras on another backend looks for TensorFlow too, to copy a layer: seconds of loading for nothing."""
+class _NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Keras on another backend looks for TensorFlow too, to copy a layer: seconds of loading for nothing.
 
-    def find_spec(self, name: str, path: object, target: object = None) -> None:
-        if name == "tensorflow":
-            raise ModuleNotFoundError(f"no tensorflow beside {os.environ['KERAS_BACKEND']}", name=name)
-        return None
+    It is found, as PyTorch asks while it loads, but cannot be imported.
+    """
+
+    def find_spec(self, name: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        return importlib.machinery.ModuleSpec(name, self) if name == "tensorflow" else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        raise ModuleNotFoundError(f"no tensorflow beside {os.environ['KERAS_BACKEND']}", name=module.__name__)
 
 
 def _load_keras(backends: tuple[str, ...]) -> tuple[ModuleType, ModuleType]:

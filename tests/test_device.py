@@ -56,6 +56,17 @@ def test_backend_that_is_not_installed_is_an_error(monkeypatch):
         device.prepare()
 
 
+def test_beside_another_backend_tensorflow_is_found_and_cannot_be_imported():
+    # PyTorch looks for it while it loads, and takes no exception
+    code = (
+        "import importlib.util, sys; device.prepare(); "
+        "print(importlib.util.find_spec('tensorflow').origin, 'tensorflow' in sys.modules); import tensorflow"
+    )
+    done = in_fresh_process(f"exec({code!r})", KERAS_BACKEND="jax")
+    assert "None False" in done.stdout
+    assert "ModuleNotFoundError: no tensorflow beside jax" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("backend", "gpus", "compiled"),
     [
