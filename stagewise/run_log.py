@@ -63,7 +63,7 @@ class _Handler(logging.FileHandler):
     """Appends to the log; a line that cannot be written stays in its buffer, and is tried again with the next one."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path, mode="a", encoding="utf-8")
+        super().__init__(path, mode="a", encoding="utf-8", errors="backslashreplace")
         self.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S%z"))
         if self.stream.tell():
             self.stream.write("\n")  # between two sittings, and after a line that a power cut has torn
