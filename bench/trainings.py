@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from statistics import mean, stdev
 
 import numpy as np
 import pandas as pd
@@ -106,3 +107,8 @@ def scores(stalled: np.ndarray, probability: np.ndarray, threshold: float) -> di
         "MCC": float(mcc_of_counts(tp, fp, fn, tn)),
         "ACC at 0.5": float(np.mean(is_stalled(probability, 0.5) == stalled)),
     }
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and, of more than one, standard deviation."""
+    return f"{mean(values):.3f} ± {stdev(values):.3f}" if len(values) > 1 else f"{values[0]:.3f}"

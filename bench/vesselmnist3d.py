@@ -5,7 +5,8 @@
 
 The scripts run by their command lines: r31 of the three stages with `--preset small`, r41 and r42, on the official
 split (validation is fold 0) and on 5 folds of train and validation together. The test part is only answered.
-Trainings run side by side, a core each; what is finished is not done again, so that the same command goes on.
+Trainings run side by side, a core each; what is finished is not done again, so that the same command goes on. The
+table has all that is finished.
 
 Reads:  MedMNIST v2's npz (Yang et al., Scientific Data 10, 2023), and ImageNet weights as for r04
 Writes: --root (default: bench/work/vesselmnist3d), and a section of RESULTS.md
@@ -15,12 +16,11 @@ import json
 import time
 from functools import partial
 from pathlib import Path
-from statistics import mean, stdev
 
 import numpy as np
 import pandas as pd
 from measure import machine, write_section
-from trainings import REPOSITORY, SHARED, STAGES, Data, answer, script, side_by_side
+from trainings import REPOSITORY, SHARED, STAGES, Data, answer, script, side_by_side, spread
 
 from stagewise import cli
 from stagewise.splits import ALWAYS_TRAINED, gen_kfold_split
@@ -71,31 +71,46 @@ def make_data(folder: Path, npz: Path, weights: Path) -> Data:
 def train_fold(data: Data, design: str, seed: int, fold: int, core: int) -> None:
     """The three stages of one fold, and the seconds that each took in seconds_<fold>.json."""
     root = data.root(f"{design}_{seed}")
-    path = root / f"seconds_{fold}.json"
-    seconds = json.loads(path.read_text()) if path.exists() else {}
+    seconds = _seconds(root, fold)
     options = ("--preset", "small", "--split", data.split(design), "--fold", fold, "--seed", seed, "--workers", 1)
     for stage in STAGES:
         if stage not in seconds:
             start = time.monotonic()
             script(root, f"{stage}/r31_train.py", *options, core=core, log=f"fold_{fold}.txt")
             seconds[stage] = time.monotonic() - start
-            path.write_text(json.dumps(seconds))
+            (root / f"seconds_{fold}.json").write_text(json.dumps(seconds))
+
+
+def finished(data: Data, design: str) -> list[int]:
+    """Seeds of which every fold has all its stages."""
+    roots = data.folder.glob(f"{design}_*")
+    whole = (root for root in roots if all(len(_seconds(root, fold)) == len(STAGES) for fold in DESIGNS[design]))
+    return sorted(int(root.name.removeprefix(f"{design}_")) for root in whole)
+
+
+def _seconds(root: Path, fold: int) -> dict[str, float]:
+    path = root / f"seconds_{fold}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def answered(data: Data, design: str, seed: int) -> dict[str, float]:
     """Scores of the test part, and the core hours that the training took."""
     root = data.root(f"{design}_{seed}")
-    seconds = sum(sum(json.loads(file.read_text()).values()) for file in root.glob("seconds_*.json"))
-    return {**answer(data, root, design, DESIGNS[design]), "core hours": seconds / 3600}
+    path = root / "scores.json"
+    if not path.exists():
+        seconds = sum(sum(_seconds(root, fold).values()) for fold in DESIGNS[design])
+        found = {**answer(data, root, design, DESIGNS[design]), "core hours": seconds / 3600}
+        path.write_text(json.dumps(found))
+    return json.loads(path.read_text())
 
 
-def rows_of(design: str, found: dict[int, dict[str, float]]) -> list[tuple]:
-    """A row a seed, and one of their mean and standard deviation."""
+def rows_of(data: Data, design: str) -> list[tuple]:
+    """A row a finished seed, and one of their mean and standard deviation."""
+    found = {seed: answered(data, design, seed) for seed in finished(data, design)}
     what = f"ours, {'official split' if design == 'official' else f'{len(DESIGNS[design])} folds of train + val'}"
     rows = [(f"{what}, seed {seed}", *(f"{scores[name]:.3f}" for name in COLUMNS)) for seed, scores in found.items()]
     if len(found) > 1:
-        columns = ([scores[name] for scores in found.values()] for name in COLUMNS)
-        rows.append((f"**{what}, mean**", *(f"{mean(column):.3f} ± {stdev(column):.3f}" for column in columns)))
+        rows.append((f"**{what}, mean**", *(spread([scores[name] for scores in found.values()]) for name in COLUMNS)))
     return rows
 
 
@@ -111,9 +126,6 @@ def main() -> None:
     data = make_data(arguments.root, arguments.npz, arguments.weights)
     runs = [(design, seed) for design in arguments.designs for seed in arguments.seeds]
     side_by_side([partial(train_fold, data, *run, fold) for run in runs for fold in DESIGNS[run[0]]])
-    found: dict[str, dict[int, dict[str, float]]] = {}
-    for design, seed in runs:
-        found.setdefault(design, {})[seed] = answered(data, design, seed)
     write_section(
         "VesselMNIST3D",
         "bench/run.sh vesselmnist3d --npz vesselmnist3d.npz --weights H5",
@@ -121,7 +133,7 @@ def main() -> None:
         f"threshold chosen out of fold. {machine('keras', 'tensorflow', 'openvino')}",
         ("what", *COLUMNS),
         [
-            *(row for design, scores in found.items() for row in rows_of(design, scores)),
+            *(row for design in DESIGNS for row in rows_of(data, design)),
             *((*row, *[""] * (len(COLUMNS) - 2)) for row in PUBLISHED),
         ],
     )
