@@ -12,7 +12,6 @@ to ablation.csv, and is not done again while that is there. The table in RESULTS
 import argparse
 import runpy
 import shutil
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -33,7 +32,6 @@ PHANTOM_DIFFICULTY = 3
 SEEDS = (0, 1, 2)
 DESIGN = {"vessel": "official", "phantom": "folds"}
 COLUMNS = ("AUC", "ACC", "MCC")
-WRITING = threading.Lock()
 GEOMETRIC = (augment.Rotate, augment.Flip, augment.RotateQuarters)
 CROP_AND_ELASTIC = (augment.RandomCropFromBorders, augment.ElasticTransform)
 DROPPED_PLANES = (augment.DropPlanes,)
@@ -106,8 +104,7 @@ def measure_variant(data: Data, kind: str, variant: str, seed: int, core: int) -
     script(root, *command, core=core)
     found = answer(data, root, design, folds=(0,), core=core)
     row = {"data": kind, "variant": variant, "seed": seed, **{name: round(found[name], 4) for name in COLUMNS}}
-    with WRITING:
-        pd.concat([done(), pd.DataFrame([row])]).sort_values(["data", "variant", "seed"]).to_csv(ROWS, index=False)
+    pd.DataFrame([row]).to_csv(ROWS, mode="a", header=not ROWS.exists(), index=False)
 
 
 def done() -> pd.DataFrame:
