@@ -104,17 +104,22 @@ def _version(package: str) -> str | None:
         return None
 
 
-def write_section(title: str, command: str, setting: str, header: Sequence[str], rows: Sequence[Sequence]) -> None:
+def write_section(
+    title: str, command: str, setting: str, header: Sequence[str], rows: Sequence[Sequence], keep: bool = False
+) -> None:
     """Print a table, and put it into RESULTS.md in the place of the section of the same title.
 
-    setting: the line of `machine`, and what else the figures hang on.
+    setting: the line of `machine`, and what else the figures hang on. keep: rows of that section whose first cell is
+    not among the new ones stay, at the end.
     """
-    lines = [f"## {title}", "", f"`{command}`", "", setting, ""]
-    lines += [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
-    section = "\n".join(lines) + "\n"
-    print(section)
     before, found, after = RESULTS.read_text(encoding="utf-8").partition(f"## {title}\n")
-    rest = after.partition("\n## ")[1:] if found else ()
+    old, *rest = after.partition("\n## ") if found else ("",)
+    lines = [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
+    if keep:
+        known = {line.split(" | ")[0] for line in lines}
+        lines += [line for line in old.splitlines() if line.startswith("| ") and line.split(" | ")[0] not in known]
+    section = "\n".join([f"## {title}", "", f"`{command}`", "", setting, "", *lines]) + "\n"
+    print(section)
     RESULTS.write_text(f"{before.rstrip()}\n\n{section}{''.join(rest)}", encoding="utf-8")
 
 

@@ -6,7 +6,8 @@
 
 Candidates are NAME:PRECISION. tensorflow, jax and torch are this project's own step on that backend of Keras; monai is
 MONAI's DenseNet121 and timm timm-3d's, both in PyTorch with its Adam. Precisions are float32 and bfloat16 (mixed). Each
-runs in a process of its own, compiled by its first step; then each in turn beside the first one, ours.
+runs in a process of its own, compiled by its first step; then each in turn beside the first one, ours. Rows of other
+candidates, from earlier calls, stay in the table.
 Time: 10 minutes on 2 CPU cores for the default candidates, and 20 GB of memory.
 """
 
@@ -166,6 +167,7 @@ def main() -> None:
         f"turn beside the first row. {machine('keras', 'tensorflow', 'jax', 'torch', 'monai', 'timm-3d')}",
         ("candidate", "s a step", "times the first row's", "peak GiB", "forward and backward"),
         [row(ours, of_ours, of_ours, flops, arguments.batch), *rows],
+        keep=True,  # a call for each few candidates is easier to find a quiet hour for
     )
 
 
