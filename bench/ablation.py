@@ -124,6 +124,20 @@ def table_rows(rows: pd.DataFrame) -> list[tuple]:
     return lines
 
 
+def write_table() -> None:
+    """Put what the rows so far say into RESULTS.md."""
+    write_section(
+        "Ablations",
+        "bench/run.sh ablation --npz vesselmnist3d.npz --weights H5",
+        "Scores of the test part, mean ± standard deviation over seeds; ACC and MCC at the threshold chosen out of "
+        "fold. vessel: official split, `--preset small`, 3 epochs of 40 batches a stage; phantom: "
+        f"{PHANTOM_DIFFICULTY} times the noise, `--preset demo`, 500 test clips. "
+        f"{machine('keras', 'tensorflow')}",
+        ("data", "variant", "seeds", *COLUMNS),
+        table_rows(done()),
+    )
+
+
 def main() -> None:
     """Train what has no row yet, and write the table."""
     parser = cli.parser(__doc__)
@@ -154,16 +168,7 @@ def main() -> None:
         if (kind, variant) != ("phantom", "random_start")  # as the phantom's recipe does anyway
     ]
     side_by_side([partial(measure_variant, made[row[0]], *row) for row in wanted if row not in finished])
-    write_section(
-        "Ablations",
-        "bench/run.sh ablation --npz vesselmnist3d.npz --weights H5",
-        "Scores of the test part, mean ± standard deviation over seeds; ACC and MCC at the threshold chosen out of "
-        "fold. vessel: official split, `--preset small`, 3 epochs of 40 batches a stage; phantom: "
-        f"{PHANTOM_DIFFICULTY} times the noise, `--preset demo`, 500 test clips. "
-        f"{machine('keras', 'tensorflow')}",
-        ("data", "variant", "seeds", *COLUMNS),
-        table_rows(done()),
-    )
+    write_table()
 
 
 if __name__ == "__main__":

@@ -164,7 +164,8 @@ def main() -> None:
         "Training step",
         "bench/run.sh train_step",
         f"DenseNet121-3D at {D121.net.input_shape}, batch {arguments.batch}; medians of {arguments.repeats} steps in "
-        f"turn beside the first row. {machine('keras', 'tensorflow', 'jax', 'torch', 'monai', 'timm-3d')}",
+        "turn beside the first row's; the ratio is to those of the same call. "
+        f"{machine('keras', 'tensorflow', 'jax', 'torch', 'monai', 'timm-3d')}",
         ("candidate", "s a step", "times the first row's", "peak GiB", "forward and backward"),
         [row(ours, of_ours, of_ours, flops, arguments.batch), *rows],
         keep=True,  # a call for each few candidates is easier to find a quiet hour for
