@@ -5,8 +5,8 @@
 
 vessel: the official split, `--preset small` with 3 epochs of 40 batches a stage. phantom: fold 0 of 5 of 400 clips with
 10 times the noise, `--preset demo`, whose small net has no ImageNet weights. A variant changes one thing and trains on
-as many batches. A training takes 8 (phantom: 5) minutes on one core; they go side by side, a core each. Each adds a row
-to ablation.csv, and is not done again while that is there. The table in RESULTS.md is made of its rows.
+as many batches. Trainings go side by side, a core each. Each adds a row to ablation.csv, and is not done again while
+that is there. The table in RESULTS.md is made of its rows.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from measure import machine, write_section
-from trainings import REPOSITORY, STAGES, Data, answer, script, side_by_side, spread
+from measure import REPOSITORY, machine, write_section
+from trainings import STAGES, Data, answer, script, side_by_side, spread
 from vesselmnist3d import make_data
 
 from stagewise import augment, cli

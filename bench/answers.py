@@ -3,7 +3,6 @@
     bench/run.sh answers ROOT      ROOT: that of a finished demo
 
 r42 itself answers phantom clips of the real share of stalled ones (0.3 %), on both engines and with --adaptive.
-Time: 10 minutes on 2 CPU cores.
 """
 
 import os

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measure import machine, write_section
-from trainings import REPOSITORY, STAGES, Data, scores, script, spread
-from vesselmnist3d import DESIGNS, finished
+from measure import REPOSITORY, machine, write_section
+from trainings import STAGES, Data, scores, script, spread
+from vesselmnist3d import DESIGNS, answered, finished
 
 from stagewise import cli, paths
 from stagewise.score import best_threshold
@@ -70,6 +70,7 @@ def ways(every: np.ndarray, out_of_fold: pd.DataFrame) -> dict[str, Way]:
 def scored(data: Data, design: str, seed: int) -> dict[str, dict[str, float]]:
     """Scores of every way to answer by one training's folds; of several answers their mean."""
     root = data.root(f"{design}_{seed}")
+    answered(data, design, seed)
     if not (root / "every_answer.npy").exists():
         script(root, __file__, "--predict", data.split(design), *DESIGNS[design])
     every = np.load(root / "every_answer.npy")

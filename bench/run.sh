@@ -4,8 +4,9 @@
 VENV=.venv-bench  # apart from .venv: the peers bring a second framework
 source "$(dirname "${BASH_SOURCE[0]}")/../setup_env.sh"
 name="${1:-}"
-[ -f "$REPO/bench/$name.py" ] && [ "$name" != measure ] || {
-    echo "error: no benchmark '$name'; there are: $(cd "$REPO/bench" && ls *.py | grep -v measure | sed 's/\.py$//' | xargs)" >&2
+benchmarks="$(cd "$REPO/bench" && grep -l __main__ *.py | sed 's/\.py$//')"
+grep -qxF -- "$name" <<< "$benchmarks" || {
+    echo "error: no benchmark '$name'; there are:" $benchmarks >&2
     exit 2
 }
 shift

@@ -8,7 +8,7 @@ Candidates are NAME:PRECISION. tensorflow, jax and torch are this project's own 
 MONAI's DenseNet121 and timm timm-3d's, both in PyTorch with its Adam. Precisions are float32 and bfloat16 (mixed). Each
 runs in a process of its own, compiled by its first step; then each in turn beside the first one, ours. Rows of other
 candidates, from earlier calls, stay in the table.
-Time: 10 minutes on 2 CPU cores for the default candidates, and 20 GB of memory.
+Time: 15 minutes on 2 CPU cores for float32 of the three backends; 20 GB of memory.
 """
 
 import argparse

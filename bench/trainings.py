@@ -13,11 +13,11 @@ from statistics import mean, stdev
 
 import numpy as np
 import pandas as pd
+from measure import REPOSITORY
 
 from stagewise.cli import available_cpus
 from stagewise.score import confusion, is_stalled, mcc_of_counts, roc_auc
 
-REPOSITORY = Path(__file__).parents[1]
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
 SHARED = ("input", "modified_data/roi_parts", "models/imagenet_densenet121_3d.weights.h5")
 

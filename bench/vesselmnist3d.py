@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measure import machine, write_section
-from trainings import REPOSITORY, SHARED, STAGES, Data, answer, script, side_by_side, spread
+from measure import REPOSITORY, machine, write_section
+from trainings import SHARED, STAGES, Data, answer, script, side_by_side, spread
 
 from stagewise import cli
 from stagewise.splits import ALWAYS_TRAINED, gen_kfold_split
