@@ -152,8 +152,8 @@ def main() -> None:
         kind, variant, seed, split_csv = arguments.train
         train_variant(kind, variant, int(seed), Path(split_csv))
         return
-    if not (arguments.npz and arguments.weights):
-        parser.error("give --npz and --weights")
+    if "vessel" in arguments.data and not (arguments.npz and arguments.weights):
+        parser.error("give --npz and --weights, or --data phantom")
     data = {
         "vessel": lambda: make_data(arguments.root / "vesselmnist3d", arguments.npz, arguments.weights),
         "phantom": lambda: make_phantom(arguments.root / "phantom"),

@@ -62,6 +62,8 @@ def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("trained", type=Path, metavar="ROOT", help="the STAGEWISE_ROOT of a finished demo")
     trained = parser.parse_args().trained.absolute()
+    if not any((trained / "models" / STAGE).glob("fold_*")):
+        parser.error(f"no trained fold in {trained}/models/{STAGE}; run: STAGEWISE_ROOT={trained} ./run.sh")
     with tempfile.TemporaryDirectory() as root:
         os.environ["STAGEWISE_ROOT"] = root
         rows = compare(trained)

@@ -144,8 +144,8 @@ def main() -> None:
     """Measure every candidate beside the first, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     installed = [name for name in (*KERAS, *PEERS) if importlib.util.find_spec(NEEDS[name])]
-    default = [f"{name}:{precision}" for name in installed for precision in ("float32", "bfloat16")]
-    parser.add_argument("--candidates", nargs="+", default=default, metavar="NAME:PRECISION")
+    known = [f"{name}:{precision}" for name in installed for precision in ("float32", "bfloat16")]
+    parser.add_argument("--candidates", nargs="+", choices=known, default=known, metavar="NAME:PRECISION")
     parser.add_argument("--batch", type=cli.at_least(1), default=D121.batch_size)
     parser.add_argument("--repeats", type=cli.at_least(1), default=5)
     parser.add_argument("--serve", help=argparse.SUPPRESS)
@@ -154,6 +154,8 @@ def main() -> None:
         serve_steps(arguments.serve, arguments.batch)
         return
     ours, *others = arguments.candidates
+    if not others:
+        parser.error("give two candidates or more, such as: --candidates tensorflow:float32 monai:float32")
     rows, of_ours = [], []
     for other in others:
         first, second, flops = side_by_side(ours, other, arguments.batch, arguments.repeats)

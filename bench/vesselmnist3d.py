@@ -14,8 +14,11 @@ Writes: --root (default: bench/work/vesselmnist3d), and a section of RESULTS.md
 
 import json
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -23,6 +26,7 @@ from measure import REPOSITORY, machine, write_section
 from trainings import SHARED, STAGES, Data, answer, script, side_by_side, spread
 
 from stagewise import cli
+from stagewise.errors import InputError
 from stagewise.splits import ALWAYS_TRAINED, gen_kfold_split
 from stagewise.volumes import save_volume
 
@@ -47,7 +51,7 @@ def make_data(folder: Path, npz: Path, weights: Path) -> Data:
     shared = data.shared
     if (shared / SHARED[-1]).exists():
         return data
-    parts, tables = np.load(npz), {}
+    parts, tables = read_parts(npz), {}
     for part in ("train", "val", "test"):
         names = [f"{part}_{number:04d}.mp4" for number in range(len(parts[f"{part}_images"]))]
         roi_folder = shared / "modified_data" / "roi_parts" / ("test" if part == "test" else "train")
@@ -66,6 +70,15 @@ def make_data(folder: Path, npz: Path, weights: Path) -> Data:
     gen_kfold_split(both, FOLDS, seed=42, group=None).to_csv(data.split("folds"), index=False)
     script(shared, "preproc_data/r04_inflate_imagenet.py", "--weights", weights.absolute())
     return data
+
+
+def read_parts(npz: Path) -> Mapping[str, np.ndarray]:
+    """MedMNIST's arrays by name, such as train_images. Raises InputError where the file has none."""
+    with suppress(ValueError, EOFError, BadZipFile):
+        parts = np.load(npz)
+        if isinstance(parts, Mapping) and "test_labels" in parts:
+            return parts
+    raise InputError(f"{npz} does not hold MedMNIST's arrays; give vesselmnist3d.npz with --npz")
 
 
 def train_fold(data: Data, design: str, seed: int, fold: int, core: int) -> None:
