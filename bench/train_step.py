@@ -158,10 +158,16 @@ def main() -> None:
         parser.error("give two candidates or more, such as: --candidates tensorflow:float32 monai:float32")
     rows, of_ours = [], []
     for other in others:
-        first, second, flops = side_by_side(ours, other, arguments.batch, arguments.repeats)
+        try:
+            first, second, flops = side_by_side(ours, other, arguments.batch, arguments.repeats)
+        except RuntimeError as error:  # Keras on PyTorch, for one, has no bfloat16 pooling on a CPU
+            print(f"{other} is left out: {error}", file=sys.stderr)
+            continue
         of_ours += first
         rows.append(row(other, second, first, flops, arguments.batch))
         print(*rows[-1], sep="  ", flush=True)
+    if not rows:
+        sys.exit("error: no candidate ran beside the first; what stopped them stands above")
     write_section(
         "Training step",
         "bench/run.sh train_step",
