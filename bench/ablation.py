@@ -28,7 +28,7 @@ from stagewise.recipes.d121 import PRESETS
 
 ROWS = Path(__file__).with_name("ablation.csv")
 VESSEL_LENGTH = {"steps_per_epoch": 40, "epochs": 3}
-PHANTOM_DIFFICULTY = 10
+PHANTOM_DIFFICULTY, PHANTOM_CLIPS, PHANTOM_TEST_CLIPS = 10, 400, 500
 SEEDS = (0, 1, 2)
 DESIGN = {"vessel": "official", "phantom": "folds"}
 COLUMNS = ("AUC", "ACC", "MCC")
@@ -75,8 +75,8 @@ def make_phantom(folder: Path) -> Data:
     data = Data(folder.absolute())
     if not data.split("folds").exists():
         data.shared.mkdir(parents=True, exist_ok=True)
-        clips = ("--train", 400, "--test", 500, "--difficulty", PHANTOM_DIFFICULTY, "--seed", 0)
-        script(data.shared, "preproc_data/r00_make_phantom.py", *clips)
+        clips = ("--train", PHANTOM_CLIPS, "--test", PHANTOM_TEST_CLIPS, "--difficulty", PHANTOM_DIFFICULTY)
+        script(data.shared, "preproc_data/r00_make_phantom.py", *clips, "--seed", 0)
         script(data.shared, "preproc_data/r01_extract_roi.py")
         shutil.copy(data.shared / "input" / "phantom_test_labels.csv", data.folder / "truth.csv")
         script(data.shared, "preproc_data/r03_gen_kfold_split.py", "--output", data.split("folds"))
@@ -126,12 +126,13 @@ def table_rows(rows: pd.DataFrame) -> list[tuple]:
 
 def write_table() -> None:
     """Put what the rows so far say into RESULTS.md."""
+    length = "{epochs} epochs of {steps_per_epoch} batches a stage".format(**VESSEL_LENGTH)
     write_section(
         "Ablations",
         "bench/run.sh ablation --npz vesselmnist3d.npz --weights H5",
         "Scores of the test part, mean ± standard deviation over seeds; ACC and MCC at the threshold chosen out of "
-        "fold. vessel: official split, `--preset small`, 3 epochs of 40 batches a stage; phantom: "
-        f"{PHANTOM_DIFFICULTY} times the noise, `--preset demo`, 500 test clips. "
+        f"fold. vessel: official split, `--preset small`, {length}; phantom: "
+        f"{PHANTOM_DIFFICULTY} times the noise, `--preset demo`, {PHANTOM_TEST_CLIPS} test clips. "
         f"{machine('keras', 'tensorflow')}",
         ("data", "variant", "seeds", *COLUMNS),
         table_rows(done()),

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pandas as pd
 from measure import machine, script, write_section
+from trainings import STAGES, fold_options
 
 from stagewise import cli, paths
 
-STAGE = "net_d121_stage3_tier1"
+STAGE = STAGES[-1]
 
 
-def move_in(trained: Path, clips: int) -> list[str]:
-    """New clips of the test set beside the trained folds of another root. Returns: r42's options for these folds."""
+def move_in(trained: Path, clips: int) -> None:
+    """New clips of the test set beside the trained folds of another root."""
     script(
         "preproc_data/r00_make_phantom.py",
         *("--train", 4, "--test", clips, "--stalled-share", 0.003, "--seed", 77),
@@ -29,8 +30,6 @@ def move_in(trained: Path, clips: int) -> list[str]:
     shutil.copytree(trained / "models", paths.models_folder())
     for table in (trained / "modified_data").glob("*.csv"):
         shutil.copy(table, paths.modified_data_folder())
-    folds = sorted(folder.name.removeprefix("fold_") for folder in (trained / "models" / STAGE).glob("fold_*"))
-    return [word for fold in folds for word in ("--fold", fold)]
 
 
 def ask_for_first(clips: int) -> None:
@@ -39,7 +38,7 @@ def ask_for_first(clips: int) -> None:
     pd.read_csv(path).head(clips).to_csv(path, index=False)
 
 
-def answers(*options: str) -> tuple[pd.DataFrame, str]:
+def answers(*options: object) -> tuple[pd.DataFrame, str]:
     """What r42 answers with these options: filename, probability, stalled; and what it prints."""
     printed = script(f"{STAGE}/r42_process_test.py", *options)
     folder = paths.submission_folder()
@@ -48,10 +47,11 @@ def answers(*options: str) -> tuple[pd.DataFrame, str]:
 
 def compare(folds: list[str], on_keras: int) -> list[tuple]:
     """The rows of the table."""
-    full, _ = answers(*folds, "--engine", "openvino")
-    adaptive, printed = answers(*folds, "--engine", "openvino", "--adaptive")
+    options = fold_options(folds)
+    full, _ = answers(*options, "--engine", "openvino")
+    adaptive, printed = answers(*options, "--engine", "openvino", "--adaptive")
     ask_for_first(on_keras)
-    by_keras, _ = answers(*folds, "--engine", "keras")
+    by_keras, _ = answers(*options, "--engine", "keras")
     same = full.head(on_keras)
     difference = (by_keras["probability"] - same["probability"]).abs().max()
     told = (line for line in printed.splitlines() if line.startswith(("settled", "forward", "expected")))
@@ -59,7 +59,7 @@ def compare(folds: list[str], on_keras: int) -> list[tuple]:
         ("stalled, answered in full", full["stalled"].sum()),
         *(("--adaptive, default bound", line) for line in told),
         ("--adaptive against in full: changed answers", (full["stalled"] != adaptive["stalled"]).sum()),
-        (f"OpenVINO against Keras, {on_keras:,} clips: largest difference of a mean", f"{difference:.1e}"),
+        (f"OpenVINO against Keras, {len(same):,} clips: largest difference of a mean", f"{difference:.1e}"),
         ("OpenVINO against Keras: changed answers", (by_keras["stalled"] != same["stalled"]).sum()),
     ]
 
@@ -72,13 +72,14 @@ def main() -> None:
     parser.add_argument("--on-keras", type=cli.at_least(1), default=1000, help="(default: %(default)s)")
     arguments = parser.parse_args()
     trained = arguments.trained.absolute()
-    if not any((trained / "models" / STAGE).glob("fold_*")):
+    folds = sorted(folder.name.removeprefix("fold_") for folder in (trained / "models" / STAGE).glob("fold_*"))
+    if not folds:
         parser.error(f"no trained fold in {trained}/models/{STAGE}; run: STAGEWISE_ROOT={trained} ./run.sh")
     with tempfile.TemporaryDirectory() as root:
         os.environ["STAGEWISE_ROOT"] = root
-        folds = move_in(trained, arguments.clips)
+        move_in(trained, arguments.clips)
         rows = compare(folds, arguments.on_keras)
-    setting = f"{len(folds) // 2} folds of the demo, {arguments.clips:,} phantom clips. "
+    setting = f"{len(folds)} folds of the demo, {arguments.clips:,} phantom clips. "
     setting += machine("keras", "tensorflow", "openvino")
     write_section("Answers", "bench/run.sh answers ROOT", setting, ("what", "result"), rows)
 

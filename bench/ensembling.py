@@ -70,7 +70,7 @@ def ways(every: np.ndarray, out_of_fold: pd.DataFrame) -> dict[str, Way]:
 def scored(data: Data, design: str, seed: int) -> dict[str, dict[str, float]]:
     """Scores of every way to answer by one training's folds; of several answers their mean."""
     root = data.root(f"{design}_{seed}")
-    answered(data, design, seed)
+    answered(data, design, seed)  # whose tables are read here
     if not (root / "every_answer.npy").exists():
         script(root, __file__, "--predict", data.split(design), *DESIGNS[design])
     every = np.load(root / "every_answer.npy")

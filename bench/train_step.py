@@ -142,7 +142,7 @@ def row(name: str, steps: list[dict], beside: list[dict], flops: float, batch: i
 
 def main() -> None:
     """Measure every candidate beside the first, and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.parser(__doc__)
     installed = [name for name in (*KERAS, *PEERS) if importlib.util.find_spec(NEEDS[name])]
     known = [f"{name}:{precision}" for name in installed for precision in ("float32", "bfloat16")]
     parser.add_argument("--candidates", nargs="+", choices=known, default=known, metavar="NAME:PRECISION")

@@ -88,9 +88,14 @@ def side_by_side(jobs: Sequence[Callable[[int], None]]) -> None:
         threads.shutdown(cancel_futures=True)  # after an error or Ctrl-C, nothing more is begun
 
 
+def fold_options(folds: Sequence[int | str]) -> list[int | str]:
+    """The words that name the folds to a numbered script."""
+    return [word for fold in folds for word in ("--fold", fold)]
+
+
 def answer(data: Data, root: Path, design: str, folds: Sequence[int], core: int | None = None) -> dict[str, float]:
     """Let r41 and r42 answer with the root's trained folds. Returns: the `scores` at r41's threshold."""
-    options = ("--split", data.split(design), *(word for fold in folds for word in ("--fold", fold)))
+    options = ("--split", data.split(design), *fold_options(folds))
     for number in ("r41_process_oof", "r42_process_test"):
         script(root, f"{STAGES[-1]}/{number}.py", *options, core=core)
     table = pd.read_csv(root / "subm" / f"{STAGES[-1]}_test.csv").merge(data.truth, on="filename", validate="1:1")
