@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from measure import machine, write_section
+from trainings import STAGES
 
 from stagewise import cli, device, paths, runs
 from stagewise.inference import InferencePlan, plan_test
@@ -27,7 +28,7 @@ from stagewise.score import is_stalled
 from stagewise.tables import read_labels, read_roi_index
 from stagewise.threshold import read_threshold
 
-STAGE = "net_d121_stage3_tier1"
+STAGE = STAGES[-1]
 BATCH = 8
 VESSEL_MARGIN = 2  # pixels around the vessel: it moves by so much
 REGIONS, COLOURS = ("outline", "vessel"), ("deviation", "maximum", "mean")

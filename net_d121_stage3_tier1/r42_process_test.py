@@ -12,6 +12,7 @@ Writes: subm/net_d121_stage3_tier1_test_detailed.csv (a probability a fold),
 Time:   8 forward passes a clip and fold
 """
 
+import argparse
 from pathlib import Path
 
 from stagewise import cli
@@ -20,8 +21,8 @@ from stagewise.ending import command, ending
 STAGE = Path(__file__).parent.name
 
 
-def main() -> None:
-    """Predict the test set and write the answers in the order of submission_format."""
+def arguments_given() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "dry-run")
     parser.add_argument("--threshold", type=cli.probability, metavar="P", help="stalled above it (default: r41's)")
     parser.add_argument(
@@ -39,7 +40,12 @@ def main() -> None:
         metavar="P",
         help="with --adaptive, the expected share of stalled clips (default: %(default)s, the full data's)",
     )
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Predict the test set and write the answers in the order of submission_format."""
+    arguments = arguments_given()
     from stagewise.adaptive import predict_adaptive, read_out_of_fold
     from stagewise.inference import plan_test, predict_test
     from stagewise.threshold import read_threshold

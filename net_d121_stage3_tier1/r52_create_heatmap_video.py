@@ -13,6 +13,7 @@ Writes: subm/heatmaps/{train,test}/<name>_<method>_block<b>.mp4 and .gif
 Time:   a forward pass a clip and fold
 """
 
+import argparse
 from pathlib import Path
 
 from stagewise import cli, paths
@@ -20,8 +21,8 @@ from stagewise import cli, paths
 STAGE = Path(__file__).parent.name
 
 
-def main() -> None:
-    """Choose clips, and write a video of each."""
+def arguments_given() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = cli.parser(__doc__, "split", "fold", "gpu", "engine", "dry-run")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a clip; train/NAME or test/NAME where both have it")
     parser.add_argument("--worst", type=cli.at_least(0), default=0, metavar="N", help="the N surest mistakes")
@@ -38,7 +39,12 @@ def main() -> None:
         metavar="B",
         help="the dense block behind which to look (default: the last with a map of 3x3x3 voxels or more)",
     )
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Choose clips, and write a video of each."""
+    arguments = arguments_given()
     from stagewise.ending import command, ending
     from stagewise.errors import InputError
     from stagewise.examples import choose

@@ -10,8 +10,6 @@ Time:    about 100 volumes a second and core
 Expect:  "no problems"; otherwise each kind of problem with its mend, every name in problems.csv, and exit code 2
 """
 
-import csv
-
 from stagewise import cli, paths
 from stagewise.errors import InputError, QuarantinedError
 
@@ -27,6 +25,7 @@ def main() -> None:
 
     from stagewise import data_pictures
     from stagewise.ending import command, ending, first_training
+    from stagewise.findings import write_problems
     from stagewise.verification import labelled_groups, usable_volumes, verify
 
     data = verify(arguments.split, arguments.workers)
@@ -39,13 +38,7 @@ def main() -> None:
     if groups:
         data_pictures.draw_classes(folder / "class_share.png", {k: v["stalled"] for k, v in groups.items()})
         data_pictures.draw_contact_sheet(folder / "contact_sheet.png", next(iter(groups.values())))
-    with (
-        paths.replacing(folder / "problems.csv") as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("problem", "name", "optional", "mend"))
-        writer.writerows(line for finding in data.findings for line in finding.lines())
+    write_problems(folder / "problems.csv", data.findings)
     following = first_training(arguments) if data.has("split") else command("preproc_data/r03_gen_kfold_split.py")
     last_lines = ending([folder], following)
 

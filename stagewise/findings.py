@@ -1,14 +1,17 @@
 """What a check of the data found: the tables it could read, problems, and remarks."""
 
+import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from stagewise import paths
 from stagewise.errors import InputError
 
 SHOWN_NAMES = 5
+PROBLEM_COLUMNS = ("problem", "name", "optional", "mend")
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,17 @@ class Finding:
         shown = ", ".join(self.names[:SHOWN_NAMES]) + (", ..." if len(self.names) > SHOWN_NAMES else "")
         return f"{self.what} ({len(self.names)}): {shown}; {self.mend}" if self.names else f"{self.what}; {self.mend}"
 
-    def lines(self) -> list[tuple[str, str, bool, str]]:
-        """A row a name: the problem, the name, whether it is optional, the mend."""
+    def rows(self) -> list[tuple[str, str, bool, str]]:
+        """A row a name, columns `PROBLEM_COLUMNS`."""
         return [(self.what, name, self.optional, self.mend) for name in self.names or ("",)]
+
+
+def write_problems(path: Path, findings: Iterable[Finding]) -> None:
+    """Every name of every finding, in a table."""
+    with paths.replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(PROBLEM_COLUMNS)
+        writer.writerows(row for finding in findings for row in finding.rows())
 
 
 @dataclass
