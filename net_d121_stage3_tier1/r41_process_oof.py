@@ -4,11 +4,10 @@
     python net_d121_stage3_tier1/r41_process_oof.py --fold 0 --fold 2      these folds alone
 
 Reads:  models/net_d121_stage3_tier1/fold_<k>/, modified_data/kfold_split_5_42.csv (or --split),
-        modified_data/roi_parts/train/
+        modified_data/roi_parts/train/; input/train_metadata.csv where the split has no project_id
 Writes: modified_data/net_d121_stage3_tier1_oof.csv (filename, stalled, fold, project_id, project_seen, probability,
         unflipped), modified_data/net_d121_stage3_tier1_oof_projects.csv (a row a project),
-        models/net_d121_stage3_tier1/threshold.json, mcc_curve.png and
-        reliability.png
+        models/net_d121_stage3_tier1/threshold.json, mcc_curve.png and reliability.png
 Time:   8 forward passes a clip of the split
 """
 
@@ -36,6 +35,7 @@ def main() -> None:
     plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
     print(plan, flush=True)
     if arguments.dry_run:
+        print(f"would write {paths.shown(paths.oof_csv(STAGE))} and {paths.shown(paths.threshold_json(STAGE))}")
         return
     from stagewise import device
     from stagewise.engines import default_engine

@@ -5,17 +5,20 @@
     python net_d121_stage3_tier1/r42_process_test.py --fold 0 --fold 2   these folds alone
     python net_d121_stage3_tier1/r42_process_test.py --adaptive          all folds and flips only where they can matter
 
-Reads:  models/net_d121_stage3_tier1/fold_<k>/ and threshold.json, input/submission_format.csv,
-        modified_data/roi_parts/test/; with --adaptive also modified_data/net_d121_stage3_tier1_oof.csv
+Reads:  models/net_d121_stage3_tier1/fold_<k>/ and threshold.json, modified_data/kfold_split_5_42.csv (or --split),
+        input/submission_format.csv, modified_data/roi_parts/test/;
+        with --adaptive also modified_data/net_d121_stage3_tier1_oof.csv
 Writes: subm/net_d121_stage3_tier1_test_detailed.csv (a probability a fold),
-        subm/net_d121_stage3_tier1_test.csv (their mean), subm/submission.csv (0 or 1)
+        subm/net_d121_stage3_tier1_test.csv (their mean), subm/submission.csv (0 or 1),
+        subm/net_d121_stage3_tier1_test.json (threshold, weights, options and hashes of these)
 Time:   8 forward passes a clip and fold
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
-from stagewise import cli
+from stagewise import cli, paths
 from stagewise.ending import command, ending
 
 STAGE = Path(__file__).parent.name
@@ -52,24 +55,27 @@ def main() -> None:
 
     plan = plan_test(STAGE, arguments.split, arguments.folds)
     threshold = arguments.threshold if arguments.threshold is not None else read_threshold(plan)
-    oof = read_out_of_fold(STAGE, arguments.prevalence, arguments.adaptive) if arguments.adaptive else None
+    oof = read_out_of_fold(plan, arguments.prevalence, arguments.adaptive) if arguments.adaptive else None
     print(f"{plan}\n  stalled above {threshold}", flush=True)
     if arguments.dry_run:
+        print(f"would write {paths.shown(paths.submission_csv())} and the tables that it follows from")
         return
     from stagewise import device
     from stagewise.engines import default_engine
 
     device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
-    from stagewise.submission import write_submission
+    from stagewise.submission import Settings, write_submission
 
+    settings, passes = Settings(threshold, plan.weights_sha256), None
     if oof is None:
-        probabilities, passes = predict_test(plan, arguments.workers), None
+        probabilities = predict_test(plan, arguments.workers)
     else:
-        chances = (threshold, arguments.prevalence, arguments.adaptive)
-        answers = predict_adaptive(plan, oof, *chances, arguments.seed, arguments.workers)
-        probabilities, passes = answers.probabilities, answers.passes
+        options = {"adaptive": arguments.adaptive, "prevalence": arguments.prevalence, "seed": arguments.seed}
+        chances = (threshold, arguments.prevalence, arguments.adaptive, arguments.seed)
+        answers = predict_adaptive(plan, oof, *chances, arguments.workers)
+        settings, probabilities, passes = replace(settings, adaptive=options), answers.probabilities, answers.passes
         print(answers)
-    written = write_submission(STAGE, plan.filenames, plan.folds, probabilities, threshold, passes)
+    written = write_submission(STAGE, plan.filenames, probabilities, settings, passes)
     print(ending(written, command(f"{STAGE}/r51_report.py", arguments)))
 
 

@@ -15,6 +15,7 @@ from stagewise.errors import InputError
 from stagewise.inference import InferencePlan, answering, load_nets
 from stagewise.score import is_stalled
 from stagewise.tables import labels, numbers, read_videos
+from stagewise.threshold import read_scores
 from stagewise.workers import WorkerPool
 
 PILOT_SHARE, PILOT_LEAST = 0.02, 100  # of the clips, answered in full first
@@ -60,13 +61,15 @@ class Answers:
         )
 
 
-def read_out_of_fold(stage: str, prevalence: float, bound: float) -> pd.DataFrame:
-    """What r41 wrote of a stage: filename, stalled (0 or 1), unflipped (0-1).
+def read_out_of_fold(plan: InferencePlan, prevalence: float, bound: float) -> pd.DataFrame:
+    """What r41 wrote of the plan's stage: filename, stalled (0 or 1), unflipped (0-1).
 
-    Raises InputError where it is not there, or holds too few stalled clips for `learn_margins` to keep the bound.
+    Raises InputError where it is not there, is of other weights than the plan's, or holds too few stalled clips for
+    `learn_margins` to keep the bound.
     """
-    mend = f"run: python {stage}/r41_process_oof.py"
-    path = paths.oof_csv(stage)
+    mend = f"run: python {plan.stage}/r41_process_oof.py"
+    path = paths.oof_csv(plan.stage)
+    read_scores(plan.stage, plan.weights_sha256, mend)
     table = read_videos(path, ("stalled", "unflipped"), mend)
     table = table.assign(stalled=labels(table, path, mend), unflipped=numbers(table, "unflipped", path, mend))
     _losses_allowed(int(table["stalled"].sum()), prevalence, bound)
@@ -101,6 +104,7 @@ def learn_margins(oof: pd.DataFrame, pilot: np.ndarray, threshold: float, preval
     stalled = np.sort(oof.loc[oof["stalled"] == 1, "unflipped"].to_numpy())
     allowed = _losses_allowed(len(stalled), prevalence, bound)
     cap = np.nextafter(stalled[allowed], 0) if allowed < len(stalled) else 1.0
+    cap = min(cap, threshold)  # nothing above it can be settled as flowing
     lost = prevalence * (np.searchsorted(stalled, cap, side="right") + 1) / (len(stalled) + 1)
     last, part = pilot.mean(axis=(1, 2)), (1 - STALLED_PART) * bound / LEVELS
     (first, first_share), (folds, folds_share) = (

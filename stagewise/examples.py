@@ -11,6 +11,7 @@ from stagewise.errors import InputError
 from stagewise.inference import InferencePlan
 from stagewise.plans import volumes_of
 from stagewise.score import is_stalled
+from stagewise.submission import Settings, read_settings
 from stagewise.table_checks import CLASSES
 from stagewise.tables import numbers, read_videos
 
@@ -40,14 +41,15 @@ class Example:
         return folder / f"{stem}.mp4", folder / f"{stem}.gif"
 
     def title(self, threshold: float) -> str:
-        """Two lines: name, label and answer; probability, threshold and folds."""
+        """Two lines: name, label and answer; probability (of a test clip r42's), threshold and folds."""
         answer = int(is_stalled(self.probability, threshold))
         called = f"called {CLASSES[answer]}"
         if self.stalled is not None:
             called = f"{CLASSES[self.stalled]}, {called}: {'right' if answer == self.stalled else 'wrong'}"
         numbers = ", ".join(map(str, self.folds))
-        by = f"mean of folds {numbers}" if len(self.folds) > 1 else f"fold {numbers}"
-        by += ", which never saw it" if self.stalled is not None else ""
+        by = f"map of fold{'s' if len(self.folds) > 1 else ''} {numbers}"
+        if self.stalled is not None:
+            by = f"fold {numbers}, which never saw it"
         return f"{self.filename}: {called}\nprobability {self.probability:.4f}, threshold {threshold:.2f}; {by}"
 
 
@@ -109,21 +111,30 @@ def _training_examples(rows: pd.DataFrame) -> list[Example]:
 
 def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) -> list[Example]:
     """Raises InputError for a name that none, or both, of r41's and r42's tables hold."""
-    path, mend = paths.submission_folder() / f"{plan.stage}_test.csv", f"python {plan.stage}/r42_process_test.py"
-    test = _probabilities(path, f"run: {mend}") if names and path.exists() else {}
+    path, mend = paths.test_csv(plan.stage), f"run: python {plan.stage}/r42_process_test.py"
+    settings = read_settings(plan.stage) if names else None
+    test = _probabilities(path, mend) if settings else {}
     examples = []
     for name in names:
         subset, _, bare = name.rpartition("/")
         found = _training_examples(answered[answered["filename"] == bare]) if subset in ("", "train") else []
         if subset in ("", "test") and bare in test:
+            _require_present_weights(settings, plan, mend)
             found.append(Example("test", bare, tuple(plan.folds), float(test[bare]), None))
         if not found:
             raise InputError(
                 f"{name} is neither a clip of fold {', '.join(map(str, plan.folds))} in "
                 f"{paths.shown(paths.oof_csv(plan.stage))} nor in {paths.shown(path)}; take a name from there, or, for "
-                f"test clips, run: {mend}"
+                f"test clips, {mend}"
             )
         if len(found) > 1:
             raise InputError(f"{name} is a training and a test clip; give train/{name} or test/{name}")
         examples += found
     return examples
+
+
+def _require_present_weights(settings: Settings, plan: InferencePlan, mend: str) -> None:
+    for fold, sha256 in plan.weights_sha256.items():
+        if settings.weights.get(fold) != sha256:
+            table = paths.shown(paths.test_csv(plan.stage))
+            raise InputError(f"{table} was not answered with the present weights of fold {fold}; {mend}")

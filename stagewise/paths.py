@@ -86,6 +86,26 @@ def submission_folder() -> Path:
     return root() / "subm"
 
 
+def submission_csv() -> Path:
+    """The answers as the competition asks for them."""
+    return submission_folder() / "submission.csv"
+
+
+def test_csv(stage: str) -> Path:
+    """A probability a test video."""
+    return submission_folder() / f"{stage}_test.csv"
+
+
+def test_detailed_csv(stage: str) -> Path:
+    """A probability a test video and fold."""
+    return submission_folder() / f"{stage}_test_detailed.csv"
+
+
+def test_json(stage: str) -> Path:
+    """How the test videos were answered."""
+    return submission_folder() / f"{stage}_test.json"
+
+
 def shown(path: Path) -> str:
     """The path as a message should show it: relative to the root where it lies inside."""
     path = Path(path).absolute()

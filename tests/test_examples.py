@@ -1,5 +1,6 @@
 """Which clips are shown: sure in the order of being sure, by the folds that never saw them, or by name."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -7,6 +8,7 @@ from stagewise import paths
 from stagewise.errors import InputError
 from stagewise.examples import Example, choose, surest
 from stagewise.inference import InferencePlan
+from stagewise.submission import Settings, write_submission
 
 STAGE = "net_d121_stage1"
 TABLE = pd.DataFrame(
@@ -52,24 +54,21 @@ def test_a_title_says_label_answer_probability_and_who_says_so():
         "$a$.mp4: stalled, called flowing: wrong\nprobability 0.2500, threshold 0.50; fold 3, which never saw it"
     )
     test = Example("test", "a.mp4", (0, 2), 0.75, None)
-    assert test.title(0.5) == "a.mp4: called stalled\nprobability 0.7500, threshold 0.50; mean of folds 0, 2"
+    assert test.title(0.5) == "a.mp4: called stalled\nprobability 0.7500, threshold 0.50; map of folds 0, 2"
 
 
 @pytest.fixture
 def plan(root):
     """The table as a plan, with its out-of-fold answers, and answers to the test clips z.mp4 and a.mp4."""
-    for path, table in {
-        paths.oof_csv(STAGE): TABLE.sample(frac=1, random_state=0),
-        paths.submission_folder() / f"{STAGE}_test.csv": pd.DataFrame(
-            {"filename": ["z.mp4", "a.mp4"], "probability": [0.3, 0.8]}
-        ),
-    }.items():
-        path.parent.mkdir()
-        table.to_csv(path, index=False)
-    for name in ("z.mp4", "a.mp4"):
+    paths.oof_csv(STAGE).parent.mkdir()
+    TABLE.sample(frac=1, random_state=0).to_csv(paths.oof_csv(STAGE), index=False)
+    names, weights = pd.Series(["z.mp4", "a.mp4"]), {"0": "0" * 64, "1": "1" * 64}
+    write_submission(STAGE, names, np.array([[0.2, 0.4], [0.7, 0.9]]), Settings(0.5, weights))
+    for name in names:
         paths.volume_path("test", name).parent.mkdir(parents=True, exist_ok=True)
         paths.volume_path("test", name).touch()
-    return InferencePlan(STAGE, [0, 1], [], [], TABLE[["filename", "stalled", "fold"]], ())
+    configs = [{"best": {"sha256": sha256}} for sha256 in weights.values()]
+    return InferencePlan(STAGE, [0, 1], configs, [], TABLE[["filename", "stalled", "fold"]], ())
 
 
 def test_names_are_of_training_or_test_clips_and_each_clip_is_shown_once(plan):
@@ -81,7 +80,7 @@ def test_names_are_of_training_or_test_clips_and_each_clip_is_shown_once(plan):
         ("train", "i.mp4"),
         ("train", "f.mp4"),
     ]
-    assert examples[0] == Example("test", "z.mp4", (0, 1), 0.3, None)
+    assert examples[0] == Example("test", "z.mp4", (0, 1), pytest.approx(0.3), None)
     assert examples[2] == Example("train", "a.mp4", (0,), 0.99, 1)
 
 
@@ -98,6 +97,14 @@ def test_names_are_of_training_or_test_clips_and_each_clip_is_shown_once(plan):
 def test_what_cannot_be_shown_is_refused_with_the_mend(plan, asked, message):
     with pytest.raises(InputError, match=message):
         choose(plan, 0.65, asked, worst=0, sure=0)
+
+
+def test_a_probability_of_other_weights_than_those_of_the_map_is_refused(plan):
+    message = rf"{STAGE}_test.csv was not answered with the present weights of fold 1; run: python {STAGE}/r42"
+    plan.configs[1]["best"]["sha256"] = "2" * 64
+    with pytest.raises(InputError, match=message):
+        choose(plan, 0.65, ["z.mp4"], worst=0, sure=0)
+    choose(plan, 0.65, ["train/a.mp4"], worst=0, sure=0)
 
 
 def test_answers_that_are_not_written_down_and_volumes_that_are_not_there_are_named(plan):

@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stagewise import paths
+from stagewise import paths, runs
 from stagewise.errors import InputError
 from stagewise.report import figures, svg
 from stagewise.report.answers import Answers, expected_answers, read_answers, true_share
 from stagewise.report.clips import LARGEST_SIDE, MOST_FRAMES, clip_groups, data_uri, panes
 from stagewise.report.evidence import gather
 from stagewise.report.page import render
+from stagewise.submission import Settings
 
 REPOSITORY = Path(__file__).parents[1]
 STAGE = made_run.STAGES[-1]
@@ -133,6 +134,39 @@ def test_a_parent_that_was_trained_anew_is_pointed_out(run):
     assert gap.command.endswith("--fold 1 --seed 3 --force")
 
 
+def test_answers_of_other_weights_or_folds_are_pointed_out(run):
+    made_run.answer_test([0.4, 0.3, 0.2], names=["one.mp4"], folds=[2, 1, 0])
+    assert gather(STAGE, None, None).gaps == []
+    edit(settings, '"1": "', '"1": "f')()
+    (gap,) = gather(STAGE, None, None).gaps
+    assert str(gap) == f"fold 1 answered the test videos with other weights than now; {R42}"
+    made_run.answer_test([0.4], names=["one.mp4"], folds=[1])
+    (gap,) = gather(STAGE, None, None).gaps
+    assert str(gap) == f"the test videos were answered by fold 1, not folds 0, 1, 2; {R42}"
+
+
+def test_a_page_is_made_while_a_fold_is_trained(run):
+    made_run.answer_out_of_fold([0, 1])
+    for stage in made_run.STAGES[1:]:
+        content = runs.read_config(stage, 2)
+        del content["best"]
+        runs.write_json(paths.fold_folder(stage, 2) / runs.CONFIG, content | {"finished": False})
+    evidence = gather(STAGE, None, None)
+    assert f"not finished: fold 2 of {STAGE}" in str(evidence)
+    render(evidence, [])
+
+
+def test_columns_of_a_split_beyond_those_that_are_asked_for_do_no_harm(run):
+    table = pd.read_csv(paths.split_csv()).assign(frames=1, status="x", height="tall")
+    table.to_csv(paths.split_csv(), index=False)
+    for stage in made_run.STAGES:
+        for fold in made_run.FOLDS:
+            content = runs.read_config(stage, fold)
+            content["split"]["sha256"] = paths.sha256_of(paths.split_csv())
+            runs.write_json(paths.fold_folder(stage, fold) / runs.CONFIG, content)
+    render(gather(STAGE, None, None), [])
+
+
 def test_a_fold_that_is_not_trained_is_left_out_unless_it_is_asked_for(run):
     made_run.answer_out_of_fold([0, 1])
     shutil.rmtree(paths.fold_folder(STAGE, 2))
@@ -179,7 +213,11 @@ def threshold():
 
 
 def submission():
-    return paths.submission_folder() / "submission.csv"
+    return paths.submission_csv()
+
+
+def settings():
+    return paths.test_json(STAGE)
 
 
 R41, R42 = f"run: python {STAGE}/r41_process_oof.py", f"run: python {STAGE}/r42_process_test.py"
@@ -196,7 +234,8 @@ R41, R42 = f"run: python {STAGE}/r41_process_oof.py", f"run: python {STAGE}/r42_
         (edit(threshold, '"threshold": 0.', '"threshold": 0.0'), None, f"does not follow from .*_oof.csv; {R41}"),
         (edit(threshold, '"seed"', '"sead"'), None, f"lacks 'seed'; {R41}"),
         (edit(oof, "True,0.", "True,7."), None, "probability .7.* is outside 0-1"),
-        (edit(submission, ",0\n", ",1\n"), None, f"submission.csv does not follow from .*; {R42}"),
+        (edit(submission, ",0\n", ",1\n"), None, f"submission.csv is not as r42 wrote it; {R42}"),
+        (edit(settings, '"weights"', '"waits"'), None, f"_test.json is damaged .*; {R42}"),
         (lambda: None, [0, 1], f"has clips of fold 2, .*, or {R41} --fold 0 --fold 1"),
     ],
 )
@@ -231,7 +270,8 @@ def test_the_competitions_test_set_of_five_folds_adds_less_than_a_megabyte():
     names = pd.Series([f"{100000 + number}.mp4" for number in range(14_160)])
     by_fold = generator.random((len(names), 5))
     by_fold[0, 1:] = np.nan  # an adaptive ensemble did not ask these
-    answers = Answers(names, list(range(5)), by_fold, by_fold[:, 0], by_fold[:, 0] > 0.5)
+    settings = Settings(0.5, dict.fromkeys("01234", made_run.UNKNOWN))
+    answers = Answers(names, by_fold, by_fold[:, 0], by_fold[:, 0] > 0.5, settings)
     columns = answers.columns()
     assert len(json.dumps(columns, separators=(",", ":"))) < 1e6
     shown = np.array(columns["columns"][1]) / 10 ** columns["decimals"]
@@ -244,6 +284,8 @@ def test_answers_of_an_adaptive_ensemble_are_read_with_their_gaps(run):
     answers = read_answers(STAGE)
     assert np.isnan(answers.by_fold).tolist() == [[False, True, True], [False] * 3]
     assert answers.stalled.tolist() == [0, 1]
+    text = Page(render(gather(STAGE, None, None), [])).text
+    assert "r42_process_test.py --fold 0 --fold 1 --fold 2 --adaptive 0.0001 --prevalence 0.003 --seed 42" in text
 
 
 def test_expected_answers_and_the_share_behind_them_are_inverse():

@@ -8,39 +8,30 @@ import pandas as pd
 from scipy.stats import binom
 
 from stagewise import paths
-from stagewise.errors import InputError
-from stagewise.score import is_stalled
-from stagewise.tables import probabilities, read_labels, read_videos, require_values
+from stagewise.submission import Settings, read_settings
 
 DECIMALS = 4  # of a probability on the page: as 0 to 10,000 it takes 3 characters of a row, not 20
-FOLD = "fold_"  # how the columns of single folds begin
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What r42 answered. by_fold: (n, folds), NaN where an `adaptive` ensemble did not ask; mean, stalled: (n,)."""
+    """What r42 answered. by_fold: (n, folds), NaN where an adaptive ensemble did not ask; mean, stalled: (n,)."""
 
     filenames: pd.Series
-    folds: list[int]
     by_fold: np.ndarray
     mean: np.ndarray
     stalled: np.ndarray
-    adaptive: bool = False
+    settings: Settings
+
+    @property
+    def folds(self) -> list[int]:
+        """The folds that answered, in the order of the columns."""
+        return [int(fold) for fold in self.settings.weights]
 
     @property
     def share(self) -> float:
         """Of the videos, how many are called stalled."""
         return float(self.stalled.mean())
-
-    def agree_with(self, threshold: float) -> bool:
-        """Whether this threshold makes these answers."""
-        return bool(np.array_equal(is_stalled(self.mean, threshold), self.stalled == 1))
-
-    @property
-    def thresholds(self) -> tuple[float, float]:
-        """Between which probabilities the threshold lay: the largest one called flowing, the least called stalled."""
-        flowing, stalled = self.mean[self.stalled == 0], self.mean[self.stalled == 1]
-        return float(flowing.max(initial=0)), float(stalled.min(initial=1))
 
     def columns(self) -> dict[str, Any]:
         """The table that the page's script shows: names of columns, and each column's values.
@@ -61,30 +52,13 @@ class Answers:
 
 
 def read_answers(stage: str) -> Answers | None:
-    """What r42 wrote, None where it has not yet.
-
-    Raises InputError where its two tables do not fit each other.
-    """
-    path, submission = (paths.submission_folder() / name for name in (f"{stage}_test_detailed.csv", "submission.csv"))
-    if not path.exists() or not submission.exists():
+    """What r42 wrote, None where it has not yet. Raises InputError where a table was changed since."""
+    settings = read_settings(stage)
+    if settings is None:
         return None
-    mend = f"run: python {stage}/r42_process_test.py"
-    table, answers = read_videos(path, ("probability",), mend), read_labels(submission, mend, mend)
-    require_values(answers, "filename", table["filename"].tolist(), submission, mend)
-    answers = answers.set_index("filename")["stalled"].reindex(table["filename"])
-    columns = [name for name in table.columns if name.startswith(FOLD) and name[len(FOLD) :].isdigit()]
-    by_fold = [_where_asked(table, name, path, mend) for name in columns]
-    mean = probabilities(table, "probability", path, mend).to_numpy()
-    if answers.isna().any() or mean[answers == 1].min(initial=1) < mean[answers == 0].max(initial=0):
-        raise InputError(f"{paths.shown(submission)} does not follow from {paths.shown(path)}; {mend}")
-    by_fold = np.stack(by_fold, axis=1) if by_fold else np.empty((len(table), 0))
-    folds = [int(name[len(FOLD) :]) for name in columns]
-    return Answers(table["filename"], folds, by_fold, mean, answers.to_numpy(np.int64), "passes" in table)
-
-
-def _where_asked(table: pd.DataFrame, column: str, path: paths.Path, mend: str) -> np.ndarray:
-    asked = table[column].str.strip() != ""
-    return probabilities(table.assign(**{column: table[column].where(asked, "0")}), column, path, mend).where(asked)
+    table, answers = pd.read_csv(paths.test_detailed_csv(stage)), pd.read_csv(paths.submission_csv())
+    by_fold = table[[f"fold_{fold}" for fold in settings.weights]].to_numpy(np.float64)
+    return Answers(table["filename"], by_fold, table["probability"].to_numpy(), answers["stalled"].to_numpy(), settings)
 
 
 @dataclass(frozen=True)

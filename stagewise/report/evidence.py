@@ -96,7 +96,7 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
             *(_no_index(part) for part, path in indexes.items() if not path.exists()),
             *_untrained(stages),
             *_outdated(stages),
-            *_unanswered(stage, [run.fold for run in trained], split, oof, answers),
+            *_unanswered(trained, split, oof, answers),
         ],
     )
 
@@ -125,8 +125,9 @@ def _outdated(stages: list[list[Run]]) -> Iterator[Gap]:
             yield Gap(what, f"{run.command} --force", "training")
 
 
-def _unanswered(stage: str, folds: list[int], split: Split, oof: OutOfFold, answers: Answers | None) -> Iterator[Gap]:
+def _unanswered(trained: list[Run], split: Split, oof: OutOfFold, answers: Answers | None) -> Iterator[Gap]:
     """Clips and videos that not all of the trained folds have answered."""
+    stage, folds = trained[0].stage, [run.fold for run in trained]
     chosen = "".join(f" --fold {fold}" for fold in folds) if len(folds) < len(split.folds) else ""
     silent = [fold for fold in folds if fold not in oof.folds]
     if silent:
@@ -136,8 +137,10 @@ def _unanswered(stage: str, folds: list[int], split: Split, oof: OutOfFold, answ
     r42 = f"python {stage}/r42_process_test.py{chosen}"
     if answers is None:
         yield Gap("no answers to the test videos", r42, "test-set")
-    elif answers.folds != folds:
-        yield Gap(f"the test videos were answered by {_named(answers.folds)} alone", r42, "test-set")
+    elif sorted(answers.folds) != folds:
+        yield Gap(f"the test videos were answered by {_named(answers.folds)}, not {_named(folds)}", r42, "test-set")
+    elif changed := [run.fold for run in trained if answers.settings.weights[str(run.fold)] != run.best["sha256"]]:
+        yield Gap(f"{_named(changed)} answered the test videos with other weights than now", r42, "test-set")
 
 
 def _named(folds: list[int]) -> str:

@@ -85,7 +85,7 @@ def precision_recall(oof: pd.DataFrame, threshold: float) -> Picture:
     axes = new_axes()
     for colour, width, rows in _folds_and_all(oof):
         precision, recall, _ = precision_recall_curve(rows["stalled"], rows["probability"], drop_intermediate=True)
-        axes.plot(*_thinned(recall, precision), color=colour, linewidth=width, drawstyle="steps-pre")
+        axes.plot(*_thinned(recall, precision), color=colour, linewidth=width, drawstyle="steps-post")
     called, share = oof["probability"] > threshold, oof["stalled"].mean()
     if called.any():
         right = oof["stalled"][called].mean()

@@ -6,8 +6,6 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import numpy as np
-
 from stagewise import paths, runs
 from stagewise.report.evidence import Evidence
 
@@ -30,9 +28,9 @@ def commands(evidence: Evidence) -> list[str]:
         f"python {stage}/r41_process_oof.py{split}{_folds(oof.folds)} --seed {oof.seed} --prevalence {prevalence:g}"
     )
     if (answers := evidence.answers) is not None:
-        options = " --adaptive" * answers.adaptive
-        if not answers.agree_with(oof.threshold):  # any number between gives the same answers
-            options += f" --threshold {np.mean(answers.thresholds):.6g}"
+        made = answers.settings
+        options = "".join(f" --{name} {value:g}" for name, value in (made.adaptive or {}).items())
+        options += f" --threshold {made.threshold}" * (made.threshold != oof.threshold)
         lines.append(f"python {stage}/r42_process_test.py{split}{_folds(answers.folds)}{options}")
     return [*lines, f"python {stage}/r51_report.py{split}{_folds([run.fold for run in evidence.trained])}"]
 
@@ -43,14 +41,15 @@ def _folds(folds: list[int]) -> str:
 
 def hashes(evidence: Evidence) -> dict[str, str]:
     """sha256 of every table that the report was made from, by its path; those that are there."""
-    subm, stage = paths.submission_folder(), evidence.stage
+    stage = evidence.stage
     tables = (
         *(paths.roi_index(subset) for subset in paths.SUBSETS),
         Path(evidence.split.path),
         paths.oof_csv(stage),
         paths.threshold_json(stage),
-        subm / f"{stage}_test_detailed.csv",
-        subm / "submission.csv",
+        paths.test_detailed_csv(stage),
+        paths.test_json(stage),
+        paths.submission_csv(),
     )
     return {paths.shown(path): paths.sha256_of(path) for path in tables if path.exists()}
 

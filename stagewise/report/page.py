@@ -102,7 +102,7 @@ def _test_set(evidence: Evidence) -> dict[str, Any]:
             for name, share in shares.items()
         ],
         "true_share": true_share(answers.share, *rates),
-        "same_threshold": answers.agree_with(scores.best.threshold),
+        "same_threshold": answers.settings.threshold == scores.best.threshold,
     }
 
 

@@ -37,7 +37,8 @@ def _sizes(evidence: Evidence) -> dict[str, Any] | None:
     """Histograms of the crops; None where no table of them is there."""
     groups = {}
     if "train" in evidence.indexes:
-        index = evidence.indexes["train"].query("status == 'ok'").merge(evidence.split.table, on="filename")
+        labels = evidence.split.table[["filename", "stalled"]]  # a split may have columns of the index's names
+        index = evidence.indexes["train"].query("status == 'ok'").merge(labels, on="filename")
         groups = {name: index[index["stalled"] == value] for value, name in ((0, "flowing"), (1, "stalled"))}
     if "test" in evidence.indexes:
         groups["test"] = evidence.indexes["test"].query("status == 'ok'")
