@@ -4,7 +4,8 @@
     python net_d121_stage3_tier1/r51_report.py --fold 0 --fold 1      these folds, all of which must be there
     python net_d121_stage3_tier1/r51_report.py --clips 0              without clips and heat maps; loads no net
 
-Reads:  models/ of this stage and of those it started from, modified_data/, subm/, modified_data/roi_parts/train/
+Reads:  models/ of this stage and of those it started from, modified_data/, subm/, modified_data/roi_parts/train/;
+        input/train_metadata.csv where the split has no project_id
 Writes: subm/report.html
 Time:   seconds, and a forward pass a clip shown
 Expected: what is not there yet is named, with the command that makes it

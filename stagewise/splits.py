@@ -1,6 +1,6 @@
 """The split: which clip belongs to which fold. Anyone's CSV will do; see the README for its columns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,11 +79,15 @@ def read_split(path: Path | None, tier1_only: bool = False) -> Split:
     table = read_videos(path, ["stalled", "fold", *(["tier1"] if tier1_only else [])], mend, absent)
     table["stalled"] = labels(table, path, mend)
     table["fold"] = whole_numbers(table, "fold", path, mend, minimum=ALWAYS_TRAINED)
-    if tier1_only:
-        table = table[booleans(table, "tier1", path, mend)].reset_index(drop=True)
     split = Split(path, paths.sha256_of(path), table)
+    if tier1_only:
+        all_folds, table = split.folds, table[booleans(table, "tier1", path, mend)].reset_index(drop=True)
+        split = replace(split, table=table)
+        if lost := sorted(set(all_folds) - set(split.folds)):
+            folds = f"fold{'s' if len(lost) > 1 else ''} {', '.join(map(str, lost))}"
+            raise InputError(f"{paths.shown(path)} has no tier 1 clip to validate {folds} on; {mend}")
     if not split.folds:
-        raise InputError(f"{paths.shown(path)} has no fold to validate on{' in tier 1' * tier1_only}; {mend}")
+        raise InputError(f"{paths.shown(path)} has no fold to validate on; {mend}")
     if (table["fold"] == split.folds[0]).all():
         raise InputError(f"{paths.shown(path)} has fold {split.folds[0]} alone, so nothing is left to train on; {mend}")
     return split

@@ -43,6 +43,14 @@ def test_share_of_changed_answers_stays_under_the_bound_and_most_clips_are_settl
     assert 8 * FOLDS / passes > 8
 
 
+@pytest.mark.parametrize("bound", [1e-4, 0.05, 0.5])
+def test_no_clip_is_settled_that_a_first_look_calls_stalled(bound):
+    generator = np.random.default_rng(3)
+    pilot = looks(generator, 300, 0.3)[1]
+    margins = learn_margins(out_of_fold(generator), pilot, THRESHOLD, 0.003, bound)
+    assert max(margins.first, margins.folds) <= THRESHOLD
+
+
 def test_a_tighter_bound_settles_less():
     bounds = (1e-2, 1e-3, 1e-4)
     generator = np.random.default_rng(1)

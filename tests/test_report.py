@@ -14,6 +14,7 @@ import made_run
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import cbook
 
 from stagewise import paths, runs
 from stagewise.errors import InputError
@@ -325,6 +326,15 @@ def test_a_curve_of_many_clips_is_thinned_and_keeps_its_ends():
     assert all(len(curve.svg) < 40_000 for curve in curves)
     thin = figures._thinned(np.arange(5000.0))[0]
     assert (thin[0], thin[-1], len(thin)) == (0, 4999, figures.MOST_POINTS)
+
+
+def test_the_area_under_the_drawn_precision_is_the_average_precision_of_the_caption(monkeypatch):
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame({"stalled": [0, 1] * 20, "fold": 0, "probability": generator.random(40)})
+    monkeypatch.setattr(figures, "inline", lambda axes, name, caption: (axes.lines[0], caption))
+    line, caption = figures.precision_recall(table, 0.5)
+    recall, precision = cbook.STEP_LOOKUP_MAP[line.get_drawstyle()](*line.get_data())
+    assert f"average precision {-np.trapezoid(precision, recall):.4f}" in caption
 
 
 @pytest.mark.parametrize(("shape", "shown"), [((9, 12, 17), (9, 12, 51)), ((200, 300, 150), (MOST_FRAMES, 128, 192))])

@@ -81,6 +81,13 @@ def test_bad_splits_are_refused_with_line_and_mend(root, text, message):
     assert "r03_gen_kfold_split.py" in str(error.value)
 
 
+def test_a_fold_without_tier1_is_refused_where_tier1_alone_counts(root):
+    path = write(root, "filename,stalled,fold,tier1\na.mp4,0,0,True\nb.mp4,1,1,False\nc.mp4,1,2,1\nd.mp4,1,-1,1\n")
+    assert read_split(path).folds == [0, 1, 2]
+    with pytest.raises(InputError, match="has no tier 1 clip to validate fold 1 on; correct it, or"):
+        read_split(path, tier1_only=True)
+
+
 def test_one_fold_will_do_beside_rows_that_are_always_trained(root):
     assert read_split(write(root, "filename,stalled,fold\na.mp4,0,3\nb.mp4,1,-1\n")).folds == [3]
 
