@@ -13,7 +13,7 @@ Expect:  a row a video in the index; a video that is cut off, damaged, or withou
 """
 
 from stagewise import cli, paths
-from stagewise.errors import InputError, QuarantinedError
+from stagewise.errors import InputError, QuarantinedError, way_on
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
         message = f"{len(problems)} videos were quarantined and have no volume:\n  {listed}\n"
         if arguments.keep_going:
             raise QuarantinedError(f"{message}the others are done, as --keep-going asked\n{last_lines}")
-        raise InputError(message + "replace them and run the same command again, or leave them out: --keep-going")
+        raise InputError(f"{message}replace them, and {way_on()}; or leave them out: --keep-going")
     print(last_lines)
 
 

@@ -11,9 +11,7 @@ from typing import NoReturn
 
 from stagewise import paths
 from stagewise.engines import ENGINES
-from stagewise.errors import StagewiseError
-
-INTERRUPTED = "interrupted; the same command goes on from here"
+from stagewise.errors import StagewiseError, way_on
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
@@ -129,9 +127,9 @@ def run(main: Callable[[], None]) -> NoReturn:
     except StagewiseError as error:
         _leave(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
-        _leave(INTERRUPTED, 128 + signal.SIGINT)
+        _leave(f"interrupted; {way_on()}", 128 + signal.SIGINT)
     except Terminated:
-        _leave(INTERRUPTED, 128 + signal.SIGTERM)
+        _leave(f"interrupted; {way_on()}", 128 + signal.SIGTERM)
     except OSError as error:
         _leave(f"error: {_of_system(error)}", 1)
     sys.exit(0)
@@ -145,4 +143,4 @@ def _leave(message: str, code: int) -> NoReturn:
 def _of_system(error: OSError) -> str:
     """A full disk, a lost mount, a missing right: the file, what the system says of it, and how to go on."""
     where = f"{paths.shown(Path(error.filename))}: " if isinstance(error.filename, str) else ""
-    return f"{where}{error.strerror or error}; mend that, and the same command goes on from here"
+    return f"{where}{error.strerror or error}; mend that, and {way_on()}"

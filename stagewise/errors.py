@@ -1,6 +1,16 @@
-"""Errors that a user can mend, each with the exit code that its script ends with."""
+"""Errors that a user can mend, each with the exit code that its script ends with; and how to go on after them."""
+
+import sys
+from pathlib import Path
 
 INPUT_MEND = "put the competition's own file there, or run: python preproc_data/r00_make_phantom.py"
+BEGIN_ANEW = ("r01_extract_roi.py", "r31_train.py")  # scripts whose --force sets aside what they have done so far
+
+
+def way_on() -> str:
+    """How to go on after an interruption: by the same command, but for a --force that would begin anew."""
+    anew = "--force" in sys.argv and Path(sys.argv[0]).name in BEGIN_ANEW
+    return f"the same command{', without --force,' * anew} goes on from here"
 
 
 class StagewiseError(Exception):

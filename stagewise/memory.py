@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from stagewise import paths
-from stagewise.errors import StagewiseError
+from stagewise.errors import StagewiseError, way_on
 from stagewise.footprint import GIBIBYTE, Footprint
 from stagewise.run_log import LOGGER
 
@@ -89,7 +89,7 @@ def _watch(cap: float) -> None:
         time.sleep(INTERVAL)
     message = (
         f"error: memory has come to {used / GIBIBYTE:.1f} GiB, and the cap is {cap / GIBIBYTE:.1f} GiB; use fewer "
-        "--workers, or raise it with --memory; the same command goes on from here"
+        f"--workers, or raise it with --memory; {way_on()}"
     )
     print(message, file=sys.stderr, flush=True)
     LOGGER.error(message)

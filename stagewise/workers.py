@@ -10,7 +10,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from stagewise.errors import StagewiseError
+from stagewise.errors import StagewiseError, way_on
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -90,8 +90,8 @@ class WorkerPool:
         first, *others = unfinished[: self.workers] or ["nothing"]
         also = f" (other workers had in hand: {'; '.join(others)})" if others else ""
         return (
-            f"a worker process died (killed, or out of memory) while {first} was waited for; run the same command "
-            f"again, with fewer --workers if memory was short{also}"
+            f"a worker process died (killed, or out of memory) while {first} was waited for; {way_on()}, "
+            f"with fewer --workers if memory was short{also}"
         )
 
 
