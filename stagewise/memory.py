@@ -20,19 +20,38 @@ from stagewise.run_log import LOGGER
 
 SHARE = 0.9  # of what is free, as the cap: the page cache and others need some
 INTERVAL = 0.1  # seconds; a GB can come in that time
-MEMINFO, CONTROL_GROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
+MEMINFO = Path("/proc/meminfo")
+CONTROL_GROUP, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # the outermost; this process's, by name
 
 
 def free() -> float | None:
-    """Bytes of RAM that this process may still take: the machine's, or its control group's; None if unknown."""
+    """Bytes of RAM that this process may still take; None if unknown.
+
+    The least of what the machine has and what the control groups (version 2) around the process leave.
+    """
     known = []
     with contextlib.suppress(OSError):
         lines = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
         known.append(1024 * int(lines["MemAvailable"].split()[0]))
-    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
-        limit, used = (int((CONTROL_GROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
-        known.append(limit - used)
+    for group in _control_groups():
+        with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+            known.append(_room_in(group))
     return min(known, default=None)
+
+
+def _control_groups() -> list[Path]:
+    """The control group of this process and those around it, any of which may have a limit."""
+    lines = OWN_GROUP.read_text().splitlines() if OWN_GROUP.exists() else []
+    name = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
+    own = CONTROL_GROUP / name
+    return [group for group in (own, *own.parents) if group.is_relative_to(CONTROL_GROUP)]
+
+
+def _room_in(group: Path) -> int:
+    """What a control group leaves, in bytes: its page cache counts as used, and goes where memory gets short."""
+    limit, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
+    numbers = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    return limit - used + int(numbers["inactive_file"]) + int(numbers["active_file"])
 
 
 def resident() -> int:

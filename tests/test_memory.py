@@ -50,14 +50,40 @@ def test_a_full_disk_is_refused_before_anything_starts(root, monkeypatch):
         memory.require(footprint(D121, workers=0), 5, gibibytes=99, on_gpu=False)
 
 
-def test_the_cap_is_the_control_groups_where_that_is_lower(tmp_path, monkeypatch):
-    monkeypatch.setattr(memory, "CONTROL_GROUP", tmp_path)
+@pytest.fixture
+def control_group(tmp_path, monkeypatch):
+    """A function that writes the files of a control group, by its path; this process is in `/outer/inner`."""
+    monkeypatch.setattr(memory, "CONTROL_GROUP", tmp_path / "groups")
+    monkeypatch.setattr(memory, "OWN_GROUP", tmp_path / "own")
+    (tmp_path / "own").write_text("4:memory:/elsewhere\n0::/outer/inner\n")
+
+    def write(group: str, limit: int | str, used: int, cache: int = 0) -> None:
+        folder = tmp_path / "groups" / group
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "memory.max").write_text(f"{limit}\n")
+        (folder / "memory.current").write_text(f"{used}\n")
+        (folder / "memory.stat").write_text(f"anon 7\nfile 9999\ninactive_file {cache - 1}\nactive_file 1\n")
+
+    return write
+
+
+def test_the_cap_is_the_control_groups_where_that_is_lower(control_group):
     machine = memory.free()
-    (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "memory.current").write_text("1000\n")
+    control_group("outer/inner", "max", used=1000)
     assert memory.free() == pytest.approx(machine, rel=0.2)
-    (tmp_path / "memory.max").write_text("5000\n")
+    control_group("outer/inner", 5000, used=1000)
     assert memory.free() == 4000
+
+
+def test_every_control_group_around_the_process_counts_and_no_other(control_group):
+    for group, limit in {"outer/inner": 5000, "outer": 3000, "": 4000, "elsewhere": 1, "outer/inner/below": 1}.items():
+        control_group(group, limit, used=1000)
+    assert memory.free() == 2000
+
+
+def test_page_cache_counts_as_free_in_a_control_group(control_group):
+    control_group("outer/inner", 5000, used=4900, cache=3000)  # as after reading a data set
+    assert memory.free() == 3100
 
 
 def test_memory_of_children_counts():
