@@ -89,7 +89,7 @@ def _trained(stage: str, split_path: Path | None, asked_folds: Sequence[int] | N
         if net != nets[0]:
             raise InputError(
                 f"folds {folds[0]} and {fold} of {stage} hold different nets; train them with the same --preset: "
-                f"{runs.train_command(stage, fold)} --force"
+                f"{runs.train_command(stage, [fold], configs[0])} --force"
             )
     return split, folds, configs
 

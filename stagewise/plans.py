@@ -48,8 +48,8 @@ class TrainingPlan:
 
     @property
     def command(self) -> str:
-        """The command that trains this fold."""
-        return runs.train_command(self.recipe.name, self.fold)
+        """The command that trains this fold, with the options that were asked for."""
+        return runs.train_command(self.recipe.name, [self.fold], self.made_from)
 
     def __str__(self) -> str:
         recipe, start = self.recipe, self.start_weights and paths.shown(self.start_weights)
@@ -129,13 +129,14 @@ def _start_weights(recipe: Recipe, fold: int, split_sha256: str) -> Path | None:
         if not path.exists():
             raise InputError(
                 f"no ImageNet weights {paths.shown(path)}; run: python preproc_data/r04_inflate_imagenet.py "
-                f"(or ask for random ones: python {recipe.name}/r31_train.py --init random)"
+                "(or ask for random ones with --init random)"
             )
         return path
     parent = runs.finished_config(recipe.init_from, fold, split_sha256)
     if runs.net_of(parent) != recipe.net:
+        command = runs.train_command(recipe.init_from, [fold], {**parent, "recipe": recipe.as_dict()})
         raise InputError(
             f"{paths.shown(paths.fold_folder(recipe.init_from, fold))} was trained with another net; train both "
-            f"stages with the same --preset: {runs.train_command(recipe.init_from, fold)} --force"
+            f"stages with the same --preset: {command} --force"
         )
     return runs.best_weights(recipe.init_from, fold, parent)

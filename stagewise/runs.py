@@ -3,14 +3,16 @@
 import importlib.metadata
 import json
 import platform
+import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from stagewise import paths
 from stagewise.errors import InputError
 from stagewise.recipes.config import Net
+from stagewise.recipes.d121 import D121, PRESETS
 
 BEST_WEIGHTS = "best.weights.h5"
 RESUME_STATE = "resume_state.npz"
@@ -22,6 +24,7 @@ CONFIG = "config.json"
 LOG = "train.log"
 LOCK = ".lock"
 MADE_FROM = ("recipe", "fold", "seed", "split", "start")  # a run goes on only where all of these are the same
+LONGEST_SHOWN = 80  # characters of a value in a message; an augmentation has 546
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -30,9 +33,20 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def train_command(stage: str, fold: int) -> str:
-    """The command that trains one fold of a stage, as messages show it."""
-    return f"python {stage}/r31_train.py --fold {fold}"
+def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | None = None) -> str:
+    """The command that trains folds of a stage as the run of this config was, or is to be, trained.
+
+    Without a config it has no options: of a run that is not there, none are known.
+    """
+    words = ["python", f"{stage}/r31_train.py", *(word for fold in folds for word in ("--fold", str(fold)))]
+    if config is not None:
+        split = config["split"]["file"]
+        preset = next((name for name, make in PRESETS.items() if make(D121).net == net_of(config)), "full")
+        words += ["--split", split] * (split != paths.shown(paths.split_csv()))
+        words += ["--seed", str(config["seed"])]
+        words += ["--preset", preset] * (preset != "full")
+        words += ["--init", "random"] * (config["start"]["from"] == "random")
+    return shlex.join(words)
 
 
 def versions() -> dict[str, str]:
@@ -57,43 +71,43 @@ def clear(folder: Path) -> None:
 
 def read_config(stage: str, fold: int) -> dict[str, Any]:
     """What the run of one fold was made from. Raises InputError where there is no such run."""
-    path = paths.fold_folder(stage, fold) / CONFIG
+    path, command = paths.fold_folder(stage, fold) / CONFIG, train_command(stage, [fold])
     try:
         return json.loads(paths.read_text(path))
     except FileNotFoundError:
-        raise InputError(
-            f"no trained fold {fold} of {stage} in {paths.shown(path.parent)}; run: {train_command(stage, fold)}"
-        ) from None
+        raise InputError(f"no trained fold {fold} of {stage} in {paths.shown(path.parent)}; run: {command}") from None
     except ValueError as error:
         raise InputError(
-            f"{paths.shown(path)} is damaged ({error}); run: {train_command(stage, fold)} --force"
+            f"{paths.shown(path)} is damaged ({error}); run: {command} --force, with the options that its {LOG} names"
         ) from None
 
 
 def finished_config(stage: str, fold: int, split_sha256: str) -> dict[str, Any]:
     """The config of a fold whose training has ended, on the split asked for; InputError otherwise."""
     config = read_config(stage, fold)
-    folder, command = paths.shown(paths.fold_folder(stage, fold)), train_command(stage, fold)
+    folder = paths.shown(paths.fold_folder(stage, fold))
     if not config["finished"]:
+        command = train_command(stage, [fold], config)
         raise InputError(f"the training of {folder} has not finished; go on with: {command}")
     if config["split"]["sha256"] != split_sha256:
+        command = train_command(stage, [fold], {**config, "split": {"file": "YOUR.csv"}})
         raise InputError(
             f"{folder} was trained on another split ({config['split']['file']}, sha256 "
             f"{config['split']['sha256'][:12]}, not {split_sha256[:12]}), so its validation clips may be your "
-            f"training clips; give that file with --split, or run: {command} --split YOUR.csv --force"
+            f"training clips; give that file with --split, or run: {command} --force"
         )
     return config
 
 
 def best_weights(stage: str, fold: int, config: dict[str, Any]) -> Path:
     """The best epoch's weights, checked against the hash that the finished run wrote down."""
-    path = paths.fold_folder(stage, fold) / BEST_WEIGHTS
+    path, command = paths.fold_folder(stage, fold) / BEST_WEIGHTS, train_command(stage, [fold], config)
     if not path.exists():
-        raise InputError(f"no weights {paths.shown(path)}; run: {train_command(stage, fold)} --force")
+        raise InputError(f"no weights {paths.shown(path)}; run: {command} --force")
     if paths.sha256_of(path) != config["best"]["sha256"]:
         raise InputError(
             f"{paths.shown(path)} is not the file that its training wrote (its sha256 differs from config.json); "
-            f"restore it, or run: {train_command(stage, fold)} --force"
+            f"restore it, or run: {command} --force"
         )
     return path
 
@@ -106,7 +120,8 @@ def net_of(config: dict[str, Any]) -> Net:
 
 def require_same(folder: Path, before: dict[str, Any], now: dict[str, Any], command: str) -> None:
     """Raise InputError naming what changed, unless a started run was made from what is asked for now."""
-    changed = [f"{name}: {json.dumps(old)} is now {json.dumps(new)}" for name, old, new in _changes(before, now)]
+    now = json.loads(json.dumps(now))  # tuples become lists, as in the file
+    changed = [change for name in MADE_FROM for change in _changes(name, before.get(name), now[name])]
     if changed:
         raise InputError(
             f"{paths.shown(folder)} holds a run made from something else ({'; '.join(changed)}); "
@@ -114,12 +129,12 @@ def require_same(folder: Path, before: dict[str, Any], now: dict[str, Any], comm
         )
 
 
-def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    now = json.loads(json.dumps(now))  # tuples become lists, as in the file
-    for name in MADE_FROM:
-        old, new = before.get(name), now[name]
-        if isinstance(new, dict) and isinstance(old, dict):
-            keys = [key for key in new.keys() | old.keys() if old.get(key) != new.get(key) and key != "file"]
-            yield from ((f"{name}.{key}", old.get(key), new.get(key)) for key in sorted(keys))
-        elif old != new:
-            yield name, old, new
+def _changes(name: str, old: Any, new: Any) -> Iterator[str]:
+    """How a value differs, a line for each value inside; a file may have moved, for its hash tells it."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted((old.keys() | new.keys()) - {"file"}):
+            yield from _changes(f"{name}.{key}", old.get(key), new.get(key))
+    elif old != new:
+        shown = [json.dumps(value) for value in (old, new)]
+        short = max(map(len, shown)) <= LONGEST_SHOWN
+        yield f"{name}: {shown[0]} is now {shown[1]}" if short else f"{name} has changed"

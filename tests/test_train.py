@@ -213,7 +213,7 @@ def test_a_damaged_resume_state_is_an_error(split, monkeypatch):
     damaged = bytearray(state.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     state.write_bytes(damaged)
-    with pytest.raises(InputError, match=r"resume_state.npz is damaged .*--fold 0 --force"):
+    with pytest.raises(InputError, match=r"resume_state.npz is damaged .*--fold 0 --seed 1 --init random --force"):
         train(wanted, workers=0, force=False)
 
 

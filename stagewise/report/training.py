@@ -1,6 +1,5 @@
 """What the trainings left behind: a run a stage and fold, from the first stage to the last, and what made it."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ import pandas as pd
 
 from stagewise import paths, runs
 from stagewise.errors import InputError
-from stagewise.recipes.d121 import D121, PRESETS
+from stagewise.runs import train_command
 from stagewise.tables import numbers, read_table
 
 SCORES = ("epoch", "loss", "val_loss", "val_auc", "val_mcc")
@@ -44,19 +43,6 @@ class Run:
         return train_command(self.stage, [self.fold], self.config)
 
 
-def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | None) -> str:
-    """The command that trains folds of a stage as the run of this config was trained."""
-    words = ["python", f"{stage}/r31_train.py", *(word for fold in folds for word in ("--fold", str(fold)))]
-    if config is not None:
-        split = config["split"]["file"]
-        preset = next((name for name, make in PRESETS.items() if make(D121).net == runs.net_of(config)), "full")
-        words += ["--split", split] * (split != paths.shown(paths.split_csv()))
-        words += ["--seed", str(config["seed"])]
-        words += ["--preset", preset] * (preset != "full")
-        words += ["--init", "random"] * (config["start"]["from"] == "random")
-    return shlex.join(words)
-
-
 def read_runs(stage: str, folds: Sequence[int]) -> list[list[Run]]:
     """The runs of the stage and of those it started from: the first stage's first, each with a run a fold.
 
@@ -79,7 +65,7 @@ def _read_run(stage: str, fold: int) -> Run:
     config = runs.read_config(stage, fold)
     path, history = folder / runs.HISTORY, None
     if path.exists():
-        mend = f"run: {runs.train_command(stage, fold)} --force"
+        mend = f"run: {train_command(stage, [fold], config)} --force"
         table = read_table(path, SCORES, mend)
         history = pd.DataFrame({name: numbers(table, name, path, mend) for name in SCORES})
         if len(history) <= config.get("best", {}).get("epoch", 0):
