@@ -15,12 +15,13 @@ class Slot:
     """One array of a ring, by the way that another process finds it."""
 
     path: str
+    index: int
     shape: tuple[int, ...]
 
     def array(self) -> np.ndarray:
         """The slot's memory in this process, uint8."""
         with open(self.path, "r+b") as file:  # noqa: PTH123 - a file descriptor's name, not a path in a folder
-            return _mapped(file.fileno(), self.shape)
+            return _mapped(file.fileno(), self.shape)[self.index]
 
 
 def slots_of(workers: int) -> int:
@@ -31,22 +32,22 @@ def slots_of(workers: int) -> int:
 class Ring:
     """`count` uint8 arrays of one shape in anonymous memory of Linux (memfd).
 
-    It has no name in a file system and no part of /dev/shm: it is gone with its processes, however they end.
+    It has no name in a file system and no part of /dev/shm: it is gone with its processes, however they end. One
+    file holds all arrays, since a trainer of many workers would run out of file descriptors.
     """
 
     def __init__(self, count: int, shape: tuple[int, ...]) -> None:
-        self.files = [os.memfd_create("stagewise-batch") for _ in range(count)]
-        for file in self.files:
-            os.ftruncate(file, math.prod(shape))
-        self.arrays = [_mapped(file, shape) for file in self.files]
-        self.slots = [Slot(f"/proc/{os.getpid()}/fd/{file}", shape) for file in self.files]
+        self.file = os.memfd_create("stagewise-batch")
+        os.ftruncate(self.file, count * math.prod(shape))
+        self.arrays = list(_mapped(self.file, shape))
+        self.slots = [Slot(f"/proc/{os.getpid()}/fd/{self.file}", index, shape) for index in range(count)]
 
     def close(self) -> None:
         """Give the memory back as soon as no array points to it any more."""
         self.arrays.clear()
-        while self.files:
-            os.close(self.files.pop())
+        os.close(self.file)
 
 
 def _mapped(file: int, shape: tuple[int, ...]) -> np.ndarray:
-    return np.frombuffer(mmap.mmap(file, math.prod(shape)), np.uint8).reshape(shape)
+    """The whole file as arrays of one shape; what this process does not touch costs it nothing."""
+    return np.frombuffer(mmap.mmap(file, 0), np.uint8).reshape(-1, *shape)

@@ -11,6 +11,7 @@ import tiny
 from stagewise import paths
 from stagewise.dataset import TrainingBatches, load_clips, stream_clips
 from stagewise.errors import InputError
+from stagewise.slots import Ring
 from stagewise.volumes import load_volume
 from stagewise.workers import WorkerPool
 
@@ -76,10 +77,27 @@ def test_a_batch_holds_until_the_next_is_asked_for_and_its_memory_goes_with_the_
     with WorkerPool(2) as pool:
         stream = batches.stream(pool, 0)
         clips, _ = next(stream)
-        assert held() == others + 6
+        assert held() == others + 1
         before = clips.copy()
         time.sleep(0.5)  # the workers have filled all they may fill
         assert (clips == before).all()
         del clips
         stream.close()
         assert held() == others
+
+
+def test_a_ring_takes_two_files_however_many_slots_it_has_and_each_is_its_own_array():
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    gc.collect()
+    before = opened()
+    ring = Ring(258, (2, 3, 5))  # of 128 workers
+    assert opened() == before + 2  # a memfd and its mapping; the usual limit is 1,024
+    for number, slot in enumerate(ring.slots):
+        slot.array()[...] = number % 256  # as a worker does
+    assert all((array == number % 256).all() for number, array in enumerate(ring.arrays))
+    assert {array.shape for array in ring.arrays} == {(2, 3, 5)}
+    ring.close()
+    gc.collect()
+    assert opened() == before
