@@ -20,7 +20,9 @@ STATES = 3  # the last one, the one before, and the one that is being written
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes: RAM where the net runs on the CPU (net and workers), GPU memory where it runs there, disk for a fold.
+    """Bytes: RAM where the net runs on the CPU (net and workers), GPU memory where it runs there, and disk.
+
+    disk: for the fold that trains, its resume states among it; kept: for one that is finished, its best weights.
 
     The activations are counted once. Measured peaks on CPU without workers: 7.5 GiB for the full preset, where this
     says 7.8, and 1.07 for the demo, where it says 1.01. GPU memory is derived alike and was not measured.
@@ -29,19 +31,23 @@ class Footprint:
     ram: float
     gpu: float
     disk: float
+    kept: float
 
     def __str__(self) -> str:
         return (
             f"about {self.ram / GIBIBYTE:.1f} GiB of RAM on a CPU (or {self.gpu / GIBIBYTE:.1f} GiB of a GPU's "
-            f"memory), and {self.disk / GIBIBYTE:.2f} GiB of disk a fold"
+            f"memory), and {self.disk / GIBIBYTE:.2f} GiB of disk for the fold that trains, {self.kept / GIBIBYTE:.2f} "
+            "for each that is finished"
         )
 
 
 def footprint(recipe: Recipe, workers: int) -> Footprint:
-    """What training one fold takes, with `workers` processes that prepare batches."""
+    """What training fold after fold takes, with `workers` processes that prepare batches."""
     weights = FLOAT * parameters(recipe.net)
     activations = FLOAT * recipe.batch_size * activation_floats(recipe.net)
     batch = 3 * prod(recipe.net.input_shape) * recipe.batch_size  # uint8
     net = IN_MEMORY * weights + activations
     prepared = workers * WORKER + STREAMS * slots_of(workers) * batch
-    return Footprint(ram=ceil(LOADED + net + prepared), gpu=net + batch, disk=(STATES * IN_A_STATE + 1) * weights)
+    return Footprint(
+        ram=ceil(LOADED + net + prepared), gpu=net + batch, disk=(STATES * IN_A_STATE + 1) * weights, kept=weights
+    )

@@ -14,7 +14,7 @@ def train_stage(stage: Recipe, doc: str, following: str) -> None:
     """Parse a stage script's command line, check everything that can be checked, and train fold after fold.
 
     following: the script to run next, which the last line names with the options it shares.
-    Raises the errors of `stagewise.plans.plan_training` before, and of `stagewise.train.train` while training.
+    Raises the errors of `stagewise.plans.plan_training` before, and of `stagewise.train.train_folds` while training.
     """
     arguments = _arguments(stage, doc)
     from stagewise.plans import plan_training, started_config
@@ -26,11 +26,10 @@ def train_stage(stage: Recipe, doc: str, following: str) -> None:
     plans = [plan_training(recipe, split, fold, arguments.seed) for fold in folds]
     needed = footprint(recipe, arguments.workers)
     print(*plans, f"needs {needed}", sep="\n", flush=True)
-    if not arguments.force:
-        for plan in plans:
-            started_config(plan)
+    started = [] if arguments.force else [started_config(plan) for plan in plans]
+    finished = sum(config["finished"] for config in started if config)
     if not arguments.dry_run:
-        trained = _train(plans, needed, arguments)
+        trained = _train(plans, len(plans) - finished, needed, arguments)
         print(ending([plan.folder for plan in trained], command(following, arguments)))
 
 
@@ -51,11 +50,11 @@ def _recipe(stage: Recipe, arguments: argparse.Namespace) -> Recipe:
     return replace(recipe, init_from=getattr(arguments, "init", recipe.init_from))
 
 
-def _train(plans: list, needed: Footprint, arguments: argparse.Namespace) -> list:
+def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.Namespace) -> list:
     from stagewise import device, memory
 
     device.prepare(arguments.gpu)
-    memory.require(needed, len(plans), arguments.memory, on_gpu=bool(device.gpus()))
+    memory.require(needed, unfinished, arguments.memory, on_gpu=bool(device.gpus()))
     device.set_precision(plans[0].recipe.gpu_precision)
     from stagewise.train import train_folds
 

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import tiny
 
-from stagewise import memory
+from stagewise import memory, runs
 from stagewise.callbacks import ValidationScores
 from stagewise.errors import StagewiseError
-from stagewise.footprint import GIBIBYTE, Footprint, footprint
+from stagewise.footprint import GIBIBYTE, footprint
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.nets.sizes import activation_floats, parameters
+from stagewise.plans import plan_training
 from stagewise.recipes.d121 import D121, DEMO_NET
 from stagewise.score import mcc_curve, note_on_constant
-
-NOTHING = Footprint(ram=0, gpu=0, disk=0)
+from stagewise.splits import read_split
+from stagewise.stage import train_stage
 
 
 @pytest.mark.parametrize("net", [tiny.NET, DEMO_NET, replace(DEMO_NET, input_shape=(35, 66, 51), blocks=(3, 1, 2))])
@@ -45,9 +46,38 @@ def test_a_need_above_the_cap_is_refused_before_anything_starts(root):
 
 
 def test_a_full_disk_is_refused_before_anything_starts(root, monkeypatch):
-    monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder: SimpleNamespace(free=GIBIBYTE))
-    with pytest.raises(StagewiseError, match=r"needs about 3\.\d\d GiB in models, and 1.00 are free there"):
+    monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder: SimpleNamespace(free=0.5 * GIBIBYTE))
+    with pytest.raises(StagewiseError, match=r"needs about 0\.\d\d GiB in models, and 0.50 are free there"):
         memory.require(footprint(D121, workers=0), 5, gibibytes=99, on_gpu=False)
+
+
+def test_folds_need_the_states_of_one_and_the_weights_of_all(root, monkeypatch):
+    weights = 4 * parameters(D121.net)
+    most = (1 + 3 * 5) * weights  # of the fold that trains: its best weights, and three states of five sets
+    for folds, free, lacks in (
+        (1, most, "of RAM"),  # the disk, which is looked at first, is enough
+        (1, most - 1, "in models"),
+        (5, most + 4 * weights, "of RAM"),
+        (5, most + 4 * weights - 1, "in models"),
+        (0, 0, "of RAM"),
+    ):
+        monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder, free=free: SimpleNamespace(free=free))
+        with pytest.raises(StagewiseError, match=lacks):
+            memory.require(footprint(D121, workers=0), folds, gibibytes=2, on_gpu=False)
+
+
+@pytest.mark.parametrize(("options", "folds"), [((), 2), (("--fold", "1"), 0), (("--force",), 3)])
+def test_finished_folds_need_no_disk_unless_they_begin_anew(root, monkeypatch, options, folds):
+    tiny.write_split()  # of folds 0, 1 and 2
+    recipe = tiny.recipe()
+    finished = plan_training(recipe, read_split(None), 1, seed=42)
+    runs.write_json(finished.folder / runs.CONFIG, {**finished.made_from, "finished": True})
+    asked = []
+    monkeypatch.setattr(memory, "require", lambda needed, folds, *others, **more: asked.append(folds))
+    monkeypatch.setattr("stagewise.train.train_folds", lambda *arguments: [])
+    monkeypatch.setattr("sys.argv", ["r31_train.py", *options])
+    train_stage(recipe, "", following="")
+    assert asked == [folds]
 
 
 @pytest.fixture
@@ -100,7 +130,7 @@ def test_a_process_that_passes_its_cap_ends_with_code_1_and_the_way_on(root):
         "import time\nimport numpy as np\nfrom stagewise import memory, paths\n"
         "from stagewise.footprint import Footprint\n"
         "from stagewise.run_log import logged\n"
-        "memory.require(Footprint(0, 0, 0), 1, 0.4, False)\nkept = []\n"
+        "memory.require(Footprint(0, 0, 0, 0), 1, 0.4, False)\nkept = []\n"
         "with logged(paths.root() / 'train.log'):\n"
         "    for _ in range(3000): kept.append(np.ones(2**18)); time.sleep(0.002)\n"
     )
