@@ -16,7 +16,7 @@ import pandas as pd
 from stagewise import paths, runs
 from stagewise.checkpoints import save_state
 from stagewise.curves import draw_curves
-from stagewise.errors import NumericalError
+from stagewise.errors import DIVERGED_MEND, NumericalError
 from stagewise.recipes.config import Recipe
 from stagewise.run_log import say
 from stagewise.score import THRESHOLDS, mcc_curve, note_on_constant, roc_auc
@@ -35,10 +35,10 @@ class ValidationScores(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Score the epoch. Raises NumericalError where a probability is not finite."""
         probabilities = self.predict()
-        if not np.isfinite(probabilities).all():
+        if bad := np.sum(~np.isfinite(probabilities)):
             raise NumericalError(
-                f"epoch {epoch}: {np.sum(~np.isfinite(probabilities))} of {len(probabilities)} validation "
-                "probabilities are not finite; lower the recipe's learning rate and run the same command again"
+                f"{bad} of {len(probabilities)} validation probabilities are not finite after epoch {epoch + 1}; "
+                f"{DIVERGED_MEND}"
             )
         if note := note_on_constant(probabilities):
             say(f"epoch {epoch + 1}: {note}")

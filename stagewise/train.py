@@ -10,7 +10,7 @@ from stagewise import device, paths, runs
 from stagewise.callbacks import BestWeights, epoch_callbacks
 from stagewise.checkpoints import load_state, remove_states
 from stagewise.dataset import TrainingBatches
-from stagewise.errors import NumericalError
+from stagewise.errors import DIVERGED_MEND, NumericalError
 from stagewise.locks import owned
 from stagewise.nets.densenet3d import backbone, densenet3d
 from stagewise.plans import TrainingPlan, started_config
@@ -158,8 +158,7 @@ def _train_epoch(model: keras.Model, stream: Iterator, plan: TrainingPlan, epoch
             loss = float(model.train_on_batch(clips, stalled))  # of this batch alone
             if not np.isfinite(loss):
                 raise NumericalError(
-                    f"the loss is {loss} at batch {step} of epoch {epoch} of {plan.recipe.name}; the state before that "
-                    f"epoch is kept; lower learning_rate on the recipe's page and train with --force"
+                    f"the loss is {loss} at batch {step + 1} of epoch {epoch + 1} of {_name(plan)}; {DIVERGED_MEND}"
                 )
             total += loss
             line.advance(loss=f"{total / (step + 1):.4f}")

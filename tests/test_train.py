@@ -235,7 +235,16 @@ def test_a_loss_that_is_not_finite_stops_at_its_batch_and_saves_nothing(split, m
 
     monkeypatch.setattr(TrainingBatches, "task", with_a_bad_label)
     wanted = plan(split)
-    with pytest.raises(NumericalError, match="nan at batch 2 of epoch 1"):
+    with pytest.raises(NumericalError, match=r"nan at batch 3 of epoch 2 of .*; lower learning_rate .* with --force"):
+        train(wanted, workers=0, force=False)
+    assert len((wanted.folder / runs.HISTORY).read_text().splitlines()) == 2
+
+
+def test_probabilities_that_are_not_finite_stop_after_their_epoch_with_the_same_mend(split, monkeypatch):
+    predict = iter([np.array([0.2, 0.4, 0.6, 0.8, 0.1, 0.9]), np.array([0.2, np.nan, 0.6, 0.8, 0.1, np.inf])])
+    monkeypatch.setattr("stagewise.train.predict_volumes", lambda *settings, **kept: next(predict)[:, None])
+    wanted = plan(split)
+    with pytest.raises(NumericalError, match=r"2 of 6 .* not finite after epoch 2; .*; lower learning_rate .* --force"):
         train(wanted, workers=0, force=False)
     assert len((wanted.folder / runs.HISTORY).read_text().splitlines()) == 2
 
