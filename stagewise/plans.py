@@ -9,7 +9,7 @@ import pandas as pd
 
 from stagewise import paths, runs
 from stagewise.errors import InputError
-from stagewise.recipes.config import Recipe
+from stagewise.recipes.config import GPU_PRECISIONS, Recipe
 from stagewise.sampling import require_both_classes, validation_rows
 from stagewise.splits import Split
 from stagewise.volumes import extraction_command
@@ -67,6 +67,11 @@ class TrainingPlan:
 
 def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> TrainingPlan:
     """Everything one fold's training needs, all of it there. Raises InputError naming what is not."""
+    if recipe.gpu_precision not in GPU_PRECISIONS:
+        raise InputError(
+            f"gpu_precision {recipe.gpu_precision!r} of {recipe.name} is none of {', '.join(GPU_PRECISIONS)}; "
+            "correct it on the recipe's page"
+        )
     start_weights = _start_weights(recipe, fold, split.sha256)
     held_out = split.table["fold"] == fold
     training = _rows(split.table[~held_out], f"the training rows of fold {fold} in {paths.shown(split.path)}")

@@ -249,6 +249,12 @@ def test_probabilities_that_are_not_finite_stop_after_their_epoch_with_the_same_
     assert len((wanted.folder / runs.HISTORY).read_text().splitlines()) == 2
 
 
+@pytest.mark.parametrize("precision", ["mixed_float16", "float16", "float64", "bf16"])
+def test_a_precision_that_training_cannot_keep_is_refused_before_anything_starts(split, precision):
+    with pytest.raises(InputError, match=f"gpu_precision '{precision}' .* is none of mixed_bfloat16, float32"):
+        plan(split, gpu_precision=precision)
+
+
 def test_gradients_of_accumulated_batches_are_averaged_into_one_step(split):
     accumulated, joined = build(plan(split)), build(plan(split, accumulation_steps=1))
     generator = np.random.default_rng(0)

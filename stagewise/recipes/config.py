@@ -6,6 +6,8 @@ from typing import Any
 
 from stagewise.augment import Resize, Transform
 
+GPU_PRECISIONS = ("mixed_bfloat16", "float32")  # float16 would need its loss scaled, which a fold's start knows not of
+
 
 @dataclass(frozen=True)
 class Net:
@@ -35,8 +37,8 @@ class Recipe:
     start; `monitor` is the validation score, "mcc" (at its best threshold) or "auc", that picks the best
     epoch and drives plateau and early stopping; `validation_flowing_per_stalled` is how many flowing clips
     are validated for each stalled one; `accumulation_steps` is the number of batches whose gradients are
-    averaged into one step of the optimizer; `gpu_precision` is the Keras dtype policy on a GPU (a CPU trains in
-    float32), `openvino_precision` what OpenVINO predicts in, "bf16" or "f32".
+    averaged into one step of the optimizer; `gpu_precision` is the Keras dtype policy on a GPU, one of `GPU_PRECISIONS`
+    (a CPU trains in float32), `openvino_precision` what OpenVINO predicts in, "bf16" or "f32".
     """
 
     name: str
