@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job: every numbered script in order, from input/ to subm/submission.csv and subm/report.html.
 # With nothing in input/, phantom data is made first and the small demo preset is used.
-#   ./run.sh              STAGEWISE_ROOT=FOLDER and SEED=N change where it works and all chance
+#   ./run.sh              STAGEWISE_ROOT=FOLDER changes where it works, SEED=N all chance but the split's (r03's seed is 42)
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
 ROOT="${STAGEWISE_ROOT:-$REPO}"
 [ "${ROOT#/}" != "$ROOT" ] || ROOT="$PWD/$ROOT"
