@@ -19,7 +19,7 @@ from stagewise.curves import draw_curves
 from stagewise.errors import DIVERGED_MEND, NumericalError
 from stagewise.recipes.config import Recipe
 from stagewise.run_log import say
-from stagewise.score import THRESHOLDS, mcc_curve, note_on_constant, roc_auc
+from stagewise.score import THRESHOLDS, mcc_curve, middle_of_the_best, note_on_constant, roc_auc
 
 REMEMBERED = ("best", "best_epoch", "wait", "cooldown_counter", "stopped_epoch")
 
@@ -47,7 +47,7 @@ class ValidationScores(keras.callbacks.Callback):
         logs["val_loss"] = float(-np.mean(np.log(np.where(self.stalled == 1, clipped, 1 - clipped))))
         logs["val_auc"] = roc_auc(self.stalled, probabilities)
         logs["val_mcc"] = float(curve.max())
-        logs["val_threshold"] = float(THRESHOLDS[curve.argmax()])
+        logs["val_threshold"] = float(THRESHOLDS[middle_of_the_best(curve)])
 
 
 class BestWeights(keras.callbacks.Callback):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tiny
 
@@ -13,6 +14,7 @@ from stagewise.dataset import TrainingBatches
 from stagewise.errors import BusyError, InputError, NumericalError
 from stagewise.locks import owned
 from stagewise.plans import plan_training
+from stagewise.score import best_threshold
 from stagewise.splits import read_split
 from stagewise.train import build, train, train_folds
 
@@ -274,6 +276,15 @@ def test_gradients_of_accumulated_batches_are_averaged_into_one_step(split):
     assert any((a != b).any() for a, b in zip(joined.get_weights(), before, strict=True))
     for array, other in zip(accumulated.get_weights(), joined.get_weights(), strict=True):
         np.testing.assert_allclose(array, other, atol=1e-5)
+
+
+def test_history_holds_the_middle_of_equally_good_thresholds_as_r41_chooses_it(split, monkeypatch):
+    wanted = plan(split, epochs=1)
+    probabilities = np.where(wanted.validation.stalled == 1, 0.8, 0.2)  # all thresholds from 0.20 to 0.79 are right
+    monkeypatch.setattr("stagewise.train.predict_volumes", lambda *settings, **kept: probabilities[:, None])
+    train(wanted, workers=0, force=False)
+    chosen = best_threshold(wanted.validation.stalled, probabilities).threshold
+    assert pd.read_csv(wanted.folder / runs.HISTORY)["val_threshold"].tolist() == [chosen] == [0.5]
 
 
 def test_history_holds_the_mean_loss_of_the_epochs_batches(split, monkeypatch):
