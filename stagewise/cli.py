@@ -91,8 +91,9 @@ OPTIONS = {
 
 
 def parser(doc: str, *options: str) -> argparse.ArgumentParser:
-    """A parser whose help is the script's docstring, with the named shared `OPTIONS`."""
-    made = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """A parser whose help is the script's docstring, with the named shared `OPTIONS`, each by its whole name."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    made = argparse.ArgumentParser(description=doc, formatter_class=formatter, allow_abbrev=False)
     for option in options:
         made.add_argument(f"--{option}", **OPTIONS[option])
     return made

@@ -80,3 +80,9 @@ def test_options_are_parsed_and_checked(capsys):
             parser.parse_args(wrong)
         assert end.value.code == 2
         assert wrong[0] in capsys.readouterr().err
+
+
+def test_an_option_has_one_name(capsys):
+    with pytest.raises(SystemExit):
+        cli.parser("", "force").parse_args(["--forc"])
+    assert "unrecognized arguments: --forc" in capsys.readouterr().err
