@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -180,11 +181,12 @@ def _flush_folder(folder: Path) -> None:
 def remove_leftovers(folder: Path, alone: bool = False) -> None:
     """Remove temporary files of `replacing` in `folder` whose process is gone.
 
-    Those of running processes stay, unless the caller is `alone` in the folder: a number may be in use again.
+    Those of running processes stay, and what another program names alike, unless the caller is `alone` in the folder.
     """
     for leftover in folder.glob(f"{TEMPORARY}*"):
-        writer = leftover.name.removeprefix(TEMPORARY).partition("-")[0]
-        if alone or not writer.isdigit() or int(writer) == os.getpid() or not _is_running(int(writer)):
+        process = re.match(rf"{re.escape(TEMPORARY)}([0-9]{{1,9}})-", leftover.name)
+        gone = process and (int(process[1]) == os.getpid() or not _is_running(int(process[1])))
+        if (alone or gone) and leftover.is_file():
             leftover.unlink(missing_ok=True)
 
 

@@ -179,3 +179,19 @@ def test_leftovers_of_killed_processes_go_and_those_of_running_ones_stay(tmp_pat
         path.touch()
     paths.remove_leftovers(tmp_path)
     assert list(tmp_path.iterdir()) == [running]
+
+
+def test_what_other_programs_name_alike_stays(tmp_path):
+    own = tmp_path / ".tmp-999999999-a.csv"
+    others = [
+        tmp_path / name for name in (".tmp-mine.txt", ".tmp-99999999999999999999-a.csv", ".tmp-999999999", ".tmp-²-a")
+    ]
+    for path in (own, *others):
+        path.touch()
+    for name in (".tmp-folder", ".tmp-999999999-folder"):
+        others.append(tmp_path / name)
+        others[-1].mkdir()
+    paths.remove_leftovers(tmp_path)
+    assert set(tmp_path.iterdir()) == set(others)
+    paths.remove_leftovers(tmp_path, alone=True)
+    assert all(path.is_dir() for path in tmp_path.iterdir())
