@@ -57,6 +57,7 @@ def main() -> None:
             + ending([], following)
         )
 
+    from stagewise.csv_text import OPEN
     from stagewise.splits import gen_kfold_split
 
     split = gen_kfold_split(labelled_videos(), arguments.folds, arguments.seed, arguments.group)
@@ -66,7 +67,7 @@ def main() -> None:
         return
     paths.remove_leftovers(path.parent)
     with paths.replacing(path) as temporary:
-        split.to_csv(temporary, index=False)
+        split.to_csv(temporary, index=False, compression="infer" if path.suffix in OPEN else None)
     if path != paths.split_csv():
         print(f"give every later script: --split {path}")
     print(ending([path], following))

@@ -15,7 +15,7 @@ from stagewise.errors import InputError
 
 LARGEST_BYTES = 1 << 28  # five times the competition's largest table, 573,048 rows in 53 MB
 LARGEST_CELLS = 1 << 25  # seven times its 573,048 rows of 8; 2 GB in memory
-OPEN = {".xz": lzma.open, ".gz": gzip.open}
+OPEN = {".xz": lzma.open, ".gz": gzip.open}  # by suffix; under any other one, a table is plain text
 DELIMITERS = (",", ";", "\t")  # of spreadsheets, by country
 
 

@@ -10,6 +10,7 @@ import pytest
 from stagewise import paths
 from stagewise.errors import InputError
 from stagewise.extraction import write_index
+from stagewise.splits import read_split
 from stagewise.tables import ROI_INDEX
 
 REPOSITORY = Path(__file__).parents[1]
@@ -37,12 +38,12 @@ def r03(root, run):
     labels = pd.DataFrame({"filename": NAMES, "stalled": [0, 1] * 4})
     metadata = pd.DataFrame({"filename": NAMES, "project_id": list("AABBCCDD"), "num_frames": 9, "crowd_score": 0.5})
 
-    def r03(*arguments, change_labels=lambda table: table, change_metadata=lambda table: table):
+    def r03(*arguments, output="split.csv", change_labels=lambda table: table, change_metadata=lambda table: table):
         paths.input_folder().mkdir()
         change_labels(labels).to_csv(paths.input_folder() / "train_labels.csv", index=False)
         change_metadata(metadata.assign(tier1=True)).to_csv(paths.input_folder() / "train_metadata.csv", index=False)
-        run("preproc_data/r03_gen_kfold_split.py", "--output", str(root / "split.csv"), *arguments)
-        return pd.read_csv(root / "split.csv")
+        run("preproc_data/r03_gen_kfold_split.py", "--output", str(root / output), *arguments)
+        return read_split(root / output).table
 
     return r03
 
@@ -88,6 +89,11 @@ def test_r03_says_how_to_use_a_split_of_another_name(r03, run, root, capsys):
     (root / "input" / "phantom_test_labels.csv").touch()
     with pytest.raises(InputError, match=f"next: python net_d121_stage1/.* --split {root / 'split.csv'}"):
         run("preproc_data/r03_gen_kfold_split.py", "--output", str(root / "split.csv"))
+
+
+@pytest.mark.parametrize("name", ["own.csv", "own.csv.gz", "own.csv.xz", "own.csv.zip", "own.csv.bz2", "OWN.CSV.GZ"])
+def test_what_r03_writes_under_any_name_the_next_script_reads(r03, root, name):
+    assert set(r03(output=name)["fold"]) == {0, 1, 2, 3, 4}
 
 
 @pytest.fixture
