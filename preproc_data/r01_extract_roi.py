@@ -7,7 +7,7 @@
 Reads:   input/{train,test}/*.mp4
 Writes:  modified_data/roi_parts/{train,test}/<name>.mp4.pklz, modified_data/roi_parts/{train,test}.csv
 Time:    about 12 videos a second and core (512x384, 60 frames); the same command goes on after an interruption,
-         and keeps what is whole by its checksum
+         and keeps what is whole by its checksum and no older than its video
 Expect:  a row a video in the index; a video that is cut off, damaged, or without outline is quarantined:
          it gets a row with the reason and no volume, and the script ends with exit code 2
 """
@@ -27,7 +27,7 @@ def main() -> None:
 
     plans = {subset: extraction.plan(subset, arguments.force) for subset in subsets}  # fails before any work
     for subset, tasks in plans.items():
-        known = sum(task.known is not None for task in tasks)
+        known = sum(task.known is not None and task.known["status"] == "ok" for task in tasks)
         print(f"{subset}: {len(tasks)} videos, {known} of them extracted before and to be verified")
         print(f"  {paths.shown(tasks[0].volume)} ... {paths.shown(paths.roi_index(subset))}")
     if arguments.dry_run:

@@ -142,7 +142,13 @@ def _known_rows(subset: str) -> dict[str, Row]:
 
 
 def _is_whole(task: Extraction) -> bool:
+    """Whether the volume is as recorded, and no older than its video.
+
+    A video that is moved or copied here with its old mtime (mv, cp -p, rsync -a, tar) has a new ctime. So has every
+    video of a root that was copied or whose rights were changed: it is extracted once more, to the same bytes.
+    """
     if task.known["status"] != "ok" or not task.volume.exists():
         return False
-    outdated = task.volume.stat().st_mtime < task.video.stat().st_mtime  # the video was replaced since
+    video = task.video.stat()
+    outdated = task.volume.stat().st_mtime < max(video.st_mtime, video.st_ctime)  # the video was replaced since
     return not outdated and paths.sha256_of(task.volume) == task.known["sha256"]

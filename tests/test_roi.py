@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -223,6 +224,18 @@ def test_rerun_keeps_what_is_whole_and_redoes_the_rest(root, monkeypatch):
     assert outputs() == before
 
 
+@pytest.mark.parametrize("replace", [Path.replace, shutil.copy2], ids=["moved", "copied"])
+def test_a_video_that_is_replaced_by_an_older_one_is_extracted_anew(root, replace):
+    make_videos(count=2)
+    first, second = (paths.videos_folder("train") / f"10000{number}.mp4" for number in range(2))
+    os.utime(second, (1e9, 1e9))
+    extraction.extract_subset("train", workers=0)
+    time.sleep(0.05)  # the file system's clock goes in steps
+    replace(second, first)
+    extraction.extract_subset("train", workers=0)
+    assert load_volume(paths.volume_path("train", first.name)).shape[0] == 7
+
+
 def test_a_leftover_volume_without_a_record_is_not_trusted(root):
     make_videos(count=2)
     path = paths.volume_path("train", "100001.mp4")
@@ -307,7 +320,8 @@ def test_script_quarantines_bad_videos(root):
     assert "no outline" in index.loc["200001.mp4", "reason"]
     assert not stale.exists() and not paths.volume_path("train", "200000.mp4").exists()
     assert load_volume(paths.volume_path("test", "100000.mp4")).shape[0] == 6  # the others are done
-    assert run_script("train", "--workers", "0", "--keep-going").returncode == 5
+    again = run_script("train", "--workers", "0", "--keep-going")
+    assert again.returncode == 5 and "4 videos, 2 of them extracted before and to be verified" in again.stdout
 
     for name in ("200000.mp4", "200001.mp4"):
         (folder / name).unlink()
