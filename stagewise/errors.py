@@ -21,7 +21,10 @@ class StagewiseError(Exception):
 
 
 class InputError(StagewiseError):
-    """Bad usage or bad input; nothing was written (exit code 2)."""
+    """Bad usage or bad input (exit code 2).
+
+    Nothing was written, but for r01's volumes of the whole videos with their index, and what r02 found.
+    """
 
     exit_code = 2
 
