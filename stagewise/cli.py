@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -132,8 +133,18 @@ def run(main: Callable[[], None]) -> NoReturn:
     except Terminated:
         _leave(f"interrupted; {way_on()}", 128 + signal.SIGTERM)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            sys.exit(128 + signal.SIGPIPE)
         _leave(f"error: {_of_system(error)}", 1)
     sys.exit(0)
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output or standard error is a pipe that was closed at its other end, as by `| head`."""
+    ends = select.poll()
+    for descriptor in (1, 2):
+        ends.register(descriptor, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in ends.poll(0))
 
 
 def _leave(message: str, code: int) -> NoReturn:

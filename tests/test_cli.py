@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -68,6 +70,23 @@ def test_the_way_on_leaves_out_force_which_would_begin_anew(error, monkeypatch, 
     monkeypatch.setattr("sys.argv", ["r03_gen_kfold_split.py", "--force"])  # it replaces one file, whole or not at all
     exit_code(raises(error))
     assert "the same command goes on from here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_closed_pipe_as_after_head_ends_without_a_word(stream):
+    script = f"import sys\nfrom stagewise import cli\ncli.run(lambda: print('x\\n' * 9, file=sys.{stream}))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: writing}
+    done = subprocess.run([sys.executable, "-c", script], **pipes, timeout=60)
+    os.close(writing)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert not done.stdout and not done.stderr
+
+
+def test_a_closed_pipe_of_another_kind_is_told(capfd):
+    assert exit_code(raises(BrokenPipeError(32, "Broken pipe"))) == 1
+    assert "Broken pipe" in capfd.readouterr().err
 
 
 def test_options_are_parsed_and_checked(capsys):
