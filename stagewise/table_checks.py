@@ -50,7 +50,7 @@ def check_leaks(data: Data) -> None:
     indexes = [data.tables[t].assign(subset=t) for t in ("train_volumes", "test_volumes") if data.has(t)]
     if not indexes:
         return
-    volumes = pd.concat(indexes).query("status == 'ok'")
+    volumes = pd.concat(indexes, ignore_index=True).query("status == 'ok'")
     shared = volumes[volumes.groupby("sha256")["subset"].transform("nunique") > 1]
     data.find("crops that are in train and in test", shared["filename"], mend)
     twice = volumes[volumes.duplicated(["subset", "sha256"], keep=False) & ~volumes.index.isin(shared.index)]
