@@ -61,6 +61,7 @@ def labelled_groups(data: Data) -> dict[str, pd.DataFrame]:
     groups = {"all": labelled}
     if data.has("split"):
         split = data.tables["split"]
+        split = split[split["filename"].isin(labelled["filename"])]
         groups |= {f"fold {fold}": rows for fold, rows in split.groupby("fold")}
     return groups
 

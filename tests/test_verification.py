@@ -15,7 +15,7 @@ from stagewise.data_pictures import draw_contact_sheet
 from stagewise.errors import InputError, QuarantinedError
 from stagewise.extraction import plan, write_index
 from stagewise.tables import ROI_INDEX
-from stagewise.verification import verify
+from stagewise.verification import labelled_groups, verify
 from stagewise.volumes import save_volume
 
 SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r02_verify_data.py"
@@ -98,14 +98,14 @@ def quarantine(lines):
     return [*lines[:-1], f"{TRAIN[5]},0,0,0,0,0,0,0,0,,quarantined,cut off"]
 
 
-def same_content(subset, place):
-    """Give a row of an index the content of train's first."""
+def same_content(subset, place, of=0):
+    """Give a row of an index the content of another of train's rows."""
 
     def copy(data):
-        sizes = paths.roi_index("train").read_text().splitlines()[1].partition(",")[2]
+        sizes = paths.roi_index("train").read_text().splitlines()[1 + of].partition(",")[2]
         name = (TRAIN if subset == "train" else TEST)[place]
         change(paths.roi_index(subset), lambda lines: [*lines[: place + 1], f"{name},{sizes}", *lines[place + 2 :]])
-        source = paths.volume_path("train", TRAIN[0])
+        source = paths.volume_path("train", TRAIN[of])
         paths.volume_path(subset, name).write_bytes(source.read_bytes())
 
     return copy
@@ -160,6 +160,10 @@ CASES = {
         "crops that are in train and in test (2): 100000.mp4, 200000.mp4",
     ),
     "content twice": (same_content("train", 2), "equal crops under several names (2): 100000.mp4, 100002.mp4"),
+    "content twice, and other content in test": (
+        lambda data: [same_content("train", 2)(data), same_content("test", 0, of=4)(data)],
+        "equal crops under several names (2): 100000.mp4, 100002.mp4",
+    ),
     "format short": (
         lambda data: change(data / "submission_format.csv", drop_last),
         "test metadata without a row in submission_format (1): 200001.mp4",
@@ -194,6 +198,19 @@ def test_each_harm_is_found(data, harm, finding):
     harm(data)
     found = findings()
     assert any(finding in line for line in found), found
+
+
+def test_all_groups_hold_labelled_videos_whose_volume_passed(data):
+    damage(data)
+    change(data / "train_labels.csv", drop_last)
+    change(paths.split_csv(), lambda lines: [*lines, "300000.mp4,0,1"])
+    groups = {name: set(rows["filename"]) for name, rows in labelled_groups(verify(None, workers=0)).items()}
+    assert groups == {
+        "all": {TRAIN[0], TRAIN[1], TRAIN[3], TRAIN[4]},
+        "fold -1": {TRAIN[4]},
+        "fold 0": {TRAIN[0], TRAIN[1]},
+        "fold 1": {TRAIN[3]},
+    }
 
 
 def test_the_mend_of_an_own_split_is_to_correct_it(data, root):
