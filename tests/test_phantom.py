@@ -340,6 +340,19 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypat
     assert contents(root / "input") == contents(small_set)
 
 
+@pytest.mark.parametrize("content", [b"", b'{"train": 4, "te', b"\xff\x00"])
+def test_a_damaged_marker_is_named_with_the_command_that_starts_anew(tmp_path, monkeypatch, content):
+    monkeypatch.setenv("STAGEWISE_ROOT", str(tmp_path / "a root"))
+    folder = paths.input_folder()
+    (folder / "train").mkdir(parents=True)
+    (folder / dataset.MARKER).write_bytes(content)
+    with pytest.raises(InputError, match=r"input/\.phantom-unfinished\.json is damaged.*start anew: rm -r ") as error:
+        dataset.make(SMALL, workers=0)
+    subprocess.run(str(error.value).rpartition("start anew: ")[2], shell=True, check=True)
+    assert not list(folder.iterdir())
+    dataset.check_folder(folder, SMALL)
+
+
 def test_a_finished_set_is_whole_and_not_made_again(small_set, monkeypatch):
     assert {path.name for path in small_set.iterdir()} == {"train", "test", *tables.TABLES}
     monkeypatch.setenv("STAGEWISE_ROOT", str(small_set.parent))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,12 +82,18 @@ def check_folder(folder: Path, order: Order) -> None:
     there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     marker = folder / MARKER
     if marker.exists():
-        begun = json.loads(paths.read_text(marker))
+        anew = f"start anew: rm -r {shlex.join(str(folder / name) for name in there if name != '.gitkeep')}"
+        try:
+            begun = json.loads(paths.read_text(marker))
+        except ValueError as error:
+            raise InputError(
+                f"{paths.shown(marker)} is damaged ({error}), so that nothing tells what the phantom data there was to "
+                f"become; {anew}"
+            ) from error
         if begun != dataclasses.asdict(order):
-            content = " ".join(str(folder / name) for name in there if name != ".gitkeep")
             raise InputError(
                 f"{paths.shown(folder)} holds an unfinished phantom data set made with {begun}; finish it with the "
-                f"same command as then, or start anew: rm -r {content}"
+                f"same command as then, or {anew}"
             )
         return
     foreign = [name for name in there if name != ".gitkeep" and not name.startswith(paths.TEMPORARY)]
