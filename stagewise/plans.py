@@ -11,7 +11,7 @@ from stagewise import paths, runs
 from stagewise.errors import InputError
 from stagewise.recipes.config import GPU_PRECISIONS, Recipe
 from stagewise.sampling import require_both_classes, validation_rows
-from stagewise.splits import Split
+from stagewise.splits import CHECK, Split
 from stagewise.volumes import extraction_command
 
 
@@ -74,8 +74,8 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
         )
     start_weights = _start_weights(recipe, fold, split.sha256)
     held_out = split.table["fold"] == fold
-    training = _rows(split.table[~held_out], f"the training rows of fold {fold} in {paths.shown(split.path)}")
-    validation = _rows(split.table[held_out], f"the rows of fold {fold} in {paths.shown(split.path)}")
+    training = _rows(split, ~held_out, f"the training rows of fold {fold}")
+    validation = _rows(split, held_out, f"the rows of fold {fold}")
     chosen = validation_rows(validation.stalled, recipe.validation_flowing_per_stalled, seed, fold)
     return TrainingPlan(
         recipe=recipe,
@@ -106,24 +106,26 @@ def started_config(plan: TrainingPlan) -> dict[str, Any] | None:
     return config
 
 
-def volumes_of(subset: str, filenames: pd.Series) -> tuple[Path, ...]:
-    """The extracted volumes of videos, all of them there. Raises InputError naming the first that are not."""
+def volumes_of(subset: str, filenames: pd.Series, check: str = CHECK) -> tuple[Path, ...]:
+    """The extracted volumes of videos, all of them there. Raises InputError naming the first that are not.
+
+    check: the command that finds every video of the table without a volume.
+    """
     volumes = tuple(paths.volume_path(subset, filename) for filename in filenames)
     missing = [path.name for path in volumes if not path.exists()]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(
             f"no volume {', '.join(missing[:3])}{more} in {paths.shown(paths.roi_folder(subset))}; "
-            f"run: {extraction_command(volumes[0])}; if that makes none, "
-            "see which rows have no video: python preproc_data/r02_verify_data.py"
+            f"run: {extraction_command(volumes[0])}; if that makes none, see which rows have no video: {check}"
         )
     return volumes
 
 
-def _rows(table: pd.DataFrame, what: str) -> Rows:
-    stalled = table["stalled"].to_numpy()
-    require_both_classes(stalled, what)
-    return Rows(volumes_of("train", table["filename"]), stalled)
+def _rows(split: Split, chosen: pd.Series, what: str) -> Rows:
+    stalled = split.table.loc[chosen, "stalled"].to_numpy()
+    require_both_classes(stalled, f"{what} in {paths.shown(split.path)}")
+    return Rows(volumes_of("train", split.table.loc[chosen, "filename"], split.check), stalled)
 
 
 def _start_weights(recipe: Recipe, fold: int, split_sha256: str) -> Path | None:

@@ -1,5 +1,6 @@
 """The split: which clip belongs to which fold. Anyone's CSV will do; see the README for its columns."""
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from stagewise.tables import booleans, labels, read_videos, whole_numbers
 ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never validated
 LARGEST_SEED = 2**32 - 1
 COMMAND = "python preproc_data/r03_gen_kfold_split.py"
+CHECK = "python preproc_data/r02_verify_data.py"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Split:
     def folds(self) -> list[int]:
         """The folds that can be validated, ascending."""
         return sorted(int(fold) for fold in self.table["fold"].unique() if fold != ALWAYS_TRAINED)
+
+    @property
+    def check(self) -> str:
+        """The command that checks this split against labels and volumes."""
+        return CHECK if self.path == paths.split_csv() else f"{CHECK} --split {shlex.quote(str(self.path))}"
 
     def chosen_folds(self, asked: list[int] | None) -> list[int]:
         """The folds asked for, each once, in the order asked; all where none is. Raises InputError for others."""

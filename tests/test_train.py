@@ -175,6 +175,18 @@ def test_a_missing_or_unlike_parent_is_an_error_with_the_command(split, spoil, m
     assert "python net_d121_stage1/r31_train.py --fold 0" in str(error.value)
 
 
+def test_a_clip_without_a_volume_is_refused_with_the_check_of_the_split_that_names_it(root):
+    table = tiny.write_split()
+    own, unknown = root / "my split.csv", "300000.mp4,0,1,True\n"
+    own.write_text(table.to_csv(index=False) + unknown)
+    check = r"no video: python preproc_data/r02_verify_data\.py"
+    with pytest.raises(InputError, match=rf"no volume 300000.*{check} --split '{own}'$"):
+        plan(read_split(own))
+    own.replace(paths.split_csv())
+    with pytest.raises(InputError, match=rf"no volume 300000.*{check}$"):
+        plan(read_split(None))
+
+
 def edit(folder, **changes) -> None:
     config = json.loads((folder / runs.CONFIG).read_text())
     (folder / runs.CONFIG).write_text(json.dumps({**config, **changes}))
