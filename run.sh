@@ -2,6 +2,16 @@
 # The main job: every numbered script in order, from input/ to subm/submission.csv and subm/report.html.
 # With nothing in input/, phantom data is made first and the small demo preset is used.
 #   ./run.sh              STAGEWISE_ROOT=FOLDER changes where it works, SEED=N all chance but the split's (r03's seed is 42)
+#   ./run.sh --keep-going leaves out videos that cannot be used, and ends with exit code 5 where there are any
+usage() { sed -n '2,/^[^#]/s/^# //p' "${BASH_SOURCE[0]}"; }
+keep_going=()
+for argument in "$@"; do
+    case "$argument" in
+        --keep-going) keep_going=(--keep-going) ;;
+        -h | --help) usage; exit ;;
+        *) { echo "error: unknown argument $argument"; usage; } >&2; exit 2 ;;
+    esac
+done
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
 ROOT="${STAGEWISE_ROOT:-$REPO}"
 [ "${ROOT#/}" != "$ROOT" ] || ROOT="$PWD/$ROOT"
@@ -14,6 +24,13 @@ step() {  # print a command, run it, and say how long it took
     printf '\n$ python %s\n' "$*"
     python "$@" || return $?
     printf '(%d s)\n' $((SECONDS - start))
+}
+
+sift() {  # a step that may leave inputs out, which is its exit code 5; with --keep-going it is the run's at its end, too
+    local code=0
+    step "$@" || code=$?
+    [ $code -eq 0 ] || [ $code -eq 5 ] || exit $code
+    [ ${#keep_going[@]} -eq 0 ] || [ $code -eq 0 ] || ended=$code
 }
 
 train() {  # train STAGE [options]: the chosen folds; in the demo side by side, a core each, which takes two thirds as long
@@ -36,6 +53,7 @@ train() {  # train STAGE [options]: the chosen folds; in the demo side by side, 
     return $failed
 }
 
+ended=0
 common=(--seed "$SEED")
 folds=()
 init=()
@@ -49,8 +67,8 @@ if [ -e "$phantom" ] || [ -e "$ROOT/input/.phantom-unfinished.json" ] || [ -z "$
     init=(--init random)
 fi
 
-step preproc_data/r01_extract_roi.py
-step preproc_data/r02_verify_data.py --keep-going || [ $? -eq 5 ] || exit 2  # 5: labels of videos that are not there
+sift preproc_data/r01_extract_roi.py "${keep_going[@]}"
+sift preproc_data/r02_verify_data.py --keep-going  # always, as a part of the labelled videos will do
 [ -e "$ROOT/modified_data/kfold_split_5_42.csv" ] || step preproc_data/r03_gen_kfold_split.py
 [ ${#init[@]} -gt 0 ] || [ -e "$ROOT/models/imagenet_densenet121_3d.weights.h5" ] || step preproc_data/r04_inflate_imagenet.py
 train net_d121_stage1 "${common[@]}" "${init[@]}"
@@ -64,3 +82,4 @@ if [ -e "$phantom" ]; then
 fi
 step net_d121_stage3_tier1/r51_report.py "${folds[@]}"
 printf '\nthe answers are in %s, and %s shows how they came about\n' "$ROOT/subm/submission.csv" "$ROOT/subm/report.html"
+exit $ended

@@ -14,10 +14,10 @@ install_once() {  # install_once STAMP [pip arguments]: STAMP names what was ins
     echo "$wanted" > "$stamp"
 }
 
-if [ ! -x "$VENV/bin/python" ]; then
+if [ ! -x "$VENV/bin/python" ] || [ ! -x "$VENV/bin/pip" ]; then  # pip comes last
     python="${PYTHON:-python3}"
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-        echo "error: $("$python" --version 2>&1) is too old, Python 3.11 or newer is needed; run: PYTHON=python3.11 $0" >&2
+    "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || {  # TensorFlow's wheels
+        echo "error: this is $("$python" --version 2>&1), Python 3.11 to 3.13 is needed; run: PYTHON=python3.12 $0" >&2
         exit 1
     }
     echo "making $VENV"

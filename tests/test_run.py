@@ -1,0 +1,119 @@
+"""run.sh and setup_env.sh, with a Python that notes what it is asked instead of doing it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+FILES = ("run.sh", "setup_env.sh", "requirements.txt", "pyproject.toml")
+PYTHON = """#!/bin/sh
+[ "$1" = -c ] && exit  # which cores there are: none that are told
+echo "$*" >> asked.txt
+case "$*" in
+    "$FAILING"*) exit "$CODE" ;;
+esac
+"""
+BASE_PYTHON = f"""#!/bin/sh
+[ "$1" = -c ] && exec "{sys.executable}" -c "import sys; sys.version_info = ($VERSION); exec(sys.argv[1])" "$2"
+[ "$1" = --version ] && exec echo "Python $VERSION"
+echo "base $*" >> asked.txt
+[ -e .venv/bin/pip ] && cp .venv/bin/pip .venv/bin/python
+touch .venv/bin/pip
+chmod +x .venv/bin/pip
+"""
+SIX_STEPS = ("r01_extract", "r02_verify", "r03_gen", "r04_inflate", "net_d121_stage1/r31", "net_d121_stage2_auc/r31")
+
+
+def write_program(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def house(tmp_path):
+    """The scripts beside a made .venv whose Python does nothing; its root has input that is no phantom."""
+    for name in FILES:
+        shutil.copy(REPOSITORY / name, tmp_path)
+    for program in ("python", "pip"):
+        write_program(tmp_path / ".venv" / "bin" / program, PYTHON)
+    (tmp_path / "input" / "train").mkdir(parents=True)
+    return tmp_path
+
+
+def run(house: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
+    known = {name: value for name, value in os.environ.items() if name not in ("STAGEWISE_ROOT", "SEED", "VENV")}
+    return subprocess.run(
+        ["bash", str(house / "run.sh"), *arguments],
+        cwd=house,
+        env={"FAILING": "none", "CODE": "0", **known, **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def asked(house: Path) -> list[str]:
+    """The commands that Python got, installations aside."""
+    path = house / "asked.txt"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [line for line in lines if not line.startswith("-m pip")]
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("-h", 0), ("--force", 2), ("train", 2)])
+def test_help_and_arguments_that_are_not_known_start_nothing(house, argument, code):
+    shutil.rmtree(house / ".venv")
+    done = run(house, "--keep-going", argument, PYTHON="false")
+    assert done.returncode == code
+    assert "./run.sh --keep-going" in (done.stderr if code else done.stdout)
+    assert not (house / ".venv").exists() and not asked(house)
+    assert not code or f"error: unknown argument {argument}" in done.stderr
+
+
+def test_every_step_runs_in_order(house):
+    assert run(house).returncode == 0
+    commands = asked(house)
+    assert all(step in command for step, command in zip(SIX_STEPS, commands, strict=False))
+    assert commands[0] == "preproc_data/r01_extract_roi.py"
+    assert "r51_report" in commands[-1]
+
+
+def test_a_bad_video_ends_the_run_unless_it_may_be_left_out(house):
+    settings = {"FAILING": "preproc_data/r01", "CODE": "2"}
+    assert run(house, **settings).returncode == 2
+    assert asked(house) == ["preproc_data/r01_extract_roi.py"]
+    done = run(house, "--keep-going", **{**settings, "CODE": "5"})
+    assert done.returncode == 5, done.stderr
+    commands = asked(house)[1:]
+    assert commands[0] == "preproc_data/r01_extract_roi.py --keep-going"
+    assert commands[1] == "preproc_data/r02_verify_data.py --keep-going"
+    assert "r51_report" in commands[-1] and "the answers are in" in done.stdout
+
+
+@pytest.mark.parametrize(("code", "ends"), [(5, 0), (2, 2), (1, 1)])
+def test_labels_without_videos_do_not_end_the_run_and_any_other_finding_does(house, code, ends):
+    assert run(house, FAILING="preproc_data/r02", CODE=str(code)).returncode == ends
+    assert ("r51_report" in asked(house)[-1]) == (ends == 0)
+
+
+@pytest.mark.parametrize("missing", ["pip", "python"])
+def test_a_venv_that_is_not_whole_is_made_again(house, missing):
+    (house / ".venv" / "bin" / missing).unlink()
+    write_program(house / "python-base", BASE_PYTHON)
+    done = run(house, PYTHON=str(house / "python-base"), VERSION="3, 12, 1")
+    assert done.returncode == 0, done.stderr
+    assert asked(house)[0] == f"base -m venv {house / '.venv'}"
+
+
+@pytest.mark.parametrize(("version", "fits"), [("3, 10, 9", 0), ("3, 11, 0", 1), ("3, 13, 9", 1), ("3, 14, 0", 0)])
+def test_a_python_that_the_pinned_packages_do_not_run_on_is_refused(house, version, fits):
+    shutil.rmtree(house / ".venv")
+    write_program(house / "python-base", BASE_PYTHON)
+    done = run(house, PYTHON=str(house / "python-base"), VERSION=version)
+    assert len(asked(house)) == fits
+    if not fits:
+        assert done.returncode == 1 and "Python 3.11 to 3.13 is needed; run: PYTHON=python3.12 " in done.stderr
