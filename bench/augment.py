@@ -127,8 +127,8 @@ def row(what: str, share: str, pair: tuple[Callable, Callable], count: int, repe
 def main() -> None:
     """Measure every transform and then the chain, and write the section."""
     parser = cli.parser(__doc__)
-    parser.add_argument("--clips", type=int, default=60, help="of the chain (default: %(default)s)")
-    parser.add_argument("--repeats", type=int, default=5, help="(default: %(default)s)")
+    parser.add_argument("--clips", type=cli.at_least(6), default=60, help="of the chain (default: %(default)s)")
+    parser.add_argument("--repeats", type=cli.at_least(1), default=5, help="(default: %(default)s)")
     arguments = parser.parse_args()
     setting = machine("volumentations-3D", "numpy", "scipy", "opencv-python-headless", "scikit-image")
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})

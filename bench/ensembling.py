@@ -10,6 +10,7 @@ Writes: every_answer.npy in the root of each training, and a section of RESULTS.
 """
 
 import argparse
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +108,8 @@ def main() -> None:
     data = Data(arguments.root.absolute())
     seeds = {design: finished(data, design) for design in DESIGNS}
     if not any(seeds.values()):
-        parser.error(f"no finished training in {arguments.root}; run: bench/run.sh vesselmnist3d")
+        command = f"vesselmnist3d --npz vesselmnist3d.npz --weights H5 --root {shlex.quote(str(data.folder))}"
+        parser.error(f"no finished training in {arguments.root}; run: bench/run.sh {command}")
     write_section(
         "Ensembling",
         "bench/run.sh ensembling",

@@ -1,7 +1,8 @@
 """Try every fault at every step: file operations that fail, kills, signals, two processes at once.
 
-    bench/faults.sh                    what RESULTS.md holds; called again, it goes on where it was
-    bench/faults.sh --most 1000000     every single call of every kind
+    bench/faults.sh                           24 calls of every kind in every script; called again, it goes on
+    bench/faults.sh --most 1 --signals 1      what RESULTS.md holds
+    bench/faults.sh --most 1000000            every single call of every kind
     bench/faults.sh --weights densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5    with r04
 
 Reads:  nothing

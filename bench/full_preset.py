@@ -23,11 +23,11 @@ FIXED_BATCH_STEPS = 6
 
 
 def make_data(weights: Path) -> None:
-    """Phantom clips, their volumes, a split and the inflated weights, by the numbered scripts, in the root."""
+    """The inflated weights, phantom clips, their volumes and a split, by the numbered scripts, in the root."""
+    script("preproc_data/r04_inflate_imagenet.py", "--weights", weights)  # first, as the file may be a wrong one
     script("preproc_data/r00_make_phantom.py", "--train", 24, "--test", 2, "--stalled-share", 0.5)
     script("preproc_data/r01_extract_roi.py")
     script("preproc_data/r03_gen_kfold_split.py", "--folds", 2, "--output", paths.split_csv())
-    script("preproc_data/r04_inflate_imagenet.py", "--weights", weights)
 
 
 def measure(workers: int) -> None:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import platform
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from stagewise.cli import available_cpus
+from stagewise.errors import StagewiseError
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 REPOSITORY = Path(__file__).parents[1]
@@ -42,10 +44,18 @@ def ratio(ours: Sequence[float], peer: Sequence[float]) -> float:
 def script(*command: object) -> str:
     """Run a numbered script, such as `preproc_data/r01_extract_roi.py`, in the root that STAGEWISE_ROOT names.
 
-    Returns: what it printed. Raises CalledProcessError where it fails; its message is on standard error.
+    Returns: what it printed. Raises StagewiseError where it fails; its message is on standard error.
     """
-    words = [sys.executable, *map(str, command)]
-    return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY).stdout
+    words = list(map(str, command))
+    done = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    if done.returncode:
+        raise StagewiseError(f"{failure(words, done.returncode)}; its message is above")
+    return done.stdout
+
+
+def failure(words: Sequence[str], code: int) -> str:
+    """How an error begins that tells of a script's end."""
+    return f"python {shlex.join(words)} ended with exit code {code}"
 
 
 class Served:

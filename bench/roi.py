@@ -86,8 +86,8 @@ def memory() -> str:
 def main() -> None:
     """Make the clips, check that the results agree, measure, and write the section."""
     parser = cli.parser(__doc__)
-    parser.add_argument("--clips", type=int, default=120, help="(default: %(default)s)")
-    parser.add_argument("--repeats", type=int, default=5, help="(default: %(default)s)")
+    parser.add_argument("--clips", type=cli.at_least(4), default=120, help="(default: %(default)s)")
+    parser.add_argument("--repeats", type=cli.at_least(1), default=5, help="(default: %(default)s)")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as root:

@@ -13,9 +13,10 @@ from statistics import mean, stdev
 
 import numpy as np
 import pandas as pd
-from measure import REPOSITORY
+from measure import REPOSITORY, failure
 
 from stagewise.cli import available_cpus
+from stagewise.errors import StagewiseError
 from stagewise.score import confusion, is_stalled, mcc_of_counts, roc_auc
 
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
@@ -54,17 +55,21 @@ class Data:
 
 
 def script(root: Path, *command: object, core: int | None = None, log: str = "log.txt") -> None:
-    """Run a numbered script in a root, on one core if asked for, its output added to a log there."""
-    pinned = () if core is None else ("taskset", "-c", core)
+    """Run a numbered script in a root, on one core if asked for, its output added to a log there.
+
+    Raises StagewiseError where it fails.
+    """
+    pinned, words = () if core is None else ("taskset", "-c", str(core)), list(map(str, command))
     with (root / log).open("a") as output:
-        subprocess.run(
-            [*map(str, pinned), sys.executable, *map(str, command)],
+        done = subprocess.run(
+            [*pinned, sys.executable, *words],
             cwd=REPOSITORY,
             env={**os.environ, "STAGEWISE_ROOT": str(root)},
             stdout=output,
             stderr=subprocess.STDOUT,
-            check=True,
         )
+    if done.returncode:
+        raise StagewiseError(f"{failure(words, done.returncode)}; its message ends {root / log}")
 
 
 def side_by_side(jobs: Sequence[Callable[[int], None]]) -> None:

@@ -51,6 +51,8 @@ def make_data(folder: Path, npz: Path, weights: Path) -> Data:
     shared = data.shared
     if (shared / SHARED[-1]).exists():
         return data
+    if not weights.is_file():
+        raise InputError(f"no file {weights}; give the 2D weights, as for r04, with --weights")
     parts, tables = read_parts(npz), {}
     for part in ("train", "val", "test"):
         names = [f"{part}_{number:04d}.mp4" for number in range(len(parts[f"{part}_images"]))]
