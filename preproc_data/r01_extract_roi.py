@@ -7,7 +7,7 @@
 Reads:   input/{train,test}/*.mp4
 Writes:  modified_data/roi_parts/{train,test}/<name>.mp4.pklz, modified_data/roi_parts/{train,test}.csv
 Time:    about 12 videos a second and core (512x384, 60 frames); the same command goes on after an interruption,
-         and keeps what is whole by its checksum and no older than its video
+         and keeps what is whole by its checksum and of the video that is there
 Expect:  a row a video in the index; a video that is cut off, damaged, or without outline is quarantined:
          it gets a row with the reason and no volume, and the script ends with exit code 2
 """

@@ -17,7 +17,7 @@ from stagewise.locks import owned
 from stagewise.names import require_video_name
 from stagewise.progress import progress
 from stagewise.roi import extract_roi
-from stagewise.roi_index import ROI_INDEX
+from stagewise.roi_index import ROI_INDEX, ROI_SIZES
 from stagewise.video import VideoError
 from stagewise.volumes import save_volume
 from stagewise.workers import WorkerPool
@@ -93,11 +93,12 @@ def extract(task: Extraction) -> Row:
     blank = dict.fromkeys(ROI_INDEX, "0") | {"filename": task.video.name, "sha256": "", "reason": ""}
     try:
         with paths.naming(task.video):
+            video_bytes = task.video.stat().st_size
             roi = extract_roi(task.video)
     except VideoError as error:
         return blank | {"status": "quarantined", "reason": " ".join(error.reason.split())}
-    sizes = (*roi.volume.shape[:3], *roi.box, roi.frames_with_outline)
-    found = dict(zip(ROI_INDEX[1:9], map(str, sizes), strict=True))
+    sizes = (*roi.volume.shape[:3], *roi.box, roi.frames_with_outline, video_bytes)
+    found = dict(zip(ROI_SIZES, map(str, sizes), strict=True))
     return blank | found | {"status": "ok", "sha256": save_volume(task.volume, roi.volume, durable=False)}
 
 
@@ -142,13 +143,12 @@ def _known_rows(subset: str) -> dict[str, Row]:
 
 
 def _is_whole(task: Extraction) -> bool:
-    """Whether the volume is as recorded, and no older than its video.
+    """Whether the volume is as recorded, and of the video that is there.
 
-    A video that is moved or copied here with its old mtime (mv, cp -p, rsync -a, tar) has a new ctime. So has every
-    video of a root that was copied or whose rights were changed: it is extracted once more, to the same bytes.
+    A video that was moved or copied here in place of another one may be older than the volume, but has another size.
     """
     if task.known["status"] != "ok" or not task.volume.exists():
         return False
     video = task.video.stat()
-    outdated = task.volume.stat().st_mtime < max(video.st_mtime, video.st_ctime)  # the video was replaced since
-    return not outdated and paths.sha256_of(task.volume) == task.known["sha256"]
+    replaced = task.volume.stat().st_mtime < video.st_mtime or task.known["video_bytes"] != str(video.st_size)
+    return not replaced and paths.sha256_of(task.volume) == task.known["sha256"]

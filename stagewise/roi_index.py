@@ -1,7 +1,5 @@
 """The columns of the extraction's table, here so that a worker need not load what reads tables."""
 
-ROI_INDEX = (
-    *("filename", "frames", "height", "width", "y0", "x0", "y1", "x1", "frames_with_outline"),
-    *("sha256", "status", "reason"),
-)
+ROI_SIZES = ("frames", "height", "width", "y0", "x0", "y1", "x1", "frames_with_outline", "video_bytes")
+ROI_INDEX = ("filename", *ROI_SIZES, "sha256", "status", "reason")
 ROI_STATUS = ("ok", "quarantined")

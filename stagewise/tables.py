@@ -18,7 +18,7 @@ from stagewise import paths
 from stagewise.csv_text import read_cells
 from stagewise.errors import INPUT_MEND, InputError
 from stagewise.names import name_problem
-from stagewise.roi_index import ROI_INDEX, ROI_STATUS
+from stagewise.roi_index import ROI_INDEX, ROI_SIZES, ROI_STATUS
 
 TRAIN_METADATA = ("filename", "project_id", "num_frames", "crowd_score", "tier1")
 TEST_METADATA = ("filename", "num_frames")
@@ -142,14 +142,14 @@ def read_metadata(path: Path, required: Sequence[str] = TRAIN_METADATA) -> pd.Da
 def read_roi_index(path: Path) -> pd.DataFrame:
     """The extraction's table, a row a video.
 
-    Returns: columns `ROI_INDEX`; sizes (pixels, frames) int64, all 0 where status is "quarantined", which
+    Returns: columns `ROI_INDEX`; sizes (pixels, frames, bytes) int64, all 0 where status is "quarantined", which
     has its reason; y0, x0, y1, x1 is the crop's box, half open; sha256 is that of the volume's file.
     """
     command = f"run: python preproc_data/r01_extract_roi.py {Path(path).stem}"
     mend = f"{command} --force"
     frame = read_videos(path, ROI_INDEX, mend, command, may_be_blank=("sha256", "reason"))
     require_values(frame, "status", ROI_STATUS, path, mend)
-    for column in ROI_INDEX[1:9]:
+    for column in ROI_SIZES:
         frame[column] = whole_numbers(frame, column, path, mend, minimum=0)
     ok = frame["status"] == "ok"
     _refuse_rows(ok & ~frame["sha256"].str.fullmatch("[0-9a-f]{64}"), frame, "sha256", "is no sha256", path, mend)

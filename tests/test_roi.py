@@ -230,10 +230,19 @@ def test_a_video_that_is_replaced_by_an_older_one_is_extracted_anew(root, replac
     first, second = (paths.videos_folder("train") / f"10000{number}.mp4" for number in range(2))
     os.utime(second, (1e9, 1e9))
     extraction.extract_subset("train", workers=0)
-    time.sleep(0.05)  # the file system's clock goes in steps
     replace(second, first)
     extraction.extract_subset("train", workers=0)
     assert load_volume(paths.volume_path("train", first.name)).shape[0] == 7
+
+
+def test_a_video_whose_rights_change_is_not_extracted_anew(root):
+    make_videos(count=1)
+    extraction.extract_subset("train", workers=0)
+    volume, video = paths.volume_path("train", "100000.mp4"), paths.videos_folder("train") / "100000.mp4"
+    before = volume.stat().st_mtime_ns
+    video.chmod(0o400)
+    extraction.extract_subset("train", workers=0)
+    assert volume.stat().st_mtime_ns == before
 
 
 def test_a_leftover_volume_without_a_record_is_not_trusted(root):

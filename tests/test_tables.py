@@ -258,12 +258,12 @@ def test_columns_become_values(table):
         require_values(frame, "flag", ("True", "0"), path, "mend it")
 
 
-HEADER = "filename,frames,height,width,y0,x0,y1,x1,frames_with_outline,sha256,status,reason\n"
-GOOD = f"a.mp4,9,8,7,1,2,9,9,9,{'0' * 64},ok,\n"
+HEADER = "filename,frames,height,width,y0,x0,y1,x1,frames_with_outline,video_bytes,sha256,status,reason\n"
+GOOD = f"a.mp4,9,8,7,1,2,9,9,9,5000,{'0' * 64},ok,\n"
 
 
 def test_roi_index(table):
-    index = read_roi_index(table(HEADER + GOOD + "b.mp4,0,0,0,0,0,0,0,0,,quarantined,cut off\n"))
+    index = read_roi_index(table(HEADER + GOOD + "b.mp4,0,0,0,0,0,0,0,0,0,,quarantined,cut off\n"))
     assert index["status"].tolist() == ["ok", "quarantined"] and index["frames"].tolist() == [9, 0]
 
 
