@@ -89,10 +89,16 @@ def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
     assert "on tensorflow" in house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, "--engine", "keras")
     on_keras = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv")
     pd.testing.assert_frame_equal(on_openvino, on_keras, atol=1e-4, rtol=0)
+    adaptive = ("--adaptive", "0.01", "--prevalence", "0.003", "--seed", "42", "--threshold", "0.5")
+    said = house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, *adaptive)
+    assert "forward passes: 128, 1.0 times fewer" in said  # all 8 clips are the pilot
+    in_full = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv").drop(columns="passes")
+    pd.testing.assert_frame_equal(on_openvino, in_full, atol=1e-6, rtol=0)
     assert "MCC" in house.run(f"{STAGES[2]}/r50_score_phantom.py")
     look_at_some(house, pd.read_csv(house.root / "modified_data" / f"{STAGES[2]}_oof.csv"))
     assert "missing" not in house.run(f"{STAGES[2]}/r51_report.py", *FOLDS, "--clips", "1")
-    assert (house.root / "subm" / "report.html").read_text().count("data:video/mp4") == 2
+    report = (house.root / "subm" / "report.html").read_text()
+    assert report.count("data:video/mp4") == 2 and " ".join((*FOLDS, *adaptive)) in report
     answers = pd.read_csv(house.root / "subm" / "submission.csv")
     asked = pd.read_csv(house.root / "input" / "submission_format.csv")
     assert answers["filename"].tolist() == asked["filename"].tolist()
