@@ -41,8 +41,7 @@ def ask_for_first(clips: int) -> None:
 def answers(*options: object) -> tuple[pd.DataFrame, str]:
     """What r42 answers with these options: filename, probability, stalled; and what it prints."""
     printed = script(f"{STAGE}/r42_process_test.py", *options)
-    folder = paths.submission_folder()
-    return pd.read_csv(folder / f"{STAGE}_test.csv").merge(pd.read_csv(folder / "submission.csv")), printed
+    return pd.read_csv(paths.test_csv(STAGE)).merge(pd.read_csv(paths.submission_csv())), printed
 
 
 def compare(folds: list[str], on_keras: int) -> list[tuple]:

@@ -137,7 +137,7 @@ def main() -> None:
     """Measure, and write the section."""
     arguments = cli.parser(__doc__, "seed", "fold").parse_args()
     plan = plan_test(STAGE, None, arguments.folds)
-    means = pd.read_csv(paths.submission_folder() / f"{STAGE}_test.csv").set_index("filename")["probability"]
+    means = pd.read_csv(paths.test_csv(STAGE)).set_index("filename")["probability"]
     answers = is_stalled(means.loc[plan.filenames].to_numpy(), read_threshold(plan))
     targets = known_targets(plan.filenames, arguments.seed)
     device.prepare()

@@ -15,7 +15,6 @@ Time:   8 forward passes a clip and fold
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from stagewise import cli, paths
@@ -66,15 +65,14 @@ def main() -> None:
     device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
     from stagewise.submission import Settings, write_submission
 
-    settings, passes = Settings(threshold, plan.weights_sha256), None
     if oof is None:
-        probabilities = predict_test(plan, arguments.workers)
+        options, probabilities, passes = None, predict_test(plan, arguments.workers), None
     else:
-        options = {"adaptive": arguments.adaptive, "prevalence": arguments.prevalence, "seed": arguments.seed}
-        chances = (threshold, arguments.prevalence, arguments.adaptive, arguments.seed)
-        answers = predict_adaptive(plan, oof, *chances, arguments.workers)
-        settings, probabilities, passes = replace(settings, adaptive=options), answers.probabilities, answers.passes
+        options = {"prevalence": arguments.prevalence, "bound": arguments.adaptive, "seed": arguments.seed}
+        answers = predict_adaptive(plan, oof, threshold, **options, workers=arguments.workers)
+        probabilities, passes = answers.probabilities, answers.passes
         print(answers)
+    settings = Settings(threshold, plan.weights_sha256, options)
     written = write_submission(STAGE, plan.filenames, probabilities, settings, passes)
     print(ending(written, command(f"{STAGE}/r51_report.py", arguments)))
 

@@ -23,10 +23,10 @@ def main() -> None:
 
     known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {STAGE}/r42_process_test.py"
     truth = read_labels(known, absent="only phantom data has known answers").set_index("filename")["stalled"]
-    path = paths.submission_folder() / "submission.csv"
+    path = paths.submission_csv()
     answers = read_labels(path, mend, mend)
     require_values(answers, "filename", truth.index, path, mend)
-    path = paths.submission_folder() / f"{STAGE}_test.csv"
+    path = paths.test_csv(STAGE)
     means = read_videos(path, ("probability",), mend)
     require_values(means, "filename", truth.index, path, mend)
     stalled = truth.loc[answers["filename"]].to_numpy()

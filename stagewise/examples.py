@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from stagewise import paths
+from stagewise import paths, runs
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan
 from stagewise.plans import volumes_of
 from stagewise.score import is_stalled
-from stagewise.submission import Settings, read_settings
+from stagewise.splits import named
+from stagewise.submission import read_settings
 from stagewise.table_checks import CLASSES
 from stagewise.tables import numbers, read_videos
 
@@ -46,10 +47,7 @@ class Example:
         called = f"called {CLASSES[answer]}"
         if self.stalled is not None:
             called = f"{CLASSES[self.stalled]}, {called}: {'right' if answer == self.stalled else 'wrong'}"
-        numbers = ", ".join(map(str, self.folds))
-        by = f"map of fold{'s' if len(self.folds) > 1 else ''} {numbers}"
-        if self.stalled is not None:
-            by = f"fold {numbers}, which never saw it"
+        by = f"map of {named(self.folds)}" if self.stalled is None else f"{named(self.folds)}, which never saw it"
         return f"{self.filename}: {called}\nprobability {self.probability:.4f}, threshold {threshold:.2f}; {by}"
 
 
@@ -119,7 +117,8 @@ def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) ->
         subset, _, bare = name.rpartition("/")
         found = _training_examples(answered[answered["filename"] == bare]) if subset in ("", "train") else []
         if subset in ("", "test") and bare in test:
-            _require_present_weights(settings, plan, mend)
+            made = f"{paths.shown(path)} was not answered"
+            runs.require_weights(made, settings.weights, plan.weights_sha256, mend)
             found.append(Example("test", bare, tuple(plan.folds), float(test[bare]), None))
         if not found:
             raise InputError(
@@ -131,10 +130,3 @@ def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) ->
             raise InputError(f"{name} is a training and a test clip; give train/{name} or test/{name}")
         examples += found
     return examples
-
-
-def _require_present_weights(settings: Settings, plan: InferencePlan, mend: str) -> None:
-    for fold, sha256 in plan.weights_sha256.items():
-        if settings.weights.get(fold) != sha256:
-            table = paths.shown(paths.test_csv(plan.stage))
-            raise InputError(f"{table} was not answered with the present weights of fold {fold}; {mend}")

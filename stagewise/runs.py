@@ -112,6 +112,16 @@ def best_weights(stage: str, fold: int, config: dict[str, Any]) -> Path:
     return path
 
 
+def require_weights(made: str, weights: dict[str, str], present: dict[str, str], mend: str) -> None:
+    """Raise InputError naming the first fold whose present weights are not those that something was made with.
+
+    made: how the message begins, such as "x.csv was not answered"; weights, present: sha256 by fold.
+    """
+    for fold, sha256 in present.items():
+        if weights.get(fold) != sha256:
+            raise InputError(f"{made} with the present weights of fold {fold}; {mend}")
+
+
 def net_of(config: dict[str, Any]) -> Net:
     """The network that a run trained."""
     net = config["recipe"]["net"]

@@ -1,6 +1,7 @@
 """The split: which clip belongs to which fold. Anyone's CSV will do; see the README for its columns."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +48,11 @@ class Split:
         return list(dict.fromkeys(asked)) if asked else self.folds
 
 
+def named(folds: Sequence[int]) -> str:
+    """The folds as a message shows them: fold 0; folds 0, 2."""
+    return f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}"
+
+
 def gen_kfold_split(table: pd.DataFrame, folds: int, seed: int, group: str | None) -> pd.DataFrame:
     """The table with a column `fold` of 0 to folds - 1.
 
@@ -91,8 +97,7 @@ def read_split(path: Path | None, tier1_only: bool = False) -> Split:
         all_folds, table = split.folds, table[booleans(table, "tier1", path, mend)].reset_index(drop=True)
         split = replace(split, table=table)
         if lost := sorted(set(all_folds) - set(split.folds)):
-            folds = f"fold{'s' if len(lost) > 1 else ''} {', '.join(map(str, lost))}"
-            raise InputError(f"{paths.shown(path)} has no tier 1 clip to validate {folds} on; {mend}")
+            raise InputError(f"{paths.shown(path)} has no tier 1 clip to validate {named(lost)} on; {mend}")
     if not split.folds:
         raise InputError(f"{paths.shown(path)} has no fold to validate on; {mend}")
     if (table["fold"] == split.folds[0]).all():

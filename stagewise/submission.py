@@ -17,7 +17,7 @@ class Settings:
     """How test videos were answered.
 
     threshold: above it is stalled; weights: the sha256 of each fold's, by its number; adaptive: of an adaptive ensemble
-    its bound, prevalence and seed, else None.
+    its prevalence, bound and seed, else None.
     """
 
     threshold: float

@@ -56,7 +56,5 @@ def read_scores(stage: str, weights_sha256: dict[str, str], mend: str) -> dict[s
         raise InputError(f"no threshold {paths.shown(path)}; {mend}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{paths.shown(path)} is damaged ({error!r}); {mend}") from error
-    for fold, sha256 in weights_sha256.items():
-        if weights.get(fold) != sha256:
-            raise InputError(f"{paths.shown(path)} was not chosen with the present weights of fold {fold}; {mend}")
+    runs.require_weights(f"{paths.shown(path)} was not chosen", weights, weights_sha256, mend)
     return content

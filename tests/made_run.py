@@ -54,7 +54,7 @@ def answer_test(
     """Write what r42 writes of these probabilities, (n, folds)."""
     by_fold = np.asarray(by_fold).reshape(len(names), len(folds))
     weights = {str(fold): runs.read_config(STAGES[-1], fold)["best"]["sha256"] for fold in folds}
-    adaptive = None if passes is None else {"adaptive": 1e-4, "prevalence": 0.003, "seed": 42}
+    adaptive = None if passes is None else {"prevalence": 0.0031415926, "bound": 1e-4, "seed": 4242424242}
     passes = None if passes is None else np.array(passes)
     write_submission(STAGES[-1], pd.Series(names), by_fold, Settings(0.5, weights, adaptive), passes)
 

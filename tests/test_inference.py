@@ -192,7 +192,7 @@ def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_
     np.testing.assert_allclose(answers.probabilities[complete], full[complete], atol=1e-6)
     assert set(answers.passes[~complete]) == {1, 4}
     assert (np.isfinite(answers.probabilities).sum(axis=1)[answers.passes == 1] == 1).all()
-    settings = Settings(0.5, plan.weights_sha256, {"adaptive": 1e-4})
+    settings = Settings(0.5, plan.weights_sha256, {"bound": 1e-4})
     written = write_submission(STAGE, plan.filenames, answers.probabilities, settings, answers.passes)
     assert read_settings(STAGE) == settings
     assert pd.read_csv(written[0])["passes"].tolist() == answers.passes.tolist()

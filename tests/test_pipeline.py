@@ -17,6 +17,8 @@ from house import FOLDS, RANDOM, REPOSITORY, STAGES, TRAIN, House
 
 from stagewise.video import read_frames
 
+ADAPTIVE = ("--adaptive", "0.01", "--prevalence", "0.003", "--seed", "42", "--threshold", "0.5")
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
@@ -69,6 +71,14 @@ def test_folds_of_two_processes_at_once_one_of_them_killed_equal_those_of_one(ho
     assert was_finished or ("going on after epoch 1" in sittings[1] and sittings[1].endswith("finished\n"))
 
 
+def answer_adaptively(house: House, in_full: pd.DataFrame) -> None:
+    """Ask the adaptive ensemble, for which all 8 clips are the pilot."""
+    said = house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, *ADAPTIVE)
+    assert "forward passes: 128, 1.0 times fewer" in said
+    answers = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv").drop(columns="passes")
+    pd.testing.assert_frame_equal(in_full, answers, atol=1e-6, rtol=0)
+
+
 def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
     said = house.stage_1
     for stage in STAGES[1:]:
@@ -89,16 +99,12 @@ def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
     assert "on tensorflow" in house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, "--engine", "keras")
     on_keras = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv")
     pd.testing.assert_frame_equal(on_openvino, on_keras, atol=1e-4, rtol=0)
-    adaptive = ("--adaptive", "0.01", "--prevalence", "0.003", "--seed", "42", "--threshold", "0.5")
-    said = house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, *adaptive)
-    assert "forward passes: 128, 1.0 times fewer" in said  # all 8 clips are the pilot
-    in_full = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv").drop(columns="passes")
-    pd.testing.assert_frame_equal(on_openvino, in_full, atol=1e-6, rtol=0)
+    answer_adaptively(house, on_openvino)
     assert "MCC" in house.run(f"{STAGES[2]}/r50_score_phantom.py")
     look_at_some(house, pd.read_csv(house.root / "modified_data" / f"{STAGES[2]}_oof.csv"))
     assert "missing" not in house.run(f"{STAGES[2]}/r51_report.py", *FOLDS, "--clips", "1")
     report = (house.root / "subm" / "report.html").read_text()
-    assert report.count("data:video/mp4") == 2 and " ".join((*FOLDS, *adaptive)) in report
+    assert report.count("data:video/mp4") == 2 and " ".join((*FOLDS, *ADAPTIVE)) in report
     answers = pd.read_csv(house.root / "subm" / "submission.csv")
     asked = pd.read_csv(house.root / "input" / "submission_format.csv")
     assert answers["filename"].tolist() == asked["filename"].tolist()

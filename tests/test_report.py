@@ -137,7 +137,7 @@ def test_a_parent_that_was_trained_anew_is_pointed_out(run):
 
 def test_answers_of_other_weights_or_folds_are_pointed_out(run):
     made_run.answer_test([0.4, 0.3, 0.2], names=["one.mp4"], folds=[2, 1, 0])
-    assert gather(STAGE, None, None).gaps == []
+    assert gather(STAGE, None, None).gaps == gather(STAGE, None, [1, 0, 2]).gaps == []
     edit(settings, '"1": "', '"1": "f')()
     (gap,) = gather(STAGE, None, None).gaps
     assert str(gap) == f"fold 1 answered the test videos with other weights than now; {R42}"
@@ -286,7 +286,10 @@ def test_answers_of_an_adaptive_ensemble_are_read_with_their_gaps(run):
     assert np.isnan(answers.by_fold).tolist() == [[False, True, True], [False] * 3]
     assert answers.stalled.tolist() == [0, 1]
     text = Page(render(gather(STAGE, None, None), [])).text
-    assert "r42_process_test.py --fold 0 --fold 1 --fold 2 --adaptive 0.0001 --prevalence 0.003 --seed 42" in text
+    assert (
+        "r42_process_test.py --fold 0 --fold 1 --fold 2 --adaptive 0.0001 --prevalence 0.0031415926 --seed 4242424242"
+        in text
+    )
 
 
 def test_expected_answers_and_the_share_behind_them_are_inverse():

@@ -13,7 +13,7 @@ from stagewise.projects import projects_of
 from stagewise.report.answers import Answers, read_answers
 from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
 from stagewise.report.training import FINISHED, NOT_FINISHED, NOT_TRAINED, Run, read_runs, train_command
-from stagewise.splits import Split, read_split
+from stagewise.splits import Split, named, read_split
 from stagewise.tables import read_roi_index
 from stagewise.volumes import extraction_command
 
@@ -66,7 +66,7 @@ class Evidence:
 
     def __str__(self) -> str:
         oof, answers = self.out_of_fold, self.answers
-        folds = _named([run.fold for run in self.trained])
+        folds = named([run.fold for run in self.trained])
         answered = f"{len(answers.filenames) if answers else 'no'} test videos answered"
         summary = f"{self.stage}: {folds}, {len(oof.table)} clips out of fold, {answered}"
         return "\n".join((summary, *(f"missing: {gap}" for gap in self.gaps)))
@@ -111,7 +111,7 @@ def _untrained(stages: list[list[Run]]) -> Iterator[Gap]:
         for state in (NOT_TRAINED, NOT_FINISHED):
             if folds := [run.fold for run in stage_runs if run.state == state]:
                 yield Gap(
-                    f"{state}: {_named(folds)} of {stage}",
+                    f"{state}: {named(folds)} of {stage}",
                     train_command(stage, folds, known[0] if known else None),
                     "training",
                 )
@@ -132,19 +132,15 @@ def _unanswered(trained: list[Run], split: Split, oof: OutOfFold, answers: Answe
     silent = [fold for fold in folds if fold not in oof.folds]
     if silent:
         yield Gap(
-            f"no out-of-fold answers of {_named(silent)}", f"python {stage}/r41_process_oof.py{chosen}", "out-of-fold"
+            f"no out-of-fold answers of {named(silent)}", f"python {stage}/r41_process_oof.py{chosen}", "out-of-fold"
         )
     r42 = f"python {stage}/r42_process_test.py{chosen}"
     if answers is None:
         yield Gap("no answers to the test videos", r42, "test-set")
-    elif sorted(answers.folds) != folds:
-        yield Gap(f"the test videos were answered by {_named(answers.folds)}, not {_named(folds)}", r42, "test-set")
+    elif set(answers.folds) != set(folds):
+        yield Gap(f"the test videos were answered by {named(answers.folds)}, not {named(folds)}", r42, "test-set")
     elif changed := [run.fold for run in trained if answers.settings.weights[str(run.fold)] != run.best["sha256"]]:
-        yield Gap(f"{_named(changed)} answered the test videos with other weights than now", r42, "test-set")
-
-
-def _named(folds: list[int]) -> str:
-    return f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}"
+        yield Gap(f"{named(changed)} answered the test videos with other weights than now", r42, "test-set")
 
 
 def _require_trained(stage_runs: Sequence[Run], split: Split, every: bool) -> list[Run]:

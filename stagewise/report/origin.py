@@ -25,11 +25,12 @@ def commands(evidence: Evidence) -> list[str]:
     oof, split = evidence.out_of_fold, f" --split {shlex.quote(paths.shown(evidence.split.path))}" * own
     prevalence = oof.evaluation.at_prevalence.share
     lines.append(
-        f"python {stage}/r41_process_oof.py{split}{_folds(oof.folds)} --seed {oof.seed} --prevalence {prevalence:g}"
+        f"python {stage}/r41_process_oof.py{split}{_folds(oof.folds)} --seed {oof.seed} --prevalence {prevalence}"
     )
     if (answers := evidence.answers) is not None:
         made = answers.settings
-        options = "".join(f" --{name} {value:g}" for name, value in (made.adaptive or {}).items())
+        template = " --adaptive {bound} --prevalence {prevalence} --seed {seed}" if made.adaptive else ""
+        options = template.format(**made.adaptive or {})
         options += f" --threshold {made.threshold}" * (made.threshold != oof.threshold)
         lines.append(f"python {stage}/r42_process_test.py{split}{_folds(answers.folds)}{options}")
     return [*lines, f"python {stage}/r51_report.py{split}{_folds([run.fold for run in evidence.trained])}"]
