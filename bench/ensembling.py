@@ -32,16 +32,18 @@ def predict_every_flip(split_csv: Path, folds: list[int]) -> None:
     """Write every_answer.npy, (n, 8, folds) probabilities of the test part, in the root that `STAGEWISE_ROOT` names."""
     from stagewise import device
     from stagewise.engines import default_engine
-    from stagewise.inference import answering, load_nets, plan_test
+    from stagewise.inference import plan_test
 
     plan = plan_test(STAGES[-1], split_csv, folds)
     device.prepare(None, default_engine(None))
     from stagewise.ensemble import merge
+    from stagewise.predict import load_nets, volume_predictor
     from stagewise.tta import with_flips
     from stagewise.workers import WorkerPool
 
     with WorkerPool(1) as pool:
-        answers = answering(with_flips(merge(load_nets(plan))), plan, pool)(plan.volumes, "every flip")
+        model = with_flips(merge(list(load_nets(plan).values())))
+        answers = volume_predictor(model, plan, pool)(plan.volumes, "every flip")
     np.save(paths.root() / "every_answer.npy", answers)
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 from measure import machine, write_section
 from trainings import STAGES
 
-from stagewise import cli, device, paths, runs
+from stagewise import cli, device, paths
 from stagewise.inference import InferencePlan, plan_test
 from stagewise.phantom.clip import Settings, plan_clip
 from stagewise.phantom.dataset import FIRST_NUMBER
@@ -103,21 +103,21 @@ class Maps:
     def _mean(self, block: int, draw: Callable) -> np.ndarray:
         from stagewise.heatmaps import HeatMapper
 
-        mappers = [HeatMapper(net, block=block) for net in self.nets]
+        mappers = [HeatMapper(net, block) for net in self.nets]
         parts = [slice(start, start + BATCH) for start in range(0, len(self.clips), BATCH)]
         return np.concatenate([np.mean([draw(mapper, part) for mapper in mappers], axis=0) for part in parts])
 
 
 def table(plan: InferencePlan, targets: Sequence[Target], answers: np.ndarray) -> list[tuple[str, ...]]:
     """All lines."""
-    from stagewise.inference import load_nets
     from stagewise.nets.densenet3d import densenet3d
     from stagewise.nets.sizes import chosen_block
+    from stagewise.predict import load_nets
     from stagewise.volumes import load_volume
 
     clips = np.stack([plan.resize.apply(load_volume(path)) for path in plan.volumes])
-    net = runs.net_of(plan.configs[0])
-    trained = Maps(clips, answers, load_nets(plan))
+    net = plan.net
+    trained = Maps(clips, answers, list(load_nets(plan).values()))
     untrained = Maps(clips, answers, [densenet3d(net, seed=fold) for fold in plan.folds])
     rows = []
     for block in range(len(net.blocks), 0, -1):
@@ -126,7 +126,7 @@ def table(plan: InferencePlan, targets: Sequence[Target], answers: np.ndarray) -
         for colour, name in enumerate(COLOURS):
             rows.append(row(f"block {block}: {name}", statistics[..., colour], targets))
         rows.append(row(f"block {block}: Grad-CAM", trained.gradcam(block), targets))
-    block = chosen_block(net, None)
+    block = chosen_block(net)
     random = f"random weights, block {block}"
     rows.append(row(f"{random}: statistics, three colours", untrained.statistics(block).mean(axis=-1), targets))
     rows.append(row(f"{random}: Grad-CAM", untrained.gradcam(block), targets))

@@ -41,7 +41,7 @@ def main() -> None:
     from stagewise.engines import default_engine
 
     device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
-    from stagewise.inference import predict_out_of_fold
+    from stagewise.predict import predict_out_of_fold
     from stagewise.projects import write_projects
     from stagewise.threshold import write_threshold
 

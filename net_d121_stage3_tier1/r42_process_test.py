@@ -49,7 +49,7 @@ def main() -> None:
     """Predict the test set and write the answers in the order of submission_format."""
     arguments = arguments_given()
     from stagewise.adaptive import predict_adaptive, read_out_of_fold
-    from stagewise.inference import plan_test, predict_test
+    from stagewise.inference import plan_test
     from stagewise.threshold import read_threshold
 
     plan = plan_test(STAGE, arguments.split, arguments.folds)
@@ -63,6 +63,7 @@ def main() -> None:
     from stagewise.engines import default_engine
 
     device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
+    from stagewise.predict import predict_test
     from stagewise.submission import Settings, write_submission
 
     if oof is None:

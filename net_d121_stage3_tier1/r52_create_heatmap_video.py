@@ -50,11 +50,10 @@ def main() -> None:
     from stagewise.examples import choose
     from stagewise.inference import plan_out_of_fold
     from stagewise.nets.sizes import chosen_block
-    from stagewise.runs import net_of
     from stagewise.threshold import read_threshold
 
     plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
-    net, threshold = net_of(plan.configs[0]), read_threshold(plan, otherwise="")
+    net, threshold = plan.net, read_threshold(plan, otherwise="")
     block = chosen_block(net, arguments.block)
     examples = choose(plan, threshold, arguments.names, arguments.worst, arguments.sure)
     backwards = arguments.method == "gradcam" and block < len(net.blocks)

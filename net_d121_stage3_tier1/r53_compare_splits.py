@@ -23,10 +23,11 @@ def main() -> None:
     parser = cli.parser(__doc__, "seed")
     parser.add_argument("other", type=Path, metavar="OTHER_OOF.csv", help="r41's table of another split")
     arguments = parser.parse_args()
-    from stagewise.leakage import compare_splits, read_answers
+    from stagewise.leakage import compare_splits
+    from stagewise.tables import read_oof_table
 
     own, mend = paths.oof_csv(STAGE), f"run: python {STAGE}/r41_process_oof.py"
-    tables = (read_answers(own, mend), read_answers(arguments.other, "give a table that r41 wrote"))
+    tables = (read_oof_table(own, mend), read_oof_table(arguments.other, "give a table that r41 wrote"))
     print(compare_splits((own, arguments.other), tables, arguments.seed))
     print(ending([], command(f"{STAGE}/r42_process_test.py")))
 

@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from stagewise import cli, paths
+from stagewise.commands import VERIFY_DATA
 from stagewise.ending import ending, first_training
 from stagewise.errors import InputError
 
@@ -28,7 +29,7 @@ def labelled_videos():
     metadata = read_metadata(paths.input_folder() / "train_metadata.csv")
     index = read_roi_index(paths.roi_index("train"))
     labels = labels[labels["filename"].isin(index.loc[index["status"] == "ok", "filename"])]
-    mend = "to see all that does not fit, run: python preproc_data/r02_verify_data.py"
+    mend = f"to see all that does not fit, run: {VERIFY_DATA}"
     if labels.empty:
         raise InputError(f"no video of input/train_labels.csv has a volume; {mend}")
     without = labels.loc[~labels["filename"].isin(metadata["filename"]), "filename"].tolist()

@@ -12,9 +12,9 @@ import pandas as pd
 
 from stagewise import paths
 from stagewise.errors import InputError
-from stagewise.inference import InferencePlan, answering, load_nets
+from stagewise.inference import InferencePlan
 from stagewise.score import is_stalled
-from stagewise.tables import labels, numbers, read_videos
+from stagewise.tables import read_oof_table
 from stagewise.threshold import read_scores
 from stagewise.workers import WorkerPool
 
@@ -62,16 +62,14 @@ class Answers:
 
 
 def read_out_of_fold(plan: InferencePlan, prevalence: float, bound: float) -> pd.DataFrame:
-    """What r41 wrote of the plan's stage: filename, stalled (0 or 1), unflipped (0-1).
+    """What r41 wrote of the plan's stage, as for `read_oof_table`.
 
     Raises InputError where it is not there, is of other weights than the plan's, or holds too few stalled clips for
     `learn_margins` to keep the bound.
     """
-    mend = f"run: python {plan.stage}/r41_process_oof.py"
-    path = paths.oof_csv(plan.stage)
+    mend = f"run: {plan.command('r41_process_oof')}"
     read_scores(plan.stage, plan.weights_sha256, mend)
-    table = read_videos(path, ("stalled", "unflipped"), mend)
-    table = table.assign(stalled=labels(table, path, mend), unflipped=numbers(table, "unflipped", path, mend))
+    table = read_oof_table(paths.oof_csv(plan.stage), mend)
     _losses_allowed(int(table["stalled"].sum()), prevalence, bound)
     return table
 
@@ -136,22 +134,23 @@ def predict_adaptive(
     seed: of the pilot's draw; the rest as for `learn_margins`, which also says what is raised.
     """
     from stagewise.ensemble import merge
+    from stagewise.predict import load_nets, volume_predictor
     from stagewise.tta import FLIPS, with_flips
 
-    nets = load_nets(plan)
+    nets = list(load_nets(plan).values())
     joined, volumes = merge(nets), np.array(plan.volumes, dtype=object)
     probabilities = np.full((len(volumes), len(nets)), np.nan)
     passes = np.full(len(volumes), len(nets) * len(FLIPS))
     pilot = _draw_pilot(len(volumes), seed)
     left, spent, all_folds = np.setdiff1d(np.arange(len(volumes)), pilot), 0, list(range(len(nets)))
     with WorkerPool(workers) as pool:
-        in_full = answering(with_flips(joined), plan, pool)
+        in_full = volume_predictor(with_flips(joined), plan, pool)
         answers = in_full(volumes[pilot], "pilot")
         probabilities[pilot] = answers.mean(axis=1)
         margins = learn_margins(oof, answers, threshold, prevalence, bound)
         levels = (
-            ("first fold", lambda: answering(nets[0], plan, pool), [0], 1, margins.first),
-            ("all folds", lambda: answering(joined, plan, pool), all_folds, len(nets), margins.folds),
+            ("first fold", lambda: volume_predictor(nets[0], plan, pool), [0], 1, margins.first),
+            ("all folds", lambda: volume_predictor(joined, plan, pool), all_folds, len(nets), margins.folds),
             ("all folds and flips", lambda: in_full, all_folds, len(nets) * len(FLIPS), np.inf),
         )
         for what, compiled, folds, cost, margin in levels:

@@ -3,7 +3,9 @@
 import sys
 from pathlib import Path
 
-INPUT_MEND = "put the competition's own file there, or run: python preproc_data/r00_make_phantom.py"
+from stagewise.commands import MAKE_PHANTOM
+
+INPUT_MEND = f"put the competition's own file there, or run: {MAKE_PHANTOM}"
 DIVERGED_MEND = "the state before that epoch is kept; lower learning_rate on the recipe's page and train with --force"
 BEGIN_ANEW = ("r01_extract_roi.py", "r31_train.py")  # scripts whose --force sets aside what they have done so far
 

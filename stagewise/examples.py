@@ -14,7 +14,7 @@ from stagewise.score import is_stalled
 from stagewise.splits import named
 from stagewise.submission import read_settings
 from stagewise.table_checks import CLASSES
-from stagewise.tables import numbers, read_videos
+from stagewise.tables import probabilities, read_oof_table, read_videos
 
 
 @dataclass(frozen=True)
@@ -62,25 +62,19 @@ def choose(plan: InferencePlan, threshold: float, names: Sequence[str], worst: i
     answered = _out_of_fold(plan)
     wrong, right = (surest(answered, threshold, count, r) for count, r in ((worst, False), (sure, True)))
     examples = list(dict.fromkeys([*_named(names, plan, answered), *wrong, *right]))
-    volumes_of("test", pd.Series([example.filename for example in examples if example.subset == "test"], dtype=str))
+    volumes_of("test", [example.filename for example in examples if example.subset == "test"], plan.split)
     return examples
 
 
 def _out_of_fold(plan: InferencePlan) -> pd.DataFrame:
     """The plan's clips (filename, stalled, fold) with the probability that r41 wrote down."""
-    path, mend = paths.oof_csv(plan.stage), f"run: python {plan.stage}/r41_process_oof.py"
-    written = _probabilities(path, mend)
+    path, mend = paths.oof_csv(plan.stage), f"run: {plan.command('r41_process_oof')}"
+    written = read_oof_table(path, mend).set_index("filename")["probability"]
     table = plan.table.assign(probability=plan.table["filename"].map(written))
     lost = table.loc[table["probability"].isna(), "filename"]
     if len(lost):
         raise InputError(f"{paths.shown(path)} lacks {len(lost)} clips of the split, first {lost.iloc[0]}; {mend}")
     return table
-
-
-def _probabilities(path: Path, mend: str) -> pd.Series:
-    """A table's probabilities by filename."""
-    table = read_videos(path, ("probability",), mend)
-    return pd.Series(numbers(table, "probability", path, mend).to_numpy(), table["filename"])
 
 
 def surest(answered: pd.DataFrame, threshold: float, count: int, right: bool) -> list[Example]:
@@ -109,9 +103,10 @@ def _training_examples(rows: pd.DataFrame) -> list[Example]:
 
 def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) -> list[Example]:
     """Raises InputError for a name that none, or both, of r41's and r42's tables hold."""
-    path, mend = paths.test_csv(plan.stage), f"run: python {plan.stage}/r42_process_test.py"
-    settings = read_settings(plan.stage) if names else None
-    test = _probabilities(path, mend) if settings else {}
+    path, mend = paths.test_csv(plan.stage), f"run: {plan.command('r42_process_test')}"
+    settings = read_settings(plan.stage, mend) if names else None
+    table = read_videos(path, ("probability",), mend) if settings else pd.DataFrame({"filename": [], "probability": []})
+    test = dict(zip(table["filename"], probabilities(table, "probability", path, mend), strict=True))
     examples = []
     for name in names:
         subset, _, bare = name.rpartition("/")
@@ -122,7 +117,7 @@ def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) ->
             found.append(Example("test", bare, tuple(plan.folds), float(test[bare]), None))
         if not found:
             raise InputError(
-                f"{name} is neither a clip of fold {', '.join(map(str, plan.folds))} in "
+                f"{name} is neither a clip of {named(plan.folds)} in "
                 f"{paths.shown(paths.oof_csv(plan.stage))} nor in {paths.shown(path)}; take a name from there, or, for "
                 f"test clips, {mend}"
             )

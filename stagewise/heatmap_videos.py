@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stagewise import device, runs
 from stagewise.clip_video import write_gif, write_mp4
-from stagewise.ensemble import load_fused
 from stagewise.examples import Example
 from stagewise.heatmaps import HeatMapper, coloured, zoomed
 from stagewise.inference import InferencePlan
 from stagewise.panes import ThreePanes
+from stagewise.predict import load_nets
 from stagewise.score import is_stalled
 from stagewise.table_checks import CLASSES
 from stagewise.volumes import load_volume
@@ -22,13 +21,8 @@ GIF_HEIGHT = 128  # pixels of a pane; noise makes a GIF twice as high four times
 
 def load_mappers(plan: InferencePlan, examples: Sequence[Example], block: int) -> dict[int, HeatMapper]:
     """The heat mappers of the folds that the examples ask for, by fold."""
-    device.set_precision(plan.recipe["gpu_precision"])
-    asked = {fold for example in examples for fold in example.folds}
-    return {
-        fold: HeatMapper(load_fused(runs.net_of(config), weights), plan.recipe["openvino_precision"], block)
-        for fold, config, weights in zip(plan.folds, plan.configs, plan.weights, strict=True)
-        if fold in asked
-    }
+    nets = load_nets(plan, {fold for example in examples for fold in example.folds})
+    return {fold: HeatMapper(net, block, plan.recipe["openvino_precision"]) for fold, net in nets.items()}
 
 
 def write_videos(

@@ -16,7 +16,6 @@ from stagewise import device
 from stagewise.augment import Resize
 from stagewise.engines import predictor
 from stagewise.nets.densenet3d import block_norms
-from stagewise.nets.sizes import default_block
 
 
 class HeatMapper:
@@ -25,14 +24,10 @@ class HeatMapper:
     block: the dense block behind which the features are taken, from 1; shape: (t, h, w) of the maps, voxels.
     """
 
-    def __init__(self, net: keras.Model, openvino_precision: str = "f32", block: int | None = None) -> None:
-        """net: a `densenet3d` with trained weights, fused or not; openvino_precision: as for `engines.predictor`.
-
-        block: None for `default_block`, which in the recipe's net is the last, as in the recipe.
-        """
+    def __init__(self, net: keras.Model, block: int, openvino_precision: str = "f32") -> None:
+        """net: a `densenet3d` with trained weights, fused or not; openvino_precision: as for `engines.predictor`."""
         norms = block_norms(net)
-        self.block = block or default_block([_map_shape(norm) for norm in norms])
-        norm = norms[self.block - 1]
+        norm, self.block = norms[block - 1], block
         self.shape, self._channels = _map_shape(norm), norm.axis
         self._net, self._is_last = net, norm is norms[-1]
         self._active = net.get_layer(norm.name.removesuffix("bn") + "relu").output
@@ -96,21 +91,21 @@ def _stretched(maps: np.ndarray) -> np.ndarray:
     return np.rint(255 * (maps - low) / np.where(high > low, high - low, 1)).astype(np.uint8)
 
 
-def coloured(map: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+def coloured(heat: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """A map of one number a voxel in colours, at the clip's size.
 
-    map: (t, h, w), at least 0; shape: (T, h, w) of the clip. Returns: (T, h, w, 3) uint8 BGR, from black (0) over
+    heat: (t, h, w), at least 0; shape: (T, h, w) of the clip. Returns: (T, h, w, 3) uint8 BGR, from black (0) over
     purple and orange to light yellow (the map's largest value); a map of zeros is black.
     """
-    grey = zoomed(np.rint(255 * map / max(map.max(), np.finfo(np.float32).tiny)).astype(np.uint8), shape)
+    grey = zoomed(np.rint(255 * heat / max(heat.max(), np.finfo(np.float32).tiny)).astype(np.uint8), shape)
     return cv2.applyColorMap(grey.reshape(-1, shape[2]), cv2.COLORMAP_INFERNO).reshape(*shape, 3)
 
 
-def zoomed(map: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
+def zoomed(heat: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
     """A map at the clip's size, linear between the centres of its voxels.
 
-    map: (t, h, w) or (t, h, w, 3), uint8 or float32; shape: (T, h, w) of the clip. Returns: the same type, that size.
+    heat: (t, h, w) or (t, h, w, 3), uint8 or float32; shape: (T, h, w) of the clip. Returns: the same type, that size.
     """
-    if map.ndim == 4:
-        return Resize(shape).apply(map)
-    return Resize(shape).apply(np.repeat(map[..., None], 3, axis=-1))[..., 0]
+    if heat.ndim == 4:
+        return Resize(shape).apply(heat)
+    return Resize(shape).apply(np.repeat(heat[..., None], 3, axis=-1))[..., 0]

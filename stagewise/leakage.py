@@ -10,7 +10,6 @@ import pandas as pd
 from stagewise import paths
 from stagewise.errors import InputError
 from stagewise.score import THRESHOLDS, curve_of_counts, intervals_between_thresholds
-from stagewise.tables import booleans, labels, numbers, read_videos
 
 RESAMPLES = 1000
 SCORES = ("ROC AUC", "MCC")
@@ -74,24 +73,8 @@ class Comparison:
         )
 
 
-def read_answers(path: Path, mend: str, absent: str | None = None) -> pd.DataFrame:
-    """An out-of-fold table: filename, stalled, probability, and what it has of project_id and project_seen.
-
-    Returns: stalled int64, probability float64, project_id str, "" where it is not known; project_seen bool, the column
-    left out where a row lacks it. Raises InputError naming file, line and `mend`.
-    """
-    table = read_videos(path, ("stalled", "probability"), mend, absent)
-    table["stalled"] = labels(table, path, mend)
-    table["probability"] = numbers(table, "probability", path, mend)
-    if "project_seen" in table and (table["project_seen"] != "").all():
-        table["project_seen"] = booleans(table, "project_seen", path, mend)
-    else:
-        table = table.drop(columns="project_seen", errors="ignore")
-    return table
-
-
 def compare_splits(files: tuple[Path, Path], tables: tuple[pd.DataFrame, pd.DataFrame], seed: int) -> Comparison:
-    """Score both tables of `read_answers` on the clips that they share.
+    """Score both tables of `read_oof_table` on the clips that they share.
 
     The interval is that of a paired bootstrap: in each resample projects are drawn, and clips, and a clip counts as
     often as the product of both says, in both tables (A. B. Owen, D. Eckles, Annals of Applied Statistics 6, 2012);

@@ -1,5 +1,6 @@
 """What one training will do, checked before anything heavy is loaded: clips, parent, and where it writes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from stagewise import paths, runs
+from stagewise.commands import EXTRACT, INFLATE, VERIFY_DATA
 from stagewise.errors import InputError
 from stagewise.recipes.config import GPU_PRECISIONS, Recipe
 from stagewise.sampling import require_both_classes, validation_rows
-from stagewise.splits import CHECK, Split
-from stagewise.volumes import extraction_command
+from stagewise.splits import Split
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,10 @@ def started_config(plan: TrainingPlan) -> dict[str, Any] | None:
     return config
 
 
-def volumes_of(subset: str, filenames: pd.Series, check: str = CHECK) -> tuple[Path, ...]:
+def volumes_of(subset: str, filenames: Iterable[str], split: Split) -> tuple[Path, ...]:
     """The extracted volumes of videos, all of them there. Raises InputError naming the first that are not.
 
-    check: the command that finds every video of the table without a volume.
+    split: whose check finds every video without a volume.
     """
     volumes = tuple(paths.volume_path(subset, filename) for filename in filenames)
     missing = [path.name for path in volumes if not path.exists()]
@@ -117,7 +118,7 @@ def volumes_of(subset: str, filenames: pd.Series, check: str = CHECK) -> tuple[P
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(
             f"no volume {', '.join(missing[:3])}{more} in {paths.shown(paths.roi_folder(subset))}; "
-            f"run: {extraction_command(volumes[0])}; if that makes none, see which rows have no video: {check}"
+            f"run: {EXTRACT} {subset}; if that makes none, see which rows have no video: {split.command(VERIFY_DATA)}"
         )
     return volumes
 
@@ -125,7 +126,7 @@ def volumes_of(subset: str, filenames: pd.Series, check: str = CHECK) -> tuple[P
 def _rows(split: Split, chosen: pd.Series, what: str) -> Rows:
     stalled = split.table.loc[chosen, "stalled"].to_numpy()
     require_both_classes(stalled, f"{what} in {paths.shown(split.path)}")
-    return Rows(volumes_of("train", split.table.loc[chosen, "filename"], split.check), stalled)
+    return Rows(volumes_of("train", split.table.loc[chosen, "filename"], split), stalled)
 
 
 def _start_weights(recipe: Recipe, fold: int, split_sha256: str) -> Path | None:
@@ -135,8 +136,7 @@ def _start_weights(recipe: Recipe, fold: int, split_sha256: str) -> Path | None:
         path = paths.imagenet_weights()
         if not path.exists():
             raise InputError(
-                f"no ImageNet weights {paths.shown(path)}; run: python preproc_data/r04_inflate_imagenet.py "
-                "(or ask for random ones with --init random)"
+                f"no ImageNet weights {paths.shown(path)}; run: {INFLATE} (or ask for random ones with --init random)"
             )
         return path
     parent = runs.finished_config(recipe.init_from, fold, split_sha256)

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from stagewise import paths
+from stagewise.commands import MAKE_SPLIT
 from stagewise.score import confusion, is_stalled, mcc_of_counts, roc_auc
-from stagewise.splits import COMMAND, Split
+from stagewise.splits import Split
 from stagewise.tables import read_metadata
 
 WORST_SHOWN = 3
@@ -97,6 +98,6 @@ def sharing(table: pd.DataFrame) -> str:
         return f"no project is in two folds, so the scores hold for new projects{unknown}"
     return (
         f"{seen} of {known.sum()} clips are of projects that other folds hold too: their nets have seen clips like "
-        f"them, and for new projects the scores may be too good{unknown}; to see by how much, split with: {COMMAND} "
+        f"them, and for new projects the scores may be too good{unknown}; to see by how much, split with: {MAKE_SPLIT} "
         "--group project_id --output CSV, train on it, and compare with r53_compare_splits.py"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stagewise.commands import MAKE_SPLIT
 from stagewise.errors import InputError
 
 ROW, AUGMENTATION = 0, 1  # the two independent streams of one sample
@@ -56,5 +57,5 @@ def require_both_classes(stalled: np.ndarray, what: str) -> None:
         raise InputError(
             f"{what} hold no {' and no '.join(missing)} clip, so there is nothing to learn or score there; "
             "give --split a table with both classes in every fold, such as one with fewer folds: "
-            "python preproc_data/r03_gen_kfold_split.py --folds N"
+            f"{MAKE_SPLIT} --folds N"
         )

@@ -10,13 +10,12 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedGroupKFold
 
 from stagewise import paths
+from stagewise.commands import MAKE_SPLIT
 from stagewise.errors import InputError
 from stagewise.tables import booleans, labels, read_videos, whole_numbers
 
 ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never validated
 LARGEST_SEED = 2**32 - 1
-COMMAND = "python preproc_data/r03_gen_kfold_split.py"
-CHECK = "python preproc_data/r02_verify_data.py"
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,14 @@ class Split:
         """The folds that can be validated, ascending."""
         return sorted(int(fold) for fold in self.table["fold"].unique() if fold != ALWAYS_TRAINED)
 
-    @property
-    def check(self) -> str:
-        """The command that checks this split against labels and volumes."""
-        return CHECK if self.path == paths.split_csv() else f"{CHECK} --split {shlex.quote(str(self.path))}"
+    def command(self, script: str, folds: Sequence[int] | None = None) -> str:
+        """The command of a numbered script on this split; folds: that it is asked for, None for a script of none."""
+        words = ["python", script]
+        if self.path.absolute() != paths.split_csv():
+            words += ["--split", paths.shown(self.path)]
+        if folds is not None and list(folds) != self.folds:
+            words += [word for fold in folds for word in ("--fold", str(fold))]
+        return shlex.join(words)
 
     def chosen_folds(self, asked: list[int] | None) -> list[int]:
         """The folds asked for, each once, in the order asked; all where none is. Raises InputError for others."""
@@ -87,8 +90,8 @@ def read_split(path: Path | None, tier1_only: bool = False) -> Split:
     path: None for the recipe's own split. Raises InputError naming file, line and mend.
     """
     own, path = path is not None, Path(path or paths.split_csv())
-    mend = f"correct it, or {f'leave --split out for the split of: {COMMAND}' if own else f'run: {COMMAND} --force'}"
-    absent = f"run: {COMMAND}{f' --output {path}' if own else ''}"
+    other = f"leave --split out for the split of: {MAKE_SPLIT}" if own else f"run: {MAKE_SPLIT} --force"
+    mend, absent = f"correct it, or {other}", f"run: {MAKE_SPLIT}{f' --output {path}' if own else ''}"
     table = read_videos(path, ["stalled", "fold", *(["tier1"] if tier1_only else [])], mend, absent)
     table["stalled"] = labels(table, path, mend)
     table["fold"] = whole_numbers(table, "fold", path, mend, minimum=ALWAYS_TRAINED)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from stagewise import paths
+from stagewise.commands import EXTRACT, MAKE_SPLIT
 from stagewise.errors import INPUT_MEND
 from stagewise.findings import Data
-from stagewise.splits import ALWAYS_TRAINED, COMMAND, read_split
+from stagewise.splits import ALWAYS_TRAINED, read_split
 
 CLASSES = {0: "flowing", 1: "stalled"}
 
@@ -18,7 +19,7 @@ def check_train(data: Data) -> None:
         return
     labels, known = data.names("train_labels"), set(data.tables["train_volumes"]["filename"])
     data.find("train videos without a label", known - labels, "add them to input/train_labels.csv", optional=True)
-    mend = "put the videos into input/train and run: python preproc_data/r01_extract_roi.py train"
+    mend = f"put the videos into input/train and run: {EXTRACT} train"
     data.find("labels without a train video", labels - known, mend, optional=True)
     if data.has("train_metadata"):
         without = (labels & known) - data.names("train_metadata")
@@ -36,14 +37,14 @@ def check_test(data: Data) -> None:
         data.find("test metadata without a row in submission_format", known - asked, INPUT_MEND)
     if data.has("test_volumes"):
         volumes = data.names("test_volumes")
-        mend = "put whole videos into input/test and run: python preproc_data/r01_extract_roi.py test"
+        mend = f"put whole videos into input/test and run: {EXTRACT} test"
         data.find("submission_format names without a test volume", asked - volumes, mend)
         data.find("test volumes that submission_format does not ask for", volumes - asked, INPUT_MEND, optional=True)
 
 
 def check_leaks(data: Data) -> None:
     """No test video among the training videos, by name or by content, and no video twice."""
-    mend = "take them out of input/train and its tables, and run: python preproc_data/r01_extract_roi.py train"
+    mend = f"take them out of input/train and its tables, and run: {EXTRACT} train"
     train = set().union(*(data.names(t) for t in ("train_labels", "train_volumes") if data.has(t)))
     test = set().union(*(data.names(t) for t in ("submission_format", "test_volumes") if data.has(t)))
     data.find("test names among the training names", train & test, mend)
@@ -67,7 +68,7 @@ def check_split(data: Data, path: Path | None) -> None:
     data.read("split", lambda path: read_split(path).table, path)
     if not data.has("split"):
         return
-    split, mend = data.tables["split"], f"correct {path}" if path else f"make the split anew: {COMMAND} --force"
+    split, mend = data.tables["split"], f"correct {path}" if path else f"make the split anew: {MAKE_SPLIT} --force"
     for fold, rows in split.groupby("fold"):
         where = "the rows that are always trained on" if fold == ALWAYS_TRAINED else f"fold {fold}"
         _check_classes(data, where, rows, required=fold != ALWAYS_TRAINED)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from stagewise import paths
+from stagewise.commands import EXTRACT
 from stagewise.csv_text import read_cells
 from stagewise.errors import INPUT_MEND, InputError
 from stagewise.names import name_problem
@@ -35,7 +36,6 @@ def read_table(
     carried along. absent: the mend where there is no such file, if it is another one.
     Returns: every column as str, rows 0, 1, 2, ... Raises InputError with `mend` at the end of its message.
     """
-    path = Path(path)
     frame = read_cells(path, mend, absent or mend)
     missing = [column for column in required if column not in frame.columns]
     if missing:
@@ -134,8 +134,27 @@ def read_metadata(path: Path, required: Sequence[str] = TRAIN_METADATA) -> pd.Da
         frame["num_frames"] = whole_numbers(frame, "num_frames", path, mend, minimum=1)
     if "crowd_score" in frame:
         frame["crowd_score"] = probabilities(frame, "crowd_score", path, mend)
-    for column in {"tier1", "micro", "nano"} & set(frame.columns):
-        frame[column] = booleans(frame, column, path, mend)
+    for column in ("tier1", "micro", "nano"):
+        if column in frame:
+            frame[column] = booleans(frame, column, path, mend)
+    return frame
+
+
+def read_oof_table(path: Path, mend: str, absent: str | None = None) -> pd.DataFrame:
+    """r41's answers out of fold, a row a clip.
+
+    Returns: filename; stalled, fold int64; probability, unflipped float64 of 0-1; where the projects are known
+    project_id (str, "" for a clip of none) and, where every row has it, project_seen bool.
+    """
+    frame = read_videos(path, ("stalled", "fold", "probability", "unflipped"), mend, absent)
+    frame["stalled"] = labels(frame, path, mend)
+    frame["fold"] = whole_numbers(frame, "fold", path, mend, minimum=0)
+    for column in ("probability", "unflipped"):
+        frame[column] = probabilities(frame, column, path, mend)
+    if "project_seen" in frame and (frame["project_seen"] != "").all():
+        frame["project_seen"] = booleans(frame, "project_seen", path, mend)
+    else:
+        frame = frame.drop(columns="project_seen", errors="ignore")
     return frame
 
 
@@ -145,7 +164,7 @@ def read_roi_index(path: Path) -> pd.DataFrame:
     Returns: columns `ROI_INDEX`; sizes (pixels, frames, bytes) int64, all 0 where status is "quarantined", which
     has its reason; y0, x0, y1, x1 is the crop's box, half open; sha256 is that of the volume's file.
     """
-    command = f"run: python preproc_data/r01_extract_roi.py {Path(path).stem}"
+    command = f"run: {EXTRACT} {path.stem}"
     mend = f"{command} --force"
     frame = read_videos(path, ROI_INDEX, mend, command, may_be_blank=("sha256", "reason"))
     require_values(frame, "status", ROI_STATUS, path, mend)

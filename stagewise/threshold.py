@@ -42,7 +42,7 @@ def read_threshold(plan: InferencePlan, otherwise: str = ", or give one with --t
 
     otherwise: what else than r41 mends that, for the end of the message.
     """
-    mend = f"run: python {plan.stage}/r41_process_oof.py{otherwise}"
+    mend = f"run: {plan.command('r41_process_oof')}{otherwise}"
     return read_scores(plan.stage, plan.weights_sha256, mend)["threshold"]
 
 

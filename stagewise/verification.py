@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from stagewise import paths
+from stagewise.commands import EXTRACT
 from stagewise.findings import Data
 from stagewise.names import SUFFIX
 from stagewise.progress import progress
@@ -16,7 +17,7 @@ from stagewise.tables import (
     read_roi_index,
     read_submission_format,
 )
-from stagewise.volumes import ExpectedVolume, extraction_command, volume_problem
+from stagewise.volumes import ExpectedVolume, volume_problem
 from stagewise.workers import WorkerPool
 
 
@@ -69,7 +70,7 @@ def labelled_groups(data: Data) -> dict[str, pd.DataFrame]:
 def _check_files(data: Data, subset: str) -> None:
     """Videos, the index, and the folder of volumes name the same files."""
     index = data.tables[f"{subset}_volumes"]
-    command = f"run: {extraction_command(paths.volume_path(subset, ''))}"
+    command = f"run: {EXTRACT} {subset}"
     videos = {name for name in _names_in(paths.videos_folder(subset)) if name.lower().endswith(SUFFIX)}
     volumes = {name.removesuffix(".pklz") for name in _names_in(paths.roi_folder(subset)) if name.endswith(".pklz")}
     data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command)
@@ -100,7 +101,7 @@ def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
                 problems[volume.path.stem] = problem
             line.advance()
     data.damaged |= problems.keys()
-    command = f"run: {extraction_command(paths.volume_path(subset, ''))}"
+    command = f"run: {EXTRACT} {subset}"
     listed = [f"{name} ({problem})" for name, problem in problems.items()]
     data.find(f"{subset} volumes that cannot be used", listed, command)
 

@@ -12,11 +12,12 @@ import av
 import numpy as np
 
 from stagewise import paths
+from stagewise.commands import EXTRACT
 from stagewise.errors import InputError
 from stagewise.mp4 import frames_promised
 from stagewise.mp4_boxes import Mp4Error
 
-MEND = "replace the file by a whole one, or leave it out with: python preproc_data/r01_extract_roi.py --keep-going"
+MEND = f"replace the file by a whole one, or leave it out with: {EXTRACT} --keep-going"
 MOST_PIXELS = 1 << 24  # of a frame, 48 MiB in BGR; the competition's have 512x384
 # explode: an error is an error. aggressive: a CAVLC slice must end where its bits end, which finds more flipped bits;
 # it refused none of 58 files of other encoder settings (docs/LOG.md)

@@ -14,6 +14,7 @@ from isal import isal_zlib
 
 from stagewise import paths
 from stagewise.array_pickle import NotAnArrayError, array_from_pickle, is_volume_shape, pickle_around
+from stagewise.commands import EXTRACT
 from stagewise.errors import InputError
 
 LARGEST_BYTES = 1 << 29  # twice the competition's longest video uncropped: 434 x 384 x 512 x 3 = 256 MB
@@ -22,6 +23,16 @@ GZIP = 31  # zlib's number for a gzip header and trailer around a window of 32 K
 # ours: noise hardly compresses. A quarter of the time of zlib's level 1 for files 11 % larger (docs/LOG.md)
 GZIP_LEVEL = 2
 CHUNK = 1 << 20
+
+
+class VolumeError(InputError):
+    """A volume that cannot be used; `reason` says why, without the file's name."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        subset = path.parent.name
+        again = f"{EXTRACT} {subset}" if subset in paths.SUBSETS else EXTRACT
+        super().__init__(f"volume {paths.shown(path)}: {reason}; run: {again}")
+        self.reason = reason
 
 
 def save_volume(path: Path, volume: np.ndarray, durable: bool = True) -> str:
@@ -56,10 +67,9 @@ def _compressed(volume: np.ndarray) -> Iterator[bytes]:
 def load_volume(path: Path) -> np.ndarray:
     """Read a volume, through to the checksum at the end of the file.
 
-    Returns: (T, h, w, 3) uint8 BGR, C order, writable. Raises InputError, naming the file and the mend, for a
-    file that is missing, damaged, too large, or holds anything else.
+    Returns: (T, h, w, 3) uint8 BGR, C order, writable. Raises VolumeError for a file that is missing, damaged, too
+    large, or holds anything else.
     """
-    path = Path(path)
     try:
         return array_from_pickle(_decompressed(path))
     except FileNotFoundError:
@@ -70,7 +80,7 @@ def load_volume(path: Path) -> np.ndarray:
         problem = str(error)
     except Exception as error:  # a hostile pickle can raise anything; all of it means the same to the user
         problem = f"is no pickled array ({type(error).__name__}: {error})"
-    raise InputError(f"volume {paths.shown(path)}: {problem}; run: {extraction_command(path)}")
+    raise VolumeError(path, problem)
 
 
 @dataclass(frozen=True)
@@ -89,17 +99,11 @@ def volume_problem(expected: ExpectedVolume) -> str:
     """What is wrong with a volume, or "" where it is whole and as expected."""
     try:
         shape = load_volume(expected.path).shape
-    except InputError as error:
-        return str(error).partition(": ")[2].rpartition("; ")[0]
+    except VolumeError as error:
+        return error.reason
     if shape[:3] != expected.size:
         return f"holds {shape[:3]} frames, height, width; the index says {expected.size}"
     return "" if paths.sha256_of(expected.path) == expected.sha256 else "changed since its extraction"
-
-
-def extraction_command(path: Path) -> str:
-    """The command that makes the volume `path` anew; the folder tells whether it is train or test."""
-    subset = Path(path).parent.name
-    return "python preproc_data/r01_extract_roi.py" + (f" {subset}" if subset in paths.SUBSETS else "")
 
 
 def _decompressed(path: Path) -> bytearray:

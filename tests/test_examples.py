@@ -8,6 +8,7 @@ from stagewise import paths
 from stagewise.errors import InputError
 from stagewise.examples import Example, choose, surest
 from stagewise.inference import InferencePlan
+from stagewise.splits import Split
 from stagewise.submission import Settings, write_submission
 
 STAGE = "net_d121_stage1"
@@ -61,14 +62,15 @@ def test_a_title_says_label_answer_probability_and_who_says_so():
 def plan(root):
     """The table as a plan, with its out-of-fold answers, and answers to the test clips z.mp4 and a.mp4."""
     paths.oof_csv(STAGE).parent.mkdir()
-    TABLE.sample(frac=1, random_state=0).to_csv(paths.oof_csv(STAGE), index=False)
+    TABLE.assign(unflipped=0.5).sample(frac=1, random_state=0).to_csv(paths.oof_csv(STAGE), index=False)
     names, weights = pd.Series(["z.mp4", "a.mp4"]), {"0": "0" * 64, "1": "1" * 64}
     write_submission(STAGE, names, np.array([[0.2, 0.4], [0.7, 0.9]]), Settings(0.5, weights))
     for name in names:
         paths.volume_path("test", name).parent.mkdir(parents=True, exist_ok=True)
         paths.volume_path("test", name).touch()
     configs = [{"best": {"sha256": sha256}} for sha256 in weights.values()]
-    return InferencePlan(STAGE, [0, 1], configs, [], TABLE[["filename", "stalled", "fold"]], ())
+    clips = TABLE[["filename", "stalled", "fold"]]
+    return InferencePlan(STAGE, [0, 1], configs, [], Split(paths.split_csv(), "", clips), clips, ())
 
 
 def test_names_are_of_training_or_test_clips_and_each_clip_is_shown_once(plan):
@@ -89,7 +91,7 @@ def test_names_are_of_training_or_test_clips_and_each_clip_is_shown_once(plan):
     [
         ([], "nothing to show: give names of clips, --worst N or --sure N"),
         (["a.mp4"], "a.mp4 is a training and a test clip; give train/a.mp4 or test/a.mp4"),
-        (["y.mp4"], rf"y.mp4 is neither a clip of fold 0, 1 in .*oof.csv nor in subm/.*run: python {STAGE}/r42"),
+        (["y.mp4"], rf"y.mp4 is neither a clip of folds 0, 1 in .*oof.csv nor in subm/.*run: python {STAGE}/r42"),
         (["test/b.mp4"], "test/b.mp4 is neither"),
         (["elsewhere/b.mp4"], "elsewhere/b.mp4 is neither"),
     ],
@@ -111,7 +113,7 @@ def test_answers_that_are_not_written_down_and_volumes_that_are_not_there_are_na
     paths.volume_path("test", "z.mp4").unlink()
     with pytest.raises(InputError, match=r"no volume z.mp4.pklz .*r01_extract_roi.py test"):
         choose(plan, 0.65, ["z.mp4"], worst=0, sure=0)
-    TABLE[1:].to_csv(paths.oof_csv(STAGE), index=False)
+    TABLE[1:].assign(unflipped=0.5).to_csv(paths.oof_csv(STAGE), index=False)
     with pytest.raises(InputError, match=f"lacks 1 clips of the split, first a.mp4; run: python {STAGE}/r41"):
         choose(plan, 0.65, ["b.mp4"], worst=0, sure=0)
     paths.oof_csv(STAGE).unlink()

@@ -40,7 +40,7 @@ def behind(net: keras.Model, block: int, layer: str) -> keras.Model:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_colours_are_deviation_maximum_and_mean_of_the_batch_norm_each_from_0_to_255(net, block):
-    mapper = HeatMapper(net, block=block)
+    mapper = HeatMapper(net, block)
     norm = keras.Model(net.input, block_norms(net)[block - 1].output)
     features = keras.ops.convert_to_numpy(norm(CLIPS, training=False)).astype(np.float64)
     maps = mapper.statistics(CLIPS)
@@ -54,7 +54,7 @@ def test_colours_are_deviation_maximum_and_mean_of_the_batch_norm_each_from_0_to
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_gradients_are_those_of_the_nets_own_log_odds(net, block):
-    mapper = HeatMapper(net, block=block)
+    mapper = HeatMapper(net, block)
     features, rest = np.maximum(mapper.features(CLIPS), 0), behind(net, block, "probability")
 
     def log_odds(channel: int, step: float) -> np.ndarray:
@@ -71,7 +71,7 @@ def test_gradients_are_those_of_the_nets_own_log_odds(net, block):
 
 
 def test_the_closed_form_is_the_backends_gradient(net):
-    mapper = HeatMapper(net, block=3)
+    mapper = HeatMapper(net, 3)
     features = np.maximum(mapper.features(CLIPS), 0)
     logit = net.get_layer("probability").get_weights()[0][:, 0]
     backend = device.gradient(behind(net, 3, "head"), features, logit)
@@ -80,7 +80,7 @@ def test_the_closed_form_is_the_backends_gradient(net):
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_gradcam_weighs_the_features_and_each_voxel_speaks_for_one_answer_alone(net, block):
-    mapper = HeatMapper(net, block=block)
+    mapper = HeatMapper(net, block)
     features = np.maximum(mapper.features(CLIPS), 0)
     sums = (features * mapper.gradients(features)[:, None, None, None]).sum(axis=-1)
     stalled, flowing = mapper.gradcam(CLIPS, True), mapper.gradcam(CLIPS, False)
@@ -92,17 +92,17 @@ def test_gradcam_weighs_the_features_and_each_voxel_speaks_for_one_answer_alone(
 def test_a_fused_net_gives_the_same_maps(net):
     fused, _ = fuse(net)
     for block in BLOCKS:
-        ours, theirs = HeatMapper(net, block=block), HeatMapper(fused, block=block)
+        ours, theirs = HeatMapper(net, block), HeatMapper(fused, block)
         assert np.abs(ours.statistics(CLIPS).astype(int) - theirs.statistics(CLIPS)).max() <= 1
         np.testing.assert_allclose(ours.gradcam(CLIPS), theirs.gradcam(CLIPS), rtol=1e-3, atol=1e-6)
 
 
 def test_the_recipes_map_lies_behind_the_last_block_and_the_demos_behind_one_that_has_room_for_it():
     assert map_shapes(D121.net)[-1] == (3, 4, 4)
-    assert chosen_block(D121.net, None) == 4
-    assert chosen_block(DEMO_NET, None) == 2
+    assert chosen_block(D121.net) == 4
+    assert chosen_block(DEMO_NET) == 2
     assert chosen_block(DEMO_NET, 4) == 4
-    assert HeatMapper(densenet3d(NET)).block == chosen_block(NET, None) == 1  # none has room: the finest
+    assert chosen_block(NET) == 1  # none has room: the finest
     with pytest.raises(InputError, match="no dense block 5; give --block 1 to 4"):
         chosen_block(DEMO_NET, 5)
 

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import tiny
 
-from stagewise import adaptive, engines, paths, runs
+from stagewise import adaptive, paths, predict, runs
 from stagewise.ensemble import load_fused
 from stagewise.errors import InputError
-from stagewise.inference import InferencePlan, plan_out_of_fold, plan_test, predict_out_of_fold, predict_test
+from stagewise.inference import InferencePlan, plan_out_of_fold, plan_test
 from stagewise.plans import plan_training
-from stagewise.predict import predict_volumes
+from stagewise.predict import predict_out_of_fold, predict_test, predict_volumes
 from stagewise.splits import read_split
 from stagewise.submission import Settings, read_settings, write_submission
 from stagewise.threshold import read_threshold, write_threshold
@@ -174,6 +174,14 @@ def test_threshold_is_read_back_for_its_own_weights_alone(root):
         read_threshold(test, otherwise="")
 
 
+def test_a_mend_names_the_split_and_the_folds_that_were_asked_for(root, tmp_path):
+    own = tmp_path / "my own.csv"
+    own.write_bytes(paths.split_csv().read_bytes())
+    for split, folds, options in ((None, None, ""), (own, [0], f" --split '{own}' --fold 0")):
+        with pytest.raises(InputError, match=f"r41_process_oof.py{options}$"):
+            read_threshold(plan_test(STAGE, split, folds), otherwise="")
+
+
 def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_others(root, monkeypatch):
     plan = plan_test(STAGE, None, None)
     full = predict_test(plan, workers=0)
@@ -182,9 +190,9 @@ def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_
     margins = adaptive.Margins(first=float(np.sort(full[:, 0])[1]), folds=middle, expected=0.0)
     monkeypatch.setattr(adaptive, "PILOT_LEAST", 1)
     monkeypatch.setattr(adaptive, "learn_margins", lambda *arguments: margins)
-    compiled, compile_model = [], engines.predictor
+    compiled, compile_model = [], predict.predictor
     monkeypatch.setattr(
-        engines, "predictor", lambda model, precision: compiled.append(model) or compile_model(model, precision)
+        predict, "predictor", lambda model, precision: compiled.append(model) or compile_model(model, precision)
     )
     answers = adaptive.predict_adaptive(plan, oof, 0.5, 0.003, 1e-4, seed=0, workers=0)
     assert len(compiled) == len(set(map(id, compiled))) == 3  # a model a level, each compiled once
@@ -194,7 +202,7 @@ def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_
     assert (np.isfinite(answers.probabilities).sum(axis=1)[answers.passes == 1] == 1).all()
     settings = Settings(0.5, plan.weights_sha256, {"bound": 1e-4})
     written = write_submission(STAGE, plan.filenames, answers.probabilities, settings, answers.passes)
-    assert read_settings(STAGE) == settings
+    assert read_settings(STAGE, "") == settings
     assert pd.read_csv(written[0])["passes"].tolist() == answers.passes.tolist()
 
 

@@ -12,9 +12,10 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from stagewise import paths, score
 from stagewise.errors import InputError
-from stagewise.leakage import RESAMPLES, compare_splits, read_answers, scorer
+from stagewise.leakage import RESAMPLES, compare_splits, scorer
 from stagewise.projects import projects_of
 from stagewise.splits import Split, gen_kfold_split
+from stagewise.tables import read_oof_table
 
 STAGE = "net_d121_stage3_tier1"
 SCRIPT = Path(__file__).parents[1] / STAGE / "r53_compare_splits.py"
@@ -40,7 +41,7 @@ def out_of_fold(table: pd.DataFrame, seen: np.ndarray, group: str | None) -> pd.
         neighbours = KNeighborsClassifier(11).fit(seen[~own], split["stalled"][~own])
         probability[own] = neighbours.predict_proba(seen[own])[:, 1]
     known = projects_of(Split(Path("split.csv"), "", split)).drop(columns="filename")
-    return split[["filename", "stalled", "fold"]].join(known).assign(probability=probability)
+    return split[["filename", "stalled", "fold"]].join(known).assign(probability=probability, unflipped=probability)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +139,7 @@ def test_clips_of_few_projects_are_less_sure_than_as_many_of_many(leaking):
         (lambda table: table[table["stalled"] == 0], "clips, 0 stalled: too few"),
         (lambda table: table.assign(filename="9" + table["filename"]), "share 0 clips, 0 stalled: too few"),
         (lambda table: table.drop(columns="probability"), "other.csv, line 1: no column probability; .*that r41 wrote"),
+        (lambda table: table.assign(probability=7), "other.csv, line 2: probability '7' is outside 0-1"),
         (
             lambda table: table.assign(project_seen="perhaps"),
             "line 2: project_seen 'perhaps' is neither True nor False",
@@ -151,4 +153,4 @@ def test_tables_that_do_not_fit_are_refused(leaking, compare, change, message):
 
 def test_a_missing_table_names_the_command(root, leaking):
     with pytest.raises(InputError, match=r"oof.csv is not there; run: python .*r41"):
-        read_answers(paths.oof_csv(STAGE), f"run: python {STAGE}/r41_process_oof.py")
+        read_oof_table(paths.oof_csv(STAGE), f"run: python {STAGE}/r41_process_oof.py")

@@ -1,6 +1,5 @@
 """The sizes of `densenet3d`, counted from its numbers: for estimates before Keras is loaded."""
 
-from collections.abc import Sequence
 from math import prod
 
 from stagewise.errors import InputError
@@ -51,21 +50,17 @@ def map_shapes(net: Net) -> list[tuple[int, int, int]]:
     return [tuple(axis // 2**block for axis in axes) for block in range(len(net.blocks))]
 
 
-def default_block(shapes: Sequence[tuple[int, ...]]) -> int:
-    """The block to take a heat map from: the last with a map of `LEAST_SIDE` voxels along each axis, or the first.
+def chosen_block(net: Net, asked: int | None = None) -> int:
+    """The dense block to take a heat map from, its number from 1: the one asked for, or the last that is fine enough.
 
-    shapes: (t, h, w) behind each block. Returns: its number, from 1. In the recipe's net it is the last, as in the
-    recipe; in the demo's the second of four, for the last one's (1, 2, 2) voxels tell hardly anything apart.
+    Fine enough is a map of `LEAST_SIDE` voxels along each axis; where none is, the first block. In the recipe's net it
+    is the last, as in the recipe; in the demo's the second of four, for the last one's (1, 2, 2) voxels tell hardly
+    anything apart. Raises InputError where the net has no such block.
     """
-    fine = [number for number, shape in enumerate(shapes, start=1) if min(shape) >= LEAST_SIDE]
-    return max(fine, default=1)
-
-
-def chosen_block(net: Net, asked: int | None) -> int:
-    """The block that a user asks for, or `default_block`. Raises InputError where the net has no such block."""
     if asked is not None and asked > len(net.blocks):
         raise InputError(f"the net has no dense block {asked}; give --block 1 to {len(net.blocks)}, or leave it out")
-    return asked or default_block(map_shapes(net))
+    fine = [number for number, shape in enumerate(map_shapes(net), start=1) if min(shape) >= LEAST_SIDE]
+    return asked or max(fine, default=1)
 
 
 def _halved_up(axes: tuple[int, ...]) -> tuple[int, ...]:

@@ -51,9 +51,9 @@ class Answers:
         }
 
 
-def read_answers(stage: str) -> Answers | None:
-    """What r42 wrote, None where it has not yet. Raises InputError where a table was changed since."""
-    settings = read_settings(stage)
+def read_answers(stage: str, mend: str) -> Answers | None:
+    """What r42 wrote, None where it has not yet. Raises InputError, which ends in `mend`, where a table has changed."""
+    settings = read_settings(stage, mend)
     if settings is None:
         return None
     table, answers = pd.read_csv(paths.test_detailed_csv(stage)), pd.read_csv(paths.submission_csv())

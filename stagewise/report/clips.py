@@ -16,6 +16,7 @@ from stagewise.errors import InputError
 from stagewise.examples import Example, least_sure, surest
 from stagewise.heatmap_videos import RATE
 from stagewise.heatmaps import HeatMapper, zoomed
+from stagewise.nets.sizes import chosen_block
 from stagewise.progress import progress
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
@@ -95,7 +96,7 @@ def _mapper(run: Run) -> Mapper:
     net, recipe = runs.net_of(run.config), run.config["recipe"]
     device.set_precision(recipe["gpu_precision"])
     fused = load_fused(net, runs.best_weights(run.stage, run.fold, run.config))
-    return HeatMapper(fused, recipe["openvino_precision"]), Resize(net.input_shape)
+    return HeatMapper(fused, chosen_block(net), recipe["openvino_precision"]), Resize(net.input_shape)
 
 
 def _heat(mapper: Mapper, volume: np.ndarray) -> np.ndarray:

@@ -9,13 +9,14 @@ from typing import Any
 import pandas as pd
 
 from stagewise import paths, runs
+from stagewise.commands import EXTRACT
 from stagewise.projects import projects_of
 from stagewise.report.answers import Answers, read_answers
 from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
-from stagewise.report.training import FINISHED, NOT_FINISHED, NOT_TRAINED, Run, read_runs, train_command
+from stagewise.report.training import FINISHED, NOT_FINISHED, NOT_TRAINED, Run, read_runs
+from stagewise.runs import train_command
 from stagewise.splits import Split, named, read_split
 from stagewise.tables import read_roi_index
-from stagewise.volumes import extraction_command
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,12 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
     stages = read_runs(stage, folds)
     trained = _require_trained(stages[-1], split, every=asked_folds is not None)
     projects = projects_of(split)
-    oof, answers = read_out_of_fold(stage, trained, projects), read_answers(stage)
+    r41, r42 = (
+        split.command(f"{stage}/{script}.py", [run.fold for run in trained])
+        for script in ("r41_process_oof", "r42_process_test")
+    )
+    oof = read_out_of_fold(stage, trained, projects, f"run: {r41}")
+    answers = read_answers(stage, f"run: {r42}")
     indexes = {part: paths.roi_index(part) for part in paths.SUBSETS}
     return Evidence(
         split,
@@ -96,13 +102,13 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
             *(_no_index(part) for part, path in indexes.items() if not path.exists()),
             *_untrained(stages),
             *_outdated(stages),
-            *_unanswered(trained, split, oof, answers),
+            *_unanswered(trained, oof, answers, r41, r42),
         ],
     )
 
 
 def _no_index(part: str) -> Gap:
-    return Gap(f"no table of the {part} videos", extraction_command(paths.volume_path(part, "")), "data")
+    return Gap(f"no table of the {part} videos", f"{EXTRACT} {part}", "data")
 
 
 def _untrained(stages: list[list[Run]]) -> Iterator[Gap]:
@@ -125,16 +131,11 @@ def _outdated(stages: list[list[Run]]) -> Iterator[Gap]:
             yield Gap(what, f"{run.command} --force", "training")
 
 
-def _unanswered(trained: list[Run], split: Split, oof: OutOfFold, answers: Answers | None) -> Iterator[Gap]:
-    """Clips and videos that not all of the trained folds have answered."""
-    stage, folds = trained[0].stage, [run.fold for run in trained]
-    chosen = "".join(f" --fold {fold}" for fold in folds) if len(folds) < len(split.folds) else ""
-    silent = [fold for fold in folds if fold not in oof.folds]
-    if silent:
-        yield Gap(
-            f"no out-of-fold answers of {named(silent)}", f"python {stage}/r41_process_oof.py{chosen}", "out-of-fold"
-        )
-    r42 = f"python {stage}/r42_process_test.py{chosen}"
+def _unanswered(trained: list[Run], oof: OutOfFold, answers: Answers | None, r41: str, r42: str) -> Iterator[Gap]:
+    """Clips and videos that not all of the trained folds have answered; r41, r42: the commands that answer them."""
+    folds = [run.fold for run in trained]
+    if silent := [fold for fold in folds if fold not in oof.folds]:
+        yield Gap(f"no out-of-fold answers of {named(silent)}", r41, "out-of-fold")
     if answers is None:
         yield Gap("no answers to the test videos", r42, "test-set")
     elif set(answers.folds) != set(folds):

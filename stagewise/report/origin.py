@@ -2,11 +2,11 @@
 
 import importlib.metadata
 import os
-import shlex
 import subprocess
 from pathlib import Path
 
 from stagewise import paths, runs
+from stagewise.commands import EXTRACT, INFLATE, MAKE_SPLIT, VERIFY_DATA
 from stagewise.report.evidence import Evidence
 
 REPOSITORY = Path(__file__).parents[2]
@@ -16,28 +16,21 @@ DRAWN_WITH = ("matplotlib", "jinja2", "openvino", "av")
 def commands(evidence: Evidence) -> list[str]:
     """The commands from the videos to the report, as far as configs and tables tell."""
     begun = [run for stage_runs in evidence.stages for run in stage_runs if run.config]
-    stage, own = evidence.stage, Path(evidence.split.path).absolute() != paths.split_csv()
-    lines = ["python preproc_data/r01_extract_roi.py", "python preproc_data/r02_verify_data.py"]
-    lines += ["python preproc_data/r03_gen_kfold_split.py"] * (not own)
+    stage, split, oof = evidence.stage, evidence.split, evidence.out_of_fold
+    lines = [EXTRACT, VERIFY_DATA]
+    lines += [MAKE_SPLIT] * (split.path.absolute() == paths.split_csv())
     if any(run.config["start"]["from"] == "imagenet" for run in begun):
-        lines.append("python preproc_data/r04_inflate_imagenet.py")
+        lines.append(INFLATE)
     lines += [run.command for run in begun]
-    oof, split = evidence.out_of_fold, f" --split {shlex.quote(paths.shown(evidence.split.path))}" * own
-    prevalence = oof.evaluation.at_prevalence.share
-    lines.append(
-        f"python {stage}/r41_process_oof.py{split}{_folds(oof.folds)} --seed {oof.seed} --prevalence {prevalence}"
-    )
+    r41, prevalence = split.command(f"{stage}/r41_process_oof.py", oof.folds), oof.evaluation.at_prevalence.share
+    lines.append(f"{r41} --seed {oof.seed} --prevalence {prevalence}")
     if (answers := evidence.answers) is not None:
         made = answers.settings
         template = " --adaptive {bound} --prevalence {prevalence} --seed {seed}" if made.adaptive else ""
         options = template.format(**made.adaptive or {})
         options += f" --threshold {made.threshold}" * (made.threshold != oof.threshold)
-        lines.append(f"python {stage}/r42_process_test.py{split}{_folds(answers.folds)}{options}")
-    return [*lines, f"python {stage}/r51_report.py{split}{_folds([run.fold for run in evidence.trained])}"]
-
-
-def _folds(folds: list[int]) -> str:
-    return "".join(f" --fold {fold}" for fold in folds)
+        lines.append(split.command(f"{stage}/r42_process_test.py", answers.folds) + options)
+    return [*lines, split.command(f"{stage}/r51_report.py", [run.fold for run in evidence.trained])]
 
 
 def hashes(evidence: Evidence) -> dict[str, str]:
@@ -45,7 +38,7 @@ def hashes(evidence: Evidence) -> dict[str, str]:
     stage = evidence.stage
     tables = (
         *(paths.roi_index(subset) for subset in paths.SUBSETS),
-        Path(evidence.split.path),
+        evidence.split.path,
         paths.oof_csv(stage),
         paths.threshold_json(stage),
         paths.test_detailed_csv(stage),

@@ -11,7 +11,7 @@ from stagewise.evaluation import Evaluation, evaluate
 from stagewise.report.training import Run
 from stagewise.sampling import require_both_classes
 from stagewise.score import is_stalled
-from stagewise.tables import labels, probabilities, read_videos, whole_numbers
+from stagewise.tables import read_oof_table
 from stagewise.threshold import read_scores
 
 
@@ -38,27 +38,21 @@ class OutOfFold:
         return sorted(self.table["fold"].unique().tolist())
 
 
-def read_out_of_fold(stage: str, runs: Sequence[Run], projects: pd.DataFrame) -> OutOfFold:
+def read_out_of_fold(stage: str, runs: Sequence[Run], projects: pd.DataFrame, mend: str) -> OutOfFold:
     """Read r41's table and the threshold chosen from it.
 
-    runs: the stage's own, finished; projects: of `projects_of`. Raises InputError where one is missing, of other
-    weights, or does not follow from the other.
+    runs: the stage's own, finished; projects: of `projects_of`; mend: the words that end a message. Raises InputError
+    where one is missing, of other weights, or does not follow from the other.
     """
-    path, mend = paths.oof_csv(stage), f"run: python {stage}/r41_process_oof.py"
-    table = read_videos(path, ("stalled", "fold", "probability"), mend)
-    table = table.assign(
-        stalled=labels(table, path, mend),
-        fold=whole_numbers(table, "fold", path, mend),
-        probability=probabilities(table, "probability", path, mend),
-    )[["filename", "stalled", "fold", "probability"]]
+    path = paths.oof_csv(stage)
+    table = read_oof_table(path, mend)[["filename", "stalled", "fold", "probability"]]
     folds = set(table["fold"])
     weights = {str(run.fold): run.best["sha256"] for run in runs if run.fold in folds}
     if len(weights) < len(folds):
         others = ", ".join(map(str, sorted(folds - {run.fold for run in runs})))
-        those = "".join(f" --fold {run.fold}" for run in runs)
         raise InputError(
             f"{paths.shown(path)} has clips of fold {others}, which is not trained or was not asked for; ask for it, "
-            f"too, or {mend}{those}"
+            f"too, or {mend}"
         )
     require_both_classes(table["stalled"].to_numpy(), paths.shown(path))
     content = read_scores(stage, weights, mend)

@@ -85,7 +85,7 @@ def _hash_for_browsers(script: str) -> str:
 def _heat_maps(evidence: Evidence) -> dict[str, Any]:
     """Where the clips' heat maps are taken from."""
     net = net_of(evidence.trained[0].config)
-    block = chosen_block(net, None)
+    block = chosen_block(net)
     return {"block": block, "blocks": len(net.blocks), "shape": map_shapes(net)[block - 1]}
 
 
