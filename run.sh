@@ -19,10 +19,22 @@ export STAGEWISE_ROOT="$ROOT"
 cd "$REPO"
 SEED="${SEED:-42}"
 
+pids=()  # what runs now: in the background, since bash would hear of a signal only after the end of anything else
+stop() {  # stop CODE: end what runs, which gets no signal that bash alone gets, and no Ctrl-C
+    trap '' INT TERM
+    kill "${pids[@]}" 2> /dev/null || true
+    wait
+    exit "$1"
+}
+trap 'stop 130' INT
+trap 'stop 143' TERM
+
 step() {  # print a command, run it, and say how long it took
     local start=$SECONDS
     printf '\n$ python %s\n' "$*"
-    python "$@" || return $?
+    python "$@" &
+    pids=($!)
+    wait $! || return $?
     printf '(%d s)\n' $((SECONDS - start))
 }
 
@@ -34,7 +46,7 @@ sift() {  # a step that may leave inputs out, which is its exit code 5; with --k
 }
 
 train() {  # train STAGE [options]: the chosen folds; in the demo side by side, a core each, which takes two thirds as long
-    local stage="$1" start=$SECONDS k failed=0 pids=()
+    local stage="$1" start=$SECONDS k failed=0
     shift
     local cores=($(python -c 'import os; print(*sorted(getattr(os, "sched_getaffinity", lambda _: [])(0)))'))
     if [ ${#folds[@]} -eq 0 ] || [ ${#cores[@]} -lt 2 ] || ! command -v taskset > /dev/null; then
@@ -42,13 +54,12 @@ train() {  # train STAGE [options]: the chosen folds; in the demo side by side, 
         return
     fi
     printf '\n$ python %s --fold 0 & python ... --fold 1\n' "$stage/r31_train.py $*"
-    trap 'kill "${pids[@]}" 2> /dev/null; wait; exit 130' INT TERM  # bash keeps Ctrl-C from what runs in the background
+    pids=()
     for k in 0 1; do  # TERM=dumb: whole lines, since two processes cannot redraw one
         TERM=dumb taskset -c "${cores[k]}" python "$stage/r31_train.py" "$@" --fold "$k" &
         pids+=($!)
     done
     for k in 0 1; do wait "${pids[k]}" || failed=$?; done
-    trap - INT TERM
     printf '(%d s)\n' $((SECONDS - start))
     return $failed
 }

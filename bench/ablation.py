@@ -90,11 +90,11 @@ def train_variant(kind: str, variant: str, seed: int, split_csv: Path) -> None:
     from stagewise.splits import read_split
 
     device.prepare()
-    from stagewise.train import train
+    from stagewise.train import train_folds
 
     for recipe in VARIANTS[variant](stage_recipes(kind)):
         plan = plan_training(recipe, read_split(split_csv, tier1_only=recipe.tier1_only), 0, seed)
-        train(plan, workers=1, force=False)
+        train_folds([plan], workers=1, force=False)
 
 
 def measure_variant(data: Data, kind: str, variant: str, seed: int, core: int) -> None:

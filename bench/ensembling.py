@@ -31,11 +31,10 @@ Way = list[tuple[np.ndarray, float]]  # probabilities (n,) and a threshold; seve
 def predict_every_flip(split_csv: Path, folds: list[int]) -> None:
     """Write every_answer.npy, (n, 8, folds) probabilities of the test part, in the root that `STAGEWISE_ROOT` names."""
     from stagewise import device
-    from stagewise.engines import default_engine
     from stagewise.inference import plan_test
 
     plan = plan_test(STAGES[-1], split_csv, folds)
-    device.prepare(None, default_engine(None))
+    device.prepare_to_predict()
     from stagewise.ensemble import merge
     from stagewise.predict import load_nets, volume_predictor
     from stagewise.tta import with_flips

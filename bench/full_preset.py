@@ -41,20 +41,21 @@ def measure(workers: int) -> None:
     import numpy as np
 
     from stagewise.dataset import TrainingBatches, load_clips
-    from stagewise.train import build, train
+    from stagewise.train import compiled, start, train_folds
 
     stage = replace(D121, name="net_d121_stage1", init_from="imagenet", monitor="mcc", epochs=1, steps_per_epoch=20)
     plan = plan_training(stage, read_split(None), fold=0, seed=42)
-    start = time.monotonic()
-    train(plan, workers, force=False)
-    seconds = time.monotonic() - start
+    began = time.monotonic()
+    train_folds([plan], workers, force=False)
+    seconds = time.monotonic() - began
     print(f"{plan}\n20 batches accumulated into one step, and a validation pass: {seconds:.0f} s, compiling included")
-    model = build(replace(plan, recipe=replace(stage, accumulation_steps=1)))
+    model = compiled(replace(stage, accumulation_steps=1))
+    start(model, plan)
     task = TrainingBatches(stage, plan.training.volumes, plan.training.stalled, 0, 42).task(0, 0)
     clips, stalled = load_clips(task), np.array(task.stalled, np.float32)[:, None]
     losses = [float(model.train_on_batch(clips, stalled)) for _ in range(FIXED_BATCH_STEPS)]
     print("loss on one fixed batch:", *(f"{loss:.4f}" for loss in losses))
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
+    print(f"peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")
     if not (np.isfinite(losses).all() and losses[-1] < losses[0]):
         sys.exit("error: the loss did not fall")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from measure import Served, machine, ratio, script, serve, write_section
+from measure import Served, digits, machine, ratio, script, serve, write_section
 
 from stagewise import cli, paths
 from stagewise.recipes.d121 import D121
@@ -53,9 +53,8 @@ def nets(weights: Path | None, data_format: str) -> list:
 def ours(engine: str | None, weights: Path | None, volumes: list[Path], workers: int) -> Callable[[], np.ndarray]:
     """r42's way, from files to probabilities (n, folds)."""
     from stagewise import device
-    from stagewise.engines import default_engine
 
-    device.prepare(engine=engine or default_engine(None))
+    device.prepare_to_predict(engine=engine)
     device.set_precision(D121.gpu_precision)
     from stagewise.engines import predictor
     from stagewise.ensemble import merge
@@ -68,11 +67,8 @@ def ours(engine: str | None, weights: Path | None, volumes: list[Path], workers:
     answer = predictor(with_flips(merge(fused)), D121.openvino_precision)
     clips = D121.batch_size if device.gpus() else 1
 
-    def predict() -> np.ndarray:
-        with WorkerPool(workers) as pool:
-            return predict_volumes(answer, volumes, D121.resize, pool, clips, "ours").mean(axis=1)
-
-    return predict
+    pool = WorkerPool(workers)
+    return lambda: predict_volumes(answer, volumes, D121.resize, pool, clips, "ours").mean(axis=1)
 
 
 def original(weights: Path | None, volumes: list[Path]) -> Callable[[], np.ndarray]:
@@ -108,9 +104,9 @@ def speed(arguments: argparse.Namespace) -> list[tuple]:
     """Both ways in turn over the same few volumes."""
     make_volumes(arguments.videos)
     weights = ("--weights", arguments.weights.absolute()) if arguments.weights else ()
-    engine = ("--engine", arguments.engine) if arguments.engine else ()
+    options = ("--workers", arguments.workers, *(("--engine", arguments.engine) if arguments.engine else ()))
     with (
-        Served(__file__, "--serve", "ours", *weights, *engine) as of_ours,
+        Served(__file__, "--serve", "ours", *weights, *options) as of_ours,
         Served(__file__, "--serve", "original", *weights) as of_original,
     ):
         pairs = []
@@ -120,8 +116,8 @@ def speed(arguments: argparse.Namespace) -> list[tuple]:
     seconds = [[answer["seconds"] / arguments.videos for answer in side] for side in zip(*pairs, strict=True)]
     difference = np.abs(np.subtract(*(answer["probabilities"] for answer in pairs[0])))
     return [
-        ("original's way: s a video", f"{median(seconds[1]):.2f}"),
-        (f"ours on {of_ours.ready['engine']}: s a video", f"{median(seconds[0]):.2f}"),
+        ("original's way: s a video", digits(median(seconds[1]))),
+        (f"ours on {of_ours.ready['engine']}: s a video", digits(median(seconds[0]))),
         ("ours / original's way", f"{ratio(seconds[1], seconds[0]):.2f}"),
         ("largest difference of a fold's probability", f"{difference.max():.1e}"),
         (
@@ -160,7 +156,7 @@ def main() -> None:
         rows = speed(arguments)
     write_section(
         "Inference",
-        "bench/run.sh inference",
+        f"bench/run.sh inference --videos {arguments.videos} --repeats {arguments.repeats}",
         f"DenseNet121-3D at {D121.net.input_shape}, {FOLDS} folds, 8 flips; medians of {arguments.repeats} rounds of "
         f"{arguments.videos} videos in turn. {machine('keras', 'tensorflow', 'openvino', 'jax', 'torch')}",
         ("what", "result"),

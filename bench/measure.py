@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import platform
 import shlex
 import shutil
@@ -41,13 +42,20 @@ def ratio(ours: Sequence[float], peer: Sequence[float]) -> float:
     return statistics.median(slow / fast for fast, slow in zip(ours, peer, strict=True))
 
 
+def environment(**settings: str) -> dict[str, str]:
+    """This process's, by which scripts find the package where it is not installed, and these settings."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **settings}
+
+
 def script(*command: object) -> str:
     """Run a numbered script, such as `preproc_data/r01_extract_roi.py`, in the root that STAGEWISE_ROOT names.
 
     Returns: what it printed. Raises StagewiseError where it fails; its message is on standard error.
     """
     words = list(map(str, command))
-    done = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    done = subprocess.run(
+        [sys.executable, *words], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, env=environment()
+    )
     if done.returncode:
         raise StagewiseError(f"{failure(words, done.returncode)}; its message is above")
     return done.stdout
@@ -63,7 +71,11 @@ class Served:
 
     def __init__(self, *command: object) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, *map(str, command)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(),
         )
         self.ready = self._answer()
 
@@ -71,7 +83,7 @@ class Served:
         for line in self.process.stdout:
             if line.startswith("{"):  # anything else is a library's own notice
                 return json.loads(line)
-        raise RuntimeError(f"{' '.join(self.process.args)} ended with exit code {self.process.wait()}")
+        raise StagewiseError(f"{failure(self.process.args[1:], self.process.wait())}; its message is above")
 
     def work(self) -> dict[str, Any]:
         """Let it work once, and return what it measured."""
@@ -85,26 +97,41 @@ class Served:
         self.process.communicate()
 
 
-def serve(ready: dict[str, Any], work: Callable[[], dict[str, Any]]) -> None:
-    """The other end of `Served`: say what is ready, then time `work` for every line; its results go along."""
+def serve(
+    ready: dict[str, Any], work: Callable[[], dict[str, Any]], after: Callable[[], dict[str, Any]] = dict
+) -> None:
+    """The other end of `Served`: say what is ready, then time `work` for every line; its results go along.
+
+    after: what else goes along, found out when the time has been taken.
+    """
     print(json.dumps(ready), flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
         results = work()
-        print(json.dumps({"seconds": time.perf_counter() - start, **results}), flush=True)
+        seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds, **results, **after()}), flush=True)
 
 
 def machine(*packages: str) -> str:
     """One line: cores, memory, GPU, Python, and the versions of those packages named that are installed."""
     gibibytes = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
-    gpu = f", {_gpu()}" if shutil.which("nvidia-smi") else ""
+    known = "".join(f", {name}" for name in gpus())
     versions = "".join(f", {package} {found}" for package in packages if (found := _version(package)))
-    return f"{available_cpus()} CPU cores, {gibibytes:.0f} GiB{gpu}; Python {platform.python_version()}{versions}"
+    return f"{available_cpus()} CPU cores, {gibibytes:.0f} GiB{known}; Python {platform.python_version()}{versions}"
 
 
-def _gpu() -> str:
+def gpus() -> list[str]:
+    """The names of the machine's NVIDIA GPUs."""
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    if not shutil.which(command[0]):
+        return []
+    done = subprocess.run(command, capture_output=True, text=True)
+    return [] if done.returncode else done.stdout.splitlines()
+
+
+def digits(seconds: float) -> str:
+    """Seconds with three significant digits."""
+    return f"{seconds:#.3g}"
 
 
 def _version(package: str) -> str | None:
@@ -117,11 +144,12 @@ def _version(package: str) -> str | None:
 def write_section(
     title: str, command: str, setting: str, header: Sequence[str], rows: Sequence[Sequence], keep: bool = False
 ) -> None:
-    """Print a table, and put it into RESULTS.md in the place of the section of the same title.
+    """Print a table, and put it into RESULTS.md in the place of the section of the same title and GPU.
 
     setting: the line of `machine`, and what else the figures hang on. keep: rows of that section whose first cell is
     not among the new ones stay, at the end.
     """
+    title = ", ".join((title, *gpus()[:1]))
     before, found, after = RESULTS.read_text(encoding="utf-8").partition(f"## {title}\n")
     old, *rest = after.partition("\n## ") if found else ("",)
     lines = [_row(header), _row(["---"] * len(header)), *map(_row, rows)]

@@ -21,14 +21,15 @@ from dataclasses import replace
 from statistics import median
 
 import numpy as np
-from measure import Served, machine, ratio, serve, write_section
+from measure import Served, digits, gpus, machine, ratio, serve, write_section
 
 from stagewise import cli
+from stagewise.errors import StagewiseError
 from stagewise.recipes.d121 import D121
 
 KERAS, PEERS = ("tensorflow", "jax", "torch"), ("monai", "timm")
 NEEDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch", "monai": "monai", "timm": "timm_3d"}
-BF16_PEAK = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # FLOP/s, dense, NVIDIA's data sheets
+BF16_PEAK = {"H100 80GB HBM3": 989e12, "H200": 989e12, "A100": 312e12}  # FLOP/s, dense, NVIDIA's data sheets
 
 
 def forward_flops() -> float:
@@ -51,8 +52,9 @@ def keras_step(backend: str, precision: str, clips: np.ndarray, stalled: np.ndar
 
     from stagewise.train import compiled
 
-    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
-    model = compiled(replace(D121, accumulation_steps=1))
+    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    keras.config.set_dtype_policy(policy)  # on a CPU, too, where the recipe would not
+    model = compiled(replace(D121, accumulation_steps=1, gpu_precision=policy))
     return lambda: float(model.train_on_batch(clips, stalled))
 
 
@@ -89,20 +91,35 @@ def _timm():
     import torch
 
     # timm-3d imports torchvision, whose wheel registers these operators only beside PyTorch's CUDA build
-    for operator in ("nms", "qnms"):
+    for operator in () if torch.version.cuda else ("nms", "qnms"):
         torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     import timm_3d
 
     return timm_3d.create_model("densenet121", pretrained=False, in_chans=3, num_classes=1)
 
 
-def peak_gibibytes() -> float:
-    """The most memory so far: of the GPU where one is used, else of the process."""
-    if "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
+def peak_gibibytes(name: str) -> float:
+    """The candidate's most memory so far: of the GPU where it uses one, else of the process."""
+    if name == "tensorflow":
+        tensorflow = sys.modules["tensorflow"]
+        if tensorflow.config.list_physical_devices("GPU"):
+            return tensorflow.config.experimental.get_memory_info("GPU:0")["peak"] / 2**30
+    elif name == "jax":
+        if stats := sys.modules["jax"].devices()[0].memory_stats():  # None on a CPU
+            return stats["peak_bytes_in_use"] / 2**30
+    elif sys.modules["torch"].cuda.is_available():
         return sys.modules["torch"].cuda.max_memory_allocated() / 2**30
-    if "jax" in sys.modules and (stats := sys.modules["jax"].devices()[0].memory_stats()):
-        return stats["peak_bytes_in_use"] / 2**30
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def device_of(name: str) -> str:
+    """What the candidate computes on."""
+    if name in KERAS:
+        from stagewise import device
+
+        return next(iter(device.gpus()), "CPU")
+    cuda = sys.modules["torch"].cuda
+    return cuda.get_device_name() if cuda.is_available() else "CPU"
 
 
 def serve_steps(candidate: str, batch: int) -> None:
@@ -114,13 +131,20 @@ def serve_steps(candidate: str, batch: int) -> None:
     step = (keras_step if name in KERAS else peer_step)(name, precision, clips, stalled)
     losses = [step(), step()]
     flops = forward_flops() if name in KERAS else None
-    serve({"losses": losses, "flops": flops}, lambda: {"loss": step(), "peak": peak_gibibytes()})
+    ready = {"losses": losses, "flops": flops, "device": device_of(name)}
+    serve(ready, lambda: {"loss": step()}, lambda: {"peak": peak_gibibytes(name)})
 
 
-def side_by_side(ours: str, other: str, batch: int, repeats: int) -> tuple[list[dict], list[dict], float]:
-    """Steps of both in turn. Returns: the steps of each, and the FLOP of a forward pass."""
+def steps_in_turn(ours: str, other: str, batch: int, repeats: int) -> tuple[list[dict], list[dict], float]:
+    """Steps of both in turn. Returns: the steps of each, and the FLOP of a forward pass.
+
+    Raises StagewiseError where one ends, or both are not on the same device.
+    """
     command = (__file__, "--batch", batch, "--serve")
     with Served(*command, ours) as first, Served(*command, other) as second:
+        devices = [served.ready["device"] for served in (first, second)]
+        if devices[0] != devices[1]:
+            raise StagewiseError(f"{ours} runs on {devices[0]}, and {other} on {devices[1]}")
         pairs = [(first.work(), second.work()) for _ in range(repeats)]
         return [a for a, _ in pairs], [b for _, b in pairs], first.ready["flops"]
 
@@ -129,11 +153,11 @@ def row(name: str, steps: list[dict], beside: list[dict], flops: float, batch: i
     """A line of the table."""
     seconds = [step["seconds"] for step in steps]
     rate = 3 * flops * batch / median(seconds)  # the backward pass costs two forward passes
-    peak = next((peak for gpu, peak in BF16_PEAK.items() if gpu in machine()), None)
+    peak = next((peak for part, peak in BF16_PEAK.items() if any(part in gpu for gpu in gpus())), None)
     share = f", {rate / peak:.1%} of the GPU's peak" if peak and name.endswith("bfloat16") else ""
     return (
         name.replace(":", ", "),
-        f"{median(seconds):.2f}",
+        digits(median(seconds)),
         f"{ratio([step['seconds'] for step in beside], seconds):.2f}",
         f"{steps[-1]['peak']:.1f}",
         f"{rate / 1e12:.2f} TFLOP/s{share}",
@@ -154,19 +178,20 @@ def main() -> None:
         serve_steps(arguments.serve, arguments.batch)
         return
     ours, *others = arguments.candidates
-    if not others:
-        parser.error("give two candidates or more, such as: --candidates tensorflow:float32 monai:float32")
+    if not others or ours.split(":")[0] not in KERAS:
+        parser.error("give one of ours and others beside it, such as: --candidates tensorflow:float32 monai:float32")
     rows, of_ours = [], []
     for other in others:
         try:
-            first, second, flops = side_by_side(ours, other, arguments.batch, arguments.repeats)
-        except RuntimeError as error:  # Keras on PyTorch, for one, has no bfloat16 pooling on a CPU
+            first, second, flops = steps_in_turn(ours, other, arguments.batch, arguments.repeats)
+        except StagewiseError as error:  # Keras on PyTorch, for one, has no bfloat16 pooling on a CPU
             print(f"{other} is left out: {error}", file=sys.stderr)
+            rows.append((other.replace(":", ", "), "", "", "", "does not run"))
             continue
         of_ours += first
         rows.append(row(other, second, first, flops, arguments.batch))
         print(*rows[-1], sep="  ", flush=True)
-    if not rows:
+    if not of_ours:
         sys.exit("error: no candidate ran beside the first; what stopped them stands above")
     write_section(
         "Training step",

@@ -13,7 +13,7 @@ from statistics import mean, stdev
 
 import numpy as np
 import pandas as pd
-from measure import REPOSITORY, failure
+from measure import REPOSITORY, environment, failure
 
 from stagewise.cli import available_cpus
 from stagewise.errors import StagewiseError
@@ -64,7 +64,7 @@ def script(root: Path, *command: object, core: int | None = None, log: str = "lo
         done = subprocess.run(
             [*pinned, sys.executable, *words],
             cwd=REPOSITORY,
-            env={**os.environ, "STAGEWISE_ROOT": str(root)},
+            env=environment(STAGEWISE_ROOT=str(root)),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

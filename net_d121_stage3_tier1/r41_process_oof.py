@@ -38,9 +38,8 @@ def main() -> None:
         print(f"would write {paths.shown(paths.oof_csv(STAGE))} and {paths.shown(paths.threshold_json(STAGE))}")
         return
     from stagewise import device
-    from stagewise.engines import default_engine
 
-    device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
+    device.prepare_to_predict(arguments.gpu, arguments.engine)
     from stagewise.predict import predict_out_of_fold
     from stagewise.projects import write_projects
     from stagewise.threshold import write_threshold

@@ -60,9 +60,8 @@ def main() -> None:
         print(f"would write {paths.shown(paths.submission_csv())} and the tables that it follows from")
         return
     from stagewise import device
-    from stagewise.engines import default_engine
 
-    device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
+    device.prepare_to_predict(arguments.gpu, arguments.engine)
     from stagewise.predict import predict_test
     from stagewise.submission import Settings, write_submission
 

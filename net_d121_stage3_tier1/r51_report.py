@@ -40,9 +40,8 @@ def main() -> None:
     groups = []
     if arguments.clips:
         from stagewise import device
-        from stagewise.engines import default_engine
 
-        device.prepare(arguments.gpu, arguments.engine or default_engine(arguments.gpu))
+        device.prepare_to_predict(arguments.gpu, arguments.engine)
         from stagewise.report.clips import clip_groups
 
         groups = clip_groups(evidence, arguments.clips)

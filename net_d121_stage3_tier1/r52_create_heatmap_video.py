@@ -67,9 +67,9 @@ def main() -> None:
             print(f"{example.title(threshold)}\n  writes {video} and .gif")
         return
     from stagewise import device
-    from stagewise.engines import KERAS, default_engine
+    from stagewise.engines import KERAS
 
-    device.prepare(arguments.gpu, arguments.engine or (KERAS if backwards else default_engine(arguments.gpu)))
+    device.prepare_to_predict(arguments.gpu, arguments.engine or (KERAS if backwards else None))
     from stagewise.heatmap_videos import load_mappers, write_videos
 
     mappers = load_mappers(plan, examples, block)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stagewise.cli import available_cpus
-from stagewise.engines import KERAS, OPENVINO
+from stagewise.engines import KERAS, OPENVINO, default_engine, has_gpu
 from stagewise.errors import InputError, StagewiseError
 
 if TYPE_CHECKING:
     import keras
 
 BACKENDS = ("tensorflow", "jax", "torch")
+BFLOAT16_SINCE = (8, 0)  # NVIDIA's compute capability of the first GPUs that compute in it
 
 
 def prepare(gpu: int | None = None, engine: str = KERAS) -> str:
@@ -41,14 +42,23 @@ def prepare(gpu: int | None = None, engine: str = KERAS) -> str:
     keras, backend = _load_keras(BACKENDS if engine != OPENVINO else (OPENVINO,))
     # The layers' axes are those of (T, H, W, C); a user's keras.json could say otherwise.
     keras.config.set_image_data_format("channels_last")
-    if gpu is not None and not gpus():
+    found = gpus()
+    if gpu is not None and not found:
         raise StagewiseError(
             f"GPU {gpu} was asked for, but {keras.backend.backend()} {backend.__version__} sees no GPU there; list the "
             "GPUs with: nvidia-smi -L; install the backend with CUDA (see the README), or leave --gpu out"
         )
     line = describe()
     print(line, flush=True)
+    if not found and engine == KERAS and has_gpu() and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
+        name = keras.backend.backend()
+        print(f"warning: {name} does not see this machine's GPU; install it with CUDA (see the README)", flush=True)
     return line
+
+
+def prepare_to_predict(gpu: int | None = None, engine: str | None = None) -> str:
+    """`prepare` for a script that does not train; engine: None for `default_engine`."""
+    return prepare(gpu, engine or default_engine(gpu))
 
 
 def describe() -> str:
@@ -84,11 +94,19 @@ def fastest_data_format() -> str:
 
 
 def set_precision(gpu_policy: str) -> None:
-    """Let the nets built from now on compute in the Keras dtype policy of the recipe, on a GPU; a CPU keeps float32."""
+    """Let the nets built from now on compute in the Keras dtype policy of the recipe, on a GPU; a CPU keeps float32.
+
+    So does a GPU that is too old for bfloat16, which says so.
+    """
     import keras
 
-    if gpus():
-        keras.config.set_dtype_policy(gpu_policy)
+    if not (found := _gpus()):
+        return
+    too_old = [name for name, capability in found if capability and capability < BFLOAT16_SINCE]
+    if "bfloat16" in gpu_policy and too_old:
+        print(f"warning: {too_old[0]} does not compute in bfloat16; float32 instead of {gpu_policy}", flush=True)
+        gpu_policy = "float32"
+    keras.config.set_dtype_policy(gpu_policy)
 
 
 def gradient(model: "keras.Model", inputs: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -155,6 +173,8 @@ def _load_keras(backends: tuple[str, ...]) -> tuple[ModuleType, ModuleType]:
         if name == "tensorflow":
             _set_up_tensorflow(backend)
         else:
+            # else JAX takes three quarters of a GPU's memory, on which a second fold should fit
+            os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
             sys.meta_path.insert(0, _NoTensorFlow())
         return importlib.import_module("keras"), backend
     except ImportError as error:
@@ -178,21 +198,35 @@ def _set_up_tensorflow(tensorflow: ModuleType) -> None:
 
 def gpus() -> list[str]:
     """The names of the GPUs that the loaded backend sees."""
+    return [name for name, _ in _gpus()]
+
+
+def _gpus() -> list[tuple[str, tuple[int, ...] | None]]:
+    """Name and compute capability (of NVIDIA's) of each GPU that the loaded backend sees."""
     import keras
 
     backend = keras.backend.backend()
-    if backend == OPENVINO:
-        return []
     if backend == "tensorflow":
         import tensorflow
 
         found = tensorflow.config.list_physical_devices("GPU")
-        details = (tensorflow.config.experimental.get_device_details(device) for device in found)
-        return [detail.get("device_name", "GPU") for detail in details]
+        details = [tensorflow.config.experimental.get_device_details(device) for device in found]
+        return [(detail.get("device_name", "GPU"), detail.get("compute_capability")) for detail in details]
     if backend == "jax":
         import jax
 
-        return [device.device_kind for device in jax.devices() if device.platform == "gpu"]
-    import torch
+        try:
+            found = [device for device in jax.devices() if device.platform == "gpu"]
+        except RuntimeError:  # CUDA is installed, and shows no GPU to this process
+            return []
+        capabilities = (getattr(device, "compute_capability", None) for device in found)  # such as "9.0"
+        return [
+            (device.device_kind, capability and tuple(map(int, capability.split("."))))
+            for device, capability in zip(found, capabilities, strict=True)
+        ]
+    if backend == "torch":
+        import torch
 
-    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+        numbers = range(torch.cuda.device_count())
+        return [(torch.cuda.get_device_name(k), torch.cuda.get_device_capability(k)) for k in numbers]
+    return []

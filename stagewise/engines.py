@@ -16,10 +16,15 @@ ENGINES = OPENVINO, KERAS = ("openvino", "keras")
 Predictor = Callable[["np.ndarray"], "np.ndarray"]
 
 
+def has_gpu() -> bool:
+    """Whether the machine has a GPU, be it of use to the installed packages or not."""
+    device_files = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows' Linux
+    return any(Path(file).exists() for file in device_files)
+
+
 def default_engine(gpu: int | None) -> str:
     """OpenVINO where it is installed, no GPU is there or asked for, and no `KERAS_BACKEND` was chosen; else Keras."""
-    device_files = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows' Linux
-    wanted = gpu is not None or "KERAS_BACKEND" in os.environ or any(Path(file).exists() for file in device_files)
+    wanted = gpu is not None or "KERAS_BACKEND" in os.environ or has_gpu()
     return KERAS if wanted or not importlib.util.find_spec("openvino") else OPENVINO
 
 

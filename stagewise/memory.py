@@ -56,10 +56,13 @@ def _room_in(group: Path) -> int:
 
 def resident() -> int:
     """Bytes in RAM of this process and its children."""
-    processes = ["self"]
-    for children in Path("/proc/self/task").glob("*/children"):  # a file a thread
-        processes += _words(children)
-    return sum(_resident_of(process) for process in processes)
+    return sum(_resident_of(process) for process in ("self", *children()))
+
+
+def children() -> list[str]:
+    """The numbers of the processes that this one has started."""
+    files = Path("/proc/self/task").glob("*/children")  # a file a thread
+    return [process for file in files for process in _words(file)]
 
 
 def _resident_of(process: str) -> int:

@@ -73,7 +73,13 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
             f"gpu_precision {recipe.gpu_precision!r} of {recipe.name} is none of {', '.join(GPU_PRECISIONS)}; "
             "correct it on the recipe's page"
         )
-    start_weights = _start_weights(recipe, fold, split.sha256)
+    made_from = {
+        "recipe": recipe.as_dict(),
+        "fold": fold,
+        "seed": seed,
+        "split": {"file": paths.shown(split.path), "sha256": split.sha256},
+    }
+    start_weights = _start_weights(recipe, made_from)
     held_out = split.table["fold"] == fold
     training = _rows(split, ~held_out, f"the training rows of fold {fold}")
     validation = _rows(split, held_out, f"the rows of fold {fold}")
@@ -85,16 +91,8 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
         training=training,
         validation=Rows(tuple(validation.volumes[row] for row in chosen), validation.stalled[chosen]),
         start_weights=start_weights,
-        made_from={
-            "recipe": recipe.as_dict(),
-            "fold": fold,
-            "seed": seed,
-            "split": {"file": paths.shown(split.path), "sha256": split.sha256},
-            "start": {
-                "from": recipe.init_from,
-                "sha256": start_weights and paths.sha256_of(start_weights),
-            },
-        },
+        made_from=made_from
+        | {"start": {"from": recipe.init_from, "sha256": start_weights and paths.sha256_of(start_weights)}},
     )
 
 
@@ -129,7 +127,7 @@ def _rows(split: Split, chosen: pd.Series, what: str) -> Rows:
     return Rows(volumes_of("train", split.table.loc[chosen, "filename"], split), stalled)
 
 
-def _start_weights(recipe: Recipe, fold: int, split_sha256: str) -> Path | None:
+def _start_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path | None:
     if recipe.init_from == "random":
         return None
     if recipe.init_from == "imagenet":
@@ -139,7 +137,8 @@ def _start_weights(recipe: Recipe, fold: int, split_sha256: str) -> Path | None:
                 f"no ImageNet weights {paths.shown(path)}; run: {INFLATE} (or ask for random ones with --init random)"
             )
         return path
-    parent = runs.finished_config(recipe.init_from, fold, split_sha256)
+    fold = made_from["fold"]
+    parent = runs.finished_config(recipe.init_from, fold, made_from["split"]["sha256"], made_from)
     if runs.net_of(parent) != recipe.net:
         command = runs.train_command(recipe.init_from, [fold], {**parent, "recipe": recipe.as_dict()})
         raise InputError(

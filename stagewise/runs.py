@@ -36,7 +36,8 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | None = None) -> str:
     """The command that trains folds of a stage as the run of this config was, or is to be, trained.
 
-    Without a config it has no options: of a run that is not there, none are known.
+    Without a config it has no options: of a run that is not there, none are known. One without a start is for weights
+    as the stage has them.
     """
     words = ["python", f"{stage}/r31_train.py", *(word for fold in folds for word in ("--fold", str(fold)))]
     if config is not None:
@@ -45,7 +46,7 @@ def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | Non
         words += ["--split", split] * (split != paths.shown(paths.split_csv()))
         words += ["--seed", str(config["seed"])]
         words += ["--preset", preset] * (preset != "full")
-        words += ["--init", "random"] * (config["start"]["from"] == "random")
+        words += ["--init", "random"] * (config.get("start", {}).get("from") == "random")
     return shlex.join(words)
 
 
@@ -69,22 +70,27 @@ def clear(folder: Path) -> None:
             entry.unlink()
 
 
-def read_config(stage: str, fold: int) -> dict[str, Any]:
-    """What the run of one fold was made from. Raises InputError where there is no such run."""
-    path, command = paths.fold_folder(stage, fold) / CONFIG, train_command(stage, [fold])
+def read_config(stage: str, fold: int, alike: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the run of one fold was made from. Raises InputError where there is no such run.
+
+    alike: the config whose options the run should be trained with, where that is known.
+    """
+    path = paths.fold_folder(stage, fold) / CONFIG
     try:
         return json.loads(paths.read_text(path))
     except FileNotFoundError:
-        raise InputError(f"no trained fold {fold} of {stage} in {paths.shown(path.parent)}; run: {command}") from None
+        command, folder = train_command(stage, [fold], alike), paths.shown(path.parent)
+        raise InputError(f"no trained fold {fold} of {stage} in {folder}; run: {command}") from None
     except ValueError as error:
         raise InputError(
-            f"{paths.shown(path)} is damaged ({error}); run: {command} --force, with the options that its {LOG} names"
+            f"{paths.shown(path)} is damaged ({error}); run: {train_command(stage, [fold])} --force, with the options "
+            f"that its {LOG} names"
         ) from None
 
 
-def finished_config(stage: str, fold: int, split_sha256: str) -> dict[str, Any]:
-    """The config of a fold whose training has ended, on the split asked for; InputError otherwise."""
-    config = read_config(stage, fold)
+def finished_config(stage: str, fold: int, split_sha256: str, alike: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The config of a fold whose training has ended, on the split asked for; InputError otherwise. alike: see above."""
+    config = read_config(stage, fold, alike)
     folder = paths.shown(paths.fold_folder(stage, fold))
     if not config["finished"]:
         command = train_command(stage, [fold], config)

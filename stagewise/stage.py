@@ -55,7 +55,6 @@ def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.
 
     device.prepare(arguments.gpu)
     memory.require(needed, unfinished, arguments.memory, on_gpu=bool(device.gpus()))
-    device.set_precision(plans[0].recipe.gpu_precision)
     from stagewise.train import train_folds
 
     return train_folds(plans, arguments.workers, arguments.force)

@@ -22,15 +22,9 @@ from stagewise.weight_files import load_weights
 from stagewise.workers import WorkerPool
 
 
-def build(plan: TrainingPlan) -> keras.Model:
-    """The compiled net with the weights that the fold starts from."""
-    model = compiled(plan.recipe)
-    start(model, plan)
-    return model
-
-
 def compiled(recipe: Recipe) -> keras.Model:
-    """A compiled net of the recipe. Its first step costs seconds of tracing, so that one serves fold after fold."""
+    """A compiled net of the recipe, in its precision; its first step costs seconds, so that one serves every fold."""
+    device.set_precision(recipe.gpu_precision)
     model = densenet3d(recipe.net)
     accumulation = recipe.accumulation_steps if recipe.accumulation_steps > 1 else None
     model.compile(
@@ -54,11 +48,6 @@ def start(model: keras.Model, plan: TrainingPlan) -> None:
     for variable in model.optimizer.variables:
         variable.assign(np.zeros(variable.shape, variable.dtype))
     model.optimizer.learning_rate = plan.recipe.learning_rate
-
-
-def train(plan: TrainingPlan, workers: int, force: bool) -> None:
-    """Train one fold, as `train_folds` does."""
-    train_folds([plan], workers, force)
 
 
 def train_folds(plans: Sequence[TrainingPlan], workers: int, force: bool) -> list[TrainingPlan]:

@@ -63,6 +63,17 @@ def test_preprocessing_is_keras_torch_mode_on_channels_as_they_come():
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_preprocessing_keeps_all_levels_of_grey_apart_in_bfloat16(monkeypatch):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        net = densenet3d(SMALL)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    batch = np.arange(np.prod(SMALL.input_shape) * 3).reshape(1, *SMALL.input_shape, 3).astype(np.uint8)
+    found = np.asarray(net.get_layer("preprocessing")(batch))
+    assert all(len(np.unique(found[..., channel])) == len(np.unique(batch[..., channel])) > 80 for channel in range(3))
+
+
 def test_head_is_sigmoid_dropout_sigmoid():
     head = densenet3d(SMALL).layers[-3:]
     assert [layer.get_config().get("activation") for layer in head] == ["sigmoid", None, "sigmoid"]

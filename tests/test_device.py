@@ -82,6 +82,28 @@ def test_xla_compiles_where_it_is_faster(monkeypatch, backend, gpus, compiled):
     assert device.jit_compile() is compiled
 
 
+@pytest.mark.parametrize(
+    ("capability", "policy"), [((8, 0), "mixed_bfloat16"), (None, "mixed_bfloat16"), ((7, 5), "float32")]
+)
+def test_a_gpu_computes_in_bfloat16_where_it_can(monkeypatch, capsys, capability, policy):
+    monkeypatch.setattr(device, "_gpus", lambda: [("a GPU", capability)])
+    try:
+        device.set_precision("mixed_bfloat16")
+        assert keras.config.dtype_policy().name == policy
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert ("a GPU does not compute in bfloat16" in capsys.readouterr().out) == (policy == "float32")
+
+
+def test_a_gpu_that_the_backend_does_not_see_is_pointed_out(monkeypatch, capsys):
+    if device.gpus():
+        pytest.skip("the backend sees one")
+    for there in (True, False):
+        monkeypatch.setattr(device, "has_gpu", lambda there=there: there)
+        device.prepare()
+        assert ("does not see this machine's GPU" in capsys.readouterr().out) == there
+
+
 def test_training_on_cpu_repeats_bit_for_bit():
     if device.gpus():
         pytest.skip("promised for CPU alone")

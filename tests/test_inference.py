@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+from tiny import train
 
 from stagewise import adaptive, paths, predict, runs
 from stagewise.ensemble import load_fused
@@ -16,7 +17,6 @@ from stagewise.predict import predict_out_of_fold, predict_test, predict_volumes
 from stagewise.splits import read_split
 from stagewise.submission import Settings, read_settings, write_submission
 from stagewise.threshold import read_threshold, write_threshold
-from stagewise.train import train
 from stagewise.tta import with_flips
 from stagewise.workers import WorkerPool
 

@@ -146,12 +146,12 @@ def test_thirty_epochs_more_take_less_than_five_percent_more_memory(root):
     code = (
         "from stagewise import device; device.prepare()\n"
         "import tiny\nfrom stagewise import callbacks, memory\nfrom stagewise.plans import plan_training\n"
-        "from stagewise.splits import read_split\nfrom stagewise.train import train\n"
+        "from stagewise.splits import read_split\n"
         "tiny.write_split()\nrecord, sizes = callbacks.Recorder.on_epoch_end, []\n"
         "def measured(self, epoch, logs):\n    record(self, epoch, logs); sizes.append(memory.resident())\n"
         "callbacks.Recorder.on_epoch_end = measured\n"
         "recipe = tiny.recipe(epochs=35, steps_per_epoch=1, stop_patience=99)\n"
-        "train(plan_training(recipe, read_split(None), 0, seed=1), workers=0, force=False)\n"
+        "tiny.train(plan_training(recipe, read_split(None), 0, seed=1), workers=0, force=False)\n"
         "print('sizes', sizes[4], sizes[34])\n"
     )
     environment = {**memory.os.environ, "PYTHONPATH": ":".join(sys.path)}

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 import tiny
+from tiny import build, train
 
 from stagewise import callbacks, paths, runs
 from stagewise.checkpoints import load_state, save_state
 from stagewise.errors import InputError
 from stagewise.plans import plan_training, started_config
 from stagewise.splits import read_split
-from stagewise.train import build, train
 
 # the best epoch is the second; the rate falls after the third, and patience ends with the fourth
 SCORES = (0.5, 0.9, 0.4, 0.3)

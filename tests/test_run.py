@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,24 @@ def test_a_bad_video_ends_the_run_unless_it_may_be_left_out(house):
 def test_labels_without_videos_do_not_end_the_run_and_any_other_finding_does(house, code, ends):
     assert run(house, FAILING="preproc_data/r02", CODE=str(code)).returncode == ends
     assert ("r51_report" in asked(house)[-1]) == (ends == 0)
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_to_the_run_alone_ends_its_step_too(house, name, code):
+    write_program(
+        house / ".venv" / "bin" / "python",
+        '#!/bin/sh\ncase "$1" in -*) exit ;; esac\necho $$ > new.txt && mv new.txt process.txt && exec sleep 60\n',
+    )
+    # bash forbids traps of signals that it was started with ignored, as a background job of a shell is
+    ours = subprocess.Popen(
+        ["bash", str(house / "run.sh")], cwd=house, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    )
+    while not (house / "process.txt").exists():
+        assert ours.poll() is None
+        time.sleep(0.02)
+    ours.send_signal(getattr(signal, name))
+    assert ours.wait(timeout=20) == code
+    assert not Path(f"/proc/{(house / 'process.txt').read_text().strip()}").exists()
 
 
 @pytest.mark.parametrize("missing", ["pip", "python"])

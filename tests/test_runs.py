@@ -124,5 +124,6 @@ def test_where_nothing_tells_the_options_the_message_says_where_they_are(started
     with pytest.raises(InputError, match=r"is damaged .* --fold 1 --force, with the options that its train.log names"):
         dry_run(SECOND, *OPTIONS)
     shutil.rmtree(paths.fold_folder(FIRST.name, 1))
-    with pytest.raises(InputError, match=f"no trained fold 1 .*; run: python {FIRST.name}/r31_train.py --fold 1$"):
+    with pytest.raises(InputError, match="no trained fold 1 ") as error:
         dry_run(SECOND, *OPTIONS)
+    assert command_of(error) == STARTED.replace(" --init random", "")  # whose weights the second stage does not know

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+from tiny import build, train
 
 from stagewise import callbacks, paths, runs
 from stagewise.dataset import TrainingBatches
@@ -16,7 +17,7 @@ from stagewise.locks import owned
 from stagewise.plans import plan_training
 from stagewise.score import best_threshold
 from stagewise.splits import read_split
-from stagewise.train import build, train, train_folds
+from stagewise.train import train_folds
 
 
 @pytest.fixture

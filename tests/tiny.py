@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pandas as pd
 
 from stagewise import paths
 from stagewise.augment import Resize
+from stagewise.plans import TrainingPlan
 from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import AUGMENTATION, D121
+from stagewise.train import compiled, start, train_folds
 from stagewise.volumes import save_volume
 
 NET = replace(
@@ -61,3 +64,15 @@ def write_split(count: int = 18) -> pd.DataFrame:
     table = write_volumes("train", count)
     table.to_csv(paths.split_csv(), index=False)
     return table
+
+
+def build(plan: TrainingPlan) -> keras.Model:
+    """The compiled net with the weights that the fold starts from."""
+    model = compiled(plan.recipe)
+    start(model, plan)
+    return model
+
+
+def train(plan: TrainingPlan, workers: int, force: bool) -> None:
+    """Train one fold."""
+    train_folds([plan], workers, force)
