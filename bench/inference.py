@@ -63,7 +63,7 @@ def ours(engine: str | None, weights: Path | None, volumes: list[Path], workers:
     from stagewise.tta import with_flips
     from stagewise.workers import WorkerPool
 
-    fused = [fuse(net)[0] for net in nets(weights, device.fastest_data_format())]
+    fused = [fuse(net) for net in nets(weights, device.fastest_data_format())]
     answer = predictor(with_flips(merge(fused)), D121.openvino_precision)
     clips = D121.batch_size if device.gpus() else 1
 

@@ -12,6 +12,7 @@ Writes: subm/net_d121_stage3_tier1_test_detailed.csv (a probability a fold),
         subm/net_d121_stage3_tier1_test.csv (their mean), subm/submission.csv (0 or 1),
         subm/net_d121_stage3_tier1_test.json (threshold, weights, options and hashes of these)
 Time:   8 forward passes a clip and fold
+Expect: a row a video of submission_format, in its order
 """
 
 import argparse
@@ -25,7 +26,7 @@ STAGE = Path(__file__).parent.name
 
 def arguments_given() -> argparse.Namespace:
     """What the command line asks for."""
-    parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "dry-run")
+    parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "dry-run")
     parser.add_argument("--threshold", type=cli.probability, metavar="P", help="stalled above it (default: r41's)")
     parser.add_argument(
         "--adaptive",
@@ -33,14 +34,8 @@ def arguments_given() -> argparse.Namespace:
         type=cli.share,
         const=1e-4,
         metavar="BOUND",
-        help="settle plainly flowing clips early; BOUND: expected share of changed answers (default: %(const)s)",
-    )
-    parser.add_argument(
-        "--prevalence",
-        type=cli.share,
-        default=0.003,
-        metavar="P",
-        help="with --adaptive, the expected share of stalled clips (default: %(default)s, the full data's)",
+        help="settle plainly flowing clips early, expecting --prevalence; BOUND: expected share of changed answers "
+        "(default: %(const)s)",
     )
     return parser.parse_args()
 

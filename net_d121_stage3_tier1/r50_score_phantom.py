@@ -5,6 +5,7 @@
 Reads:  subm/submission.csv, subm/net_d121_stage3_tier1_test.csv, input/phantom_test_labels.csv
 Writes: nothing
 Time:   seconds
+Expect: confusion matrix, MCC and ROC AUC
 """
 
 from pathlib import Path

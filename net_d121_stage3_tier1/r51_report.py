@@ -8,7 +8,7 @@ Reads:  models/ of this stage and of those it started from, modified_data/, subm
         input/train_metadata.csv where the split has no project_id
 Writes: subm/report.html
 Time:   seconds, and a forward pass a clip shown
-Expected: what is not there yet is named, with the command that makes it
+Expect: what is not there yet is named, with the command that makes it
 """
 
 from pathlib import Path

@@ -53,29 +53,26 @@ def main() -> None:
     from stagewise.threshold import read_threshold
 
     plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
-    net, threshold = plan.net, read_threshold(plan, otherwise="")
-    block = chosen_block(net, arguments.block)
+    threshold, block = read_threshold(plan, otherwise=""), chosen_block(plan.net, arguments.block)
     examples = choose(plan, threshold, arguments.names, arguments.worst, arguments.sure)
-    backwards = arguments.method == "gradcam" and block < len(net.blocks)
+    backwards = arguments.method == "gradcam" and block < len(plan.net.blocks)
     if backwards and arguments.engine == "openvino":
         raise InputError(f"Grad-CAM of block {block} takes gradients, which OpenVINO lacks; leave --engine out")
     asked = len(arguments.names) + arguments.worst + arguments.sure
     print(f"{len(examples)} clips of {asked} asked for, {arguments.method} behind dense block {block}", flush=True)
     if arguments.dry_run or not examples:
         for example in examples:
-            video = paths.shown(example.video_paths(arguments.method, block)[0])
-            print(f"{example.title(threshold)}\n  writes {video} and .gif")
+            mp4, gif = map(paths.shown, example.video_paths(arguments.method, block))
+            print(f"{example.title(threshold)}\n  would write {mp4} and {gif}")
         return
     from stagewise import device
     from stagewise.engines import KERAS
 
     device.prepare_to_predict(arguments.gpu, arguments.engine or (KERAS if backwards else None))
-    from stagewise.heatmap_videos import load_mappers, write_videos
+    from stagewise.heatmap_videos import write_videos
 
-    mappers = load_mappers(plan, examples, block)
-    for example in examples:
-        written = write_videos(example, [mappers[fold] for fold in example.folds], plan, arguments.method, threshold)
-        print("wrote", " and ".join(paths.shown(path) for path in written), flush=True)
+    for mp4, gif in write_videos(examples, plan, arguments.method, block, threshold):
+        print(f"wrote {paths.shown(mp4)} and {paths.shown(gif)}")
     print(ending([], command(f"{STAGE}/r51_report.py", arguments)))
 
 

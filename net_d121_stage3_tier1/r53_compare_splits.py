@@ -8,6 +8,7 @@ project_id`, run r41 on both, and give the other one's table here.
 Reads:  modified_data/net_d121_stage3_tier1_oof.csv and the table given
 Writes: nothing
 Time:   seconds
+Expect: how far the scores are apart, and whether that is leakage
 """
 
 from pathlib import Path

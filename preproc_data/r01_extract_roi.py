@@ -17,6 +17,7 @@ from stagewise.errors import InputError, QuarantinedError, way_on
 
 
 def main() -> None:
+    """Extract the videos that have no volume yet, and tell of those that have none now."""
     parser = cli.parser(__doc__, "workers", "force", "keep-going", "dry-run")
     parser.add_argument("subset", nargs="?", choices=paths.SUBSETS, help="only these videos (default: both)")
     arguments = parser.parse_args()

@@ -3,17 +3,18 @@
     python preproc_data/r04_inflate_imagenet.py
     python preproc_data/r04_inflate_imagenet.py --weights densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5
 
-Reads:    the weights of keras.applications.DenseNet121 without its top: the h5 file of --weights, else what
-          Keras holds in ~/.keras/models or fetches from the internet
-Writes:   models/imagenet_densenet121_3d.weights.h5 (46 MB), for any head: load it into backbone(model)
-Time:     15 seconds
-Expected: 11,370,176 parameters
+Reads:  the weights of keras.applications.DenseNet121 without its top: the h5 file of --weights, else what
+        Keras holds in ~/.keras/models or fetches from the internet
+Writes: models/imagenet_densenet121_3d.weights.h5 (46 MB), for any head: load it into backbone(model)
+Time:   15 seconds
+Expect: 11,370,176 parameters
 """
 
 import sys
 from pathlib import Path
 
 from stagewise import cli, paths
+from stagewise.commands import INFLATE
 from stagewise.ending import command, ending
 from stagewise.errors import InputError, StagewiseError
 
@@ -21,7 +22,7 @@ FILE = "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5"
 MENDS = (
     f"download {FILE} from the Keras applications release, storage.googleapis.com/tensorflow/keras-applications/"
     f"densenet/{FILE}, put it into ~/.keras/models, or anywhere and run: "
-    f"python preproc_data/r04_inflate_imagenet.py --weights {FILE}"
+    f"{INFLATE} --weights {FILE}"
 )
 
 
@@ -44,6 +45,7 @@ def load_imagenet(weights: Path | None):
 
 
 def main() -> None:
+    """Inflate the 2D net's weights into the 3D net's, and write these."""
     parser = cli.parser(__doc__, "dry-run", "force")
     parser.add_argument("--weights", type=Path, metavar="H5", help="the 2D weights (default: Keras fetches them)")
     arguments = parser.parse_args()

@@ -7,14 +7,13 @@ here read them there, so their order in `epoch_callbacks` is part of what they d
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
 from stagewise import paths, runs
-from stagewise.checkpoints import save_state
+from stagewise.checkpoints import Progress, save_state
 from stagewise.curves import draw_curves
 from stagewise.errors import DIVERGED_MEND, NumericalError
 from stagewise.recipes.config import Recipe
@@ -57,7 +56,7 @@ class BestWeights(keras.callbacks.Callback):
     """
 
     def __init__(self, monitor: str, weights: list[np.ndarray]) -> None:
-        """weights: of `load_state`, or empty for a run that starts."""
+        """weights: those of the best epoch so far, if any."""
         super().__init__()
         self.monitor, self.weights = monitor, weights
         self.best, self.best_epoch = -np.inf, -1
@@ -106,18 +105,18 @@ class TensorBoardEvents(keras.callbacks.Callback):
 class Recorder(keras.callbacks.Callback):
     """Write history, curves and last the resume state, which remembers the other callbacks' state too."""
 
-    def __init__(self, folder: Path, others: list[keras.callbacks.Callback], progress: dict[str, Any]) -> None:
-        """others: the last of them `BestWeights`; progress: of `load_state`, or empty for a run that starts."""
+    def __init__(
+        self, folder: Path, progress: Progress, best: BestWeights, others: list[keras.callbacks.Callback]
+    ) -> None:
+        """progress: that so far; best, others: the callbacks that remember something."""
         super().__init__()
-        self.folder, self.others = folder, others
+        self.folder, self.progress, self.best, self.others = folder, progress, best, (*others, best)
         self.began = time.monotonic()
-        self.history: list[dict[str, float]] = progress.get("history", [])
-        self.remembered: dict[str, dict[str, Any]] = progress.get("callbacks", {})
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Give the others their memory back, after their own on_train_begin has emptied it."""
         for other in self.others:
-            vars(other).update(self.remembered.get(type(other).__name__, {}))
+            vars(other).update(self.progress.callbacks.get(type(other).__name__, {}))
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Look at the clock, for the epoch's line alone: what is written is the same in every run."""
@@ -125,19 +124,20 @@ class Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Record one epoch; the resume state is last, so that whatever fails before is done again."""
-        self.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
+        progress = self.progress
+        progress.history.append({"epoch": epoch, **{name: float(value) for name, value in logs.items()}})
         scores = (f"{name} {value:.4g}" for name, value in logs.items())
         seconds = f"{time.monotonic() - self.began:.0f} s"
         say("  ".join((f"{paths.shown(self.folder)} epoch {epoch + 1}", *scores, seconds)))
         with paths.replacing(self.folder / runs.HISTORY) as temporary:
-            pd.DataFrame(self.history).to_csv(temporary, index=False)
-        draw_curves(self.folder / runs.CURVES, self.history)
-        memory = {
+            pd.DataFrame(progress.history).to_csv(temporary, index=False)
+        draw_curves(self.folder / runs.CURVES, progress.history)
+        progress.callbacks = {
             type(other).__name__: {name: vars(other)[name] for name in REMEMBERED if name in vars(other)}
             for other in self.others
         }
-        progress = {"history": self.history, "callbacks": memory, "stopped": self.model.stop_training}
-        save_state(self.folder, self.model, progress, self.others[-1].weights)
+        progress.stopped, progress.best_weights = self.model.stop_training, self.best.weights
+        save_state(self.folder, self.model, progress)
 
 
 def epoch_callbacks(
@@ -145,26 +145,25 @@ def epoch_callbacks(
     folder: Path,
     predict: Callable[[], np.ndarray],
     stalled: np.ndarray,
-    progress: dict[str, Any],
-    best_weights: list[np.ndarray],
+    progress: Progress,
+    best: BestWeights,
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of one training, in the order in which they must run; the last two as of `load_state`."""
-    monitor = f"val_{recipe.monitor}"
-    listeners = [
+    """The callbacks of one training, in the order in which they must run; best: what they keep the best weights in."""
+    deciding = [
         keras.callbacks.ReduceLROnPlateau(
-            monitor,
+            best.monitor,
             mode="max",
             min_delta=0,
             factor=recipe.plateau_factor,
             patience=recipe.plateau_patience,
             min_lr=recipe.minimum_learning_rate,
         ),
-        keras.callbacks.EarlyStopping(monitor, mode="max", patience=recipe.stop_patience),
-        BestWeights(monitor, best_weights),
+        keras.callbacks.EarlyStopping(best.monitor, mode="max", patience=recipe.stop_patience),
     ]
     return [
         ValidationScores(predict, stalled),
-        *listeners,
+        *deciding,
+        best,
         TensorBoardEvents(folder / runs.EVENTS),
-        Recorder(folder, listeners, progress),
+        Recorder(folder, progress, best, deciding),
     ]

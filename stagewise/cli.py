@@ -32,7 +32,7 @@ def probability(text: str) -> float:
     """A type for argparse: a number of 0-1."""
     value = float(text)
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not within 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
 
 
@@ -48,7 +48,7 @@ def share(text: str) -> float:
     """A type for argparse: a number between 0 and 1, neither of them."""
     value = float(text)
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text} is not strictly between 0 and 1")
     return value
 
 
@@ -80,6 +80,12 @@ OPTIONS = {
         default="full",
         help="the recipe's numbers; small: its net on 32x32x32 voxels, for a CPU; demo: a small net for the phantom "
         "(default: %(default)s)",
+    ),
+    "prevalence": dict(
+        type=share,
+        default=0.003,
+        metavar="P",
+        help="the share of stalled clips that is really met (default: %(default)s, the full data's)",
     ),
     "dry-run": dict(action="store_true", help="print what would be read and written, and stop"),
     "engine": dict(

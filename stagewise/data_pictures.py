@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from stagewise import paths
 from stagewise.curves import save_figure
 from stagewise.recipes.d121 import INPUT_SHAPE
-from stagewise.table_checks import CLASSES
+from stagewise.tables import CLASSES
 from stagewise.volumes import load_volume
 
 COLUMNS = 8  # of the contact sheet

@@ -17,7 +17,7 @@ def load_fused(net: Net, weights: Path) -> keras.Model:
     """The trained net with every BatchNorm that follows a convolution folded into it."""
     model = densenet3d(net, data_format=device.fastest_data_format())
     load_weights(model, weights, "train the fold anew, with --force")
-    return fuse(model)[0]
+    return fuse(model)
 
 
 def merge(models: Sequence[keras.Model]) -> keras.Model:

@@ -13,8 +13,7 @@ from stagewise.plans import volumes_of
 from stagewise.score import is_stalled
 from stagewise.splits import named
 from stagewise.submission import read_settings
-from stagewise.table_checks import CLASSES
-from stagewise.tables import probabilities, read_oof_table, read_videos
+from stagewise.tables import CLASSES, probabilities, read_oof_table, read_videos
 
 
 @dataclass(frozen=True)

@@ -5,35 +5,46 @@ from pathlib import Path
 
 import numpy as np
 
+from stagewise.augment import Resize
 from stagewise.clip_video import write_gif, write_mp4
 from stagewise.examples import Example
 from stagewise.heatmaps import HeatMapper, coloured, zoomed
 from stagewise.inference import InferencePlan
 from stagewise.panes import ThreePanes
 from stagewise.predict import load_nets
+from stagewise.progress import progress
 from stagewise.score import is_stalled
-from stagewise.table_checks import CLASSES
+from stagewise.tables import CLASSES
 from stagewise.volumes import load_volume
 
 RATE = 15  # frames a second: slow enough to follow red cells by eye
 GIF_HEIGHT = 128  # pixels of a pane; noise makes a GIF twice as high four times as large
 
 
-def load_mappers(plan: InferencePlan, examples: Sequence[Example], block: int) -> dict[int, HeatMapper]:
-    """The heat mappers of the folds that the examples ask for, by fold."""
-    nets = load_nets(plan, {fold for example in examples for fold in example.folds})
-    return {fold: HeatMapper(net, block, plan.recipe["openvino_precision"]) for fold, net in nets.items()}
-
-
 def write_videos(
-    example: Example, mappers: Sequence[HeatMapper], plan: InferencePlan, method: str, threshold: float
-) -> tuple[Path, Path]:
-    """Write the mp4 and the GIF of a clip; its map is the mean over the mappers. Returns: their paths.
+    examples: Sequence[Example], plan: InferencePlan, method: str, block: int, threshold: float
+) -> list[tuple[Path, Path]]:
+    """Write the mp4 and the GIF of each clip, and return their paths; its map is the mean over its folds.
 
-    method: "statistics" or "gradcam", of the answer given. Raises InputError for a damaged volume.
+    method: "statistics" or "gradcam", of the answer given; block: the dense block, from 1. Raises InputError for a
+    damaged volume. Call `device.prepare` before.
     """
+    nets = load_nets(plan, {fold for example in examples for fold in example.folds})
+    mappers = {fold: HeatMapper(net, block, plan.recipe["openvino_precision"]) for fold, net in nets.items()}
+    written = []
+    with progress(len(examples), "heat maps", "clips", kept=False) as line:
+        for example in examples:
+            asked = [mappers[fold] for fold in example.folds]
+            written.append(_write_video(example, asked, plan.resize, method, threshold))
+            line.advance()
+    return written
+
+
+def _write_video(
+    example: Example, mappers: Sequence[HeatMapper], resize: Resize, method: str, threshold: float
+) -> tuple[Path, Path]:
     volume = load_volume(example.volume)
-    clips, answer = plan.resize.apply(volume)[None], bool(is_stalled(example.probability, threshold))
+    clips, answer = resize.apply(volume)[None], bool(is_stalled(example.probability, threshold))
     if method == "statistics":
         maps = [mapper.statistics(clips)[0] for mapper in mappers]
         heat = zoomed(np.rint(np.mean(maps, axis=0)).astype(np.uint8), volume.shape[:3])

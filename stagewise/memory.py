@@ -79,11 +79,11 @@ def _words(file: Path) -> list[str]:
 def require(needed: Footprint, folds: int, gibibytes: float | None, on_gpu: bool) -> None:
     """Check that the machine has what the training needs, print the cap, and end the process where it is passed.
 
-    folds: how many are to be trained, one after the other, so that one at a time has resume states; gibibytes: the
-    cap; None for 90 % of what is free. Raises StagewiseError where the need is above it, or above what the disk has.
+    folds: how many are to be trained, 1 or more, one after the other, so that one at a time has resume states;
+    gibibytes: the cap; None for 90 % of what is free. Raises StagewiseError where the need is above it, or above what
+    the disk has.
     """
-    if folds:
-        _require_disk(needed.disk + (folds - 1) * needed.kept, paths.models_folder())
+    _require_disk(needed.disk + (folds - 1) * needed.kept, paths.models_folder())
     room = free()
     if gibibytes is None and room is None:
         print("memory: no cap, since this system does not say what is free", flush=True)

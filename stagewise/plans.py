@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from stagewise import paths, runs
-from stagewise.commands import EXTRACT, INFLATE, VERIFY_DATA
+from stagewise.commands import EXTRACT, INFLATE
 from stagewise.errors import InputError
 from stagewise.recipes.config import GPU_PRECISIONS, Recipe
 from stagewise.sampling import require_both_classes, validation_rows
@@ -116,7 +116,7 @@ def volumes_of(subset: str, filenames: Iterable[str], split: Split) -> tuple[Pat
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise InputError(
             f"no volume {', '.join(missing[:3])}{more} in {paths.shown(paths.roi_folder(subset))}; "
-            f"run: {EXTRACT} {subset}; if that makes none, see which rows have no video: {split.command(VERIFY_DATA)}"
+            f"run: {EXTRACT} {subset}; if that makes none, see which rows have no video: {split.check}"
         )
     return volumes
 

@@ -24,6 +24,7 @@ CONFIG = "config.json"
 LOG = "train.log"
 LOCK = ".lock"
 MADE_FROM = ("recipe", "fold", "seed", "split", "start")  # a run goes on only where all of these are the same
+PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-python-headless", "scikit-learn")
 LONGEST_SHOWN = 80  # characters of a value in a message; an augmentation has 546
 
 
@@ -50,10 +51,10 @@ def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | Non
     return shlex.join(words)
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that a result depends on; absent ones are left out."""
+def versions(more: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of Python, of the packages that a result depends on, and of `more`; absent ones are left out."""
     found = {"python": platform.python_version()}
-    for package in ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-python-headless", "scikit-learn"):
+    for package in (*PACKAGES, *more):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -32,13 +32,18 @@ class Split:
         return sorted(int(fold) for fold in self.table["fold"].unique() if fold != ALWAYS_TRAINED)
 
     def command(self, script: str, folds: Sequence[int] | None = None) -> str:
-        """The command of a numbered script on this split; folds: that it is asked for, None for a script of none."""
+        """`python SCRIPT` with the options for this split, and for these folds where they are not all of them."""
         words = ["python", script]
         if self.path.absolute() != paths.split_csv():
-            words += ["--split", paths.shown(self.path)]
+            words += ["--split", str(self.path)]
         if folds is not None and list(folds) != self.folds:
             words += [word for fold in folds for word in ("--fold", str(fold))]
         return shlex.join(words)
+
+    @property
+    def check(self) -> str:
+        """The command that checks this split against labels and volumes."""
+        return self.command("preproc_data/r02_verify_data.py")
 
     def chosen_folds(self, asked: list[int] | None) -> list[int]:
         """The folds asked for, each once, in the order asked; all where none is. Raises InputError for others."""

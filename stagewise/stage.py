@@ -54,7 +54,8 @@ def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.
     from stagewise import device, memory
 
     device.prepare(arguments.gpu)
-    memory.require(needed, unfinished, arguments.memory, on_gpu=bool(device.gpus()))
+    if unfinished:
+        memory.require(needed, unfinished, arguments.memory, on_gpu=bool(device.gpus()))
     from stagewise.train import train_folds
 
     return train_folds(plans, arguments.workers, arguments.force)

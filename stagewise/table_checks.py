@@ -9,8 +9,7 @@ from stagewise.commands import EXTRACT, MAKE_SPLIT
 from stagewise.errors import INPUT_MEND
 from stagewise.findings import Data
 from stagewise.splits import ALWAYS_TRAINED, read_split
-
-CLASSES = {0: "flowing", 1: "stalled"}
+from stagewise.tables import CLASSES
 
 
 def check_train(data: Data) -> None:

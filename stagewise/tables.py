@@ -23,6 +23,7 @@ from stagewise.roi_index import ROI_INDEX, ROI_SIZES, ROI_STATUS
 
 TRAIN_METADATA = ("filename", "project_id", "num_frames", "crowd_score", "tier1")
 TEST_METADATA = ("filename", "num_frames")
+CLASSES = {0: "flowing", 1: "stalled"}  # what a label means
 LONGEST_SHOWN = 300  # characters of a table in a message
 CORRECT_INPUT = "put the competition's own file there, or correct this one"
 

@@ -1,14 +1,13 @@
 """Training one fold of one stage; the same function serves every stage, and a run that goes on."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import keras
 import numpy as np
 
 from stagewise import device, paths, runs
 from stagewise.callbacks import BestWeights, epoch_callbacks
-from stagewise.checkpoints import load_state, remove_states
+from stagewise.checkpoints import Progress, load_state, remove_states
 from stagewise.dataset import TrainingBatches
 from stagewise.errors import DIVERGED_MEND, NumericalError
 from stagewise.locks import owned
@@ -93,17 +92,12 @@ def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> No
         content = {**plan.made_from, "versions": runs.versions(), "device": device.describe(), "finished": False}
         runs.write_json(plan.folder / runs.CONFIG, content)
     start(model, plan)
-    so_far, best_weights = load_state(plan.folder, model, plan.command)
-    callbacks = epoch_callbacks(
-        plan.recipe,
-        plan.folder,
-        _validation(model, plan, pool),
-        plan.validation.stalled,
-        so_far,
-        best_weights,
-    )
+    so_far = load_state(plan.folder, model, plan.command)
+    best = BestWeights(f"val_{plan.recipe.monitor}", so_far.best_weights)
+    validation = _validation(model, plan, pool), plan.validation.stalled
+    callbacks = epoch_callbacks(plan.recipe, plan.folder, *validation, so_far, best)
     _fit(model, plan, pool, callbacks, so_far)
-    _finish(plan, callbacks)
+    _finish(plan, best)
 
 
 def _validation(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> Callable[[], np.ndarray]:
@@ -120,11 +114,11 @@ def _fit(
     plan: TrainingPlan,
     pool: WorkerPool,
     callbacks: list[keras.callbacks.Callback],
-    so_far: dict[str, Any],
+    so_far: Progress,
 ) -> None:
     """The epochs. `model.fit` is not used because TensorFlow's iterator would bury a dead worker's error."""
-    recipe, first_epoch = plan.recipe, len(so_far.get("history", []))
-    model.stop_training = so_far.get("stopped", False)
+    recipe, first_epoch = plan.recipe, len(so_far.history)
+    model.stop_training = so_far.stopped
     listeners = keras.callbacks.CallbackList(callbacks, model=model)
     clips = plan.training
     batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed)
@@ -159,9 +153,8 @@ def _name(plan: TrainingPlan) -> str:
     return f"{plan.recipe.name} fold {plan.fold}"
 
 
-def _finish(plan: TrainingPlan, callbacks: list[keras.callbacks.Callback]) -> None:
+def _finish(plan: TrainingPlan, best: BestWeights) -> None:
     """Write down what came out; the resume states have then served their purpose."""
-    best = next(callback for callback in callbacks if isinstance(callback, BestWeights))
     best.save(plan.folder / runs.BEST_WEIGHTS)
     summary = {
         "epoch": best.best_epoch,

@@ -59,15 +59,14 @@ def test_folds_need_the_states_of_one_and_the_weights_of_all(root, monkeypatch):
         (1, most - 1, "in models"),
         (5, most + 4 * weights, "of RAM"),
         (5, most + 4 * weights - 1, "in models"),
-        (0, 0, "of RAM"),
     ):
         monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder, free=free: SimpleNamespace(free=free))
         with pytest.raises(StagewiseError, match=lacks):
             memory.require(footprint(D121, workers=0), folds, gibibytes=2, on_gpu=False)
 
 
-@pytest.mark.parametrize(("options", "folds"), [((), 2), (("--fold", "1"), 0), (("--force",), 3)])
-def test_finished_folds_need_no_disk_unless_they_begin_anew(root, monkeypatch, options, folds):
+@pytest.mark.parametrize(("options", "folds"), [((), [2]), (("--fold", "1"), []), (("--force",), [3])])
+def test_finished_folds_need_no_memory_and_no_disk_unless_they_begin_anew(root, monkeypatch, options, folds):
     tiny.write_split()  # of folds 0, 1 and 2
     recipe = tiny.recipe()
     finished = plan_training(recipe, read_split(None), 1, seed=42)
@@ -77,7 +76,7 @@ def test_finished_folds_need_no_disk_unless_they_begin_anew(root, monkeypatch, o
     monkeypatch.setattr("stagewise.train.train_folds", lambda *arguments: [])
     monkeypatch.setattr("sys.argv", ["r31_train.py", *options])
     train_stage(recipe, "", following="")
-    assert asked == [folds]
+    assert asked == folds
 
 
 @pytest.fixture

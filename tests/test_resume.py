@@ -8,7 +8,7 @@ import tiny
 from tiny import build, train
 
 from stagewise import callbacks, paths, runs
-from stagewise.checkpoints import load_state, save_state
+from stagewise.checkpoints import Progress, load_state, save_state
 from stagewise.errors import InputError
 from stagewise.plans import plan_training, started_config
 from stagewise.splits import read_split
@@ -113,14 +113,14 @@ def test_an_epoch_trained_again_with_a_lower_score_leaves_nothing_of_its_first_t
     # on a GPU two trainings of one epoch differ; the first time its weights were the best, the second time not
     train_until_after(0, wanted)
     model = build(wanted)
-    best = load_state(wanted.folder, model, wanted.command)[1]
+    best = load_state(wanted.folder, model, wanted.command).best_weights
     train_until_after(1, wanted)
     (wanted.folder / runs.RESUME_STATE).unlink()  # as a kill between the two renames leaves it
     scored(monkeypatch, (0.5, 0.4))
     train_until_after(1, wanted)
-    progress, kept = load_state(wanted.folder, model, wanted.command)
-    assert progress["callbacks"]["BestWeights"] == {"best": 0.5, "best_epoch": 0}
-    for array, other in zip(kept, best, strict=True):
+    progress = load_state(wanted.folder, model, wanted.command)
+    assert progress.callbacks["BestWeights"] == {"best": 0.5, "best_epoch": 0}
+    for array, other in zip(progress.best_weights, best, strict=True):
         np.testing.assert_array_equal(array, other)
 
 
@@ -130,7 +130,7 @@ def model(root):
 
 
 def test_every_cut_and_every_flipped_bit_of_a_state_is_detected(model, tmp_path):
-    save_state(tmp_path, model, {"history": []}, model.get_weights())
+    save_state(tmp_path, model, Progress(best_weights=model.get_weights()))
     state = tmp_path / runs.RESUME_STATE
     whole, before, generator = state.read_bytes(), model.get_weights(), np.random.default_rng(0)
     cuts = [whole[:length] for length in (0, 1, 31, 32, 33, len(whole) - 1, *generator.integers(len(whole), size=30))]
@@ -149,7 +149,7 @@ def spots(generator: np.random.Generator, length: int) -> list[tuple[int, int]]:
 
 def test_with_both_states_damaged_the_message_names_both(model, tmp_path):
     for _ in range(2):
-        save_state(tmp_path, model, {"history": []}, model.get_weights())
+        save_state(tmp_path, model, Progress(best_weights=model.get_weights()))
     for name in (runs.RESUME_STATE, runs.PREVIOUS_STATE):
         flip_bit(tmp_path / name, position=0.9)
     with pytest.raises(InputError, match=r"resume_state.npz is damaged .*previous_state.npz is damaged .*--force"):

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from stagewise.augment.transform import (
-    NO_PARAMS,
     Params,
     Transform,
     check_probability,
@@ -36,7 +35,7 @@ class FromVolumentations(Transform):
         """The `seed` of the global generators."""
         return {"seed": int(rng.integers(2**32))}
 
-    def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """What the wrapped transform makes of the volume, clipped to 0-255 and in the volume's dtype.
 
         Raises NumericalError where the result is not finite, InputError where it is no volume any more.

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 
 from stagewise.augment.transform import (
-    NO_PARAMS,
     Params,
     Transform,
     check_probability,
@@ -49,7 +48,7 @@ class ElasticTransform(Transform):
         shifts[lengths == 1] = 0  # ours: any shift across a single plane would turn all of it to 0
         return {"sigmas": sigmas.tolist(), "shifts": shifts.tolist(), "seed": int(rng.integers(2**63))}
 
-    def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The volume, sampled where the fields point."""
         if not any(params["shifts"]):
             return volume.copy(order="C")

@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 
 from stagewise.augment.transform import (
-    NO_PARAMS,
     Params,
     Transform,
     check_probability,
@@ -31,7 +30,7 @@ class GaussianNoise(Transform):
         """`std` in grey levels, and the `seed` of the noise."""
         return {"std": float(rng.uniform(*self.std)), "seed": int(rng.integers(2**63))}
 
-    def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The noisy volume, rounded and clipped."""
         rng = np.random.default_rng(params["seed"])
         if volume.dtype == np.uint8:
@@ -83,7 +82,7 @@ class RandomGamma(Transform):
         """`gamma`, uniform."""
         return {"gamma": float(rng.uniform(*self.gamma))}
 
-    def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The volume with its contrast changed; 0 and 255 both occur in it."""
         lowest, highest = float(volume.min()), float(volume.max())
         if lowest == highest:

@@ -30,7 +30,7 @@ class RandomCropFromBorders(Transform):
         cuts = rng.integers(0, np.array(most) + 1, size=(2, 3))
         return {"first": cuts[0].tolist(), "stop": (np.array(shape[:3]) - cuts[1]).tolist()}
 
-    def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The planes from `first` to before `stop` of each axis."""
         kept = tuple(slice(first, stop) for first, stop in zip(params["first"], params["stop"], strict=True))
         return np.array(volume[kept], order="C")
@@ -57,7 +57,7 @@ class DropPlanes(Transform):
         kept = np.flatnonzero(rng.random(shape[axis]) >= self.share)
         return {"axis": axis, "kept": kept.tolist() or [0]}
 
-    def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The planes `kept` of `axis`."""
         return np.ascontiguousarray(np.take(volume, params["kept"], axis=params["axis"]))
 
@@ -99,7 +99,7 @@ class RotateQuarters(Transform):
         """`turns`, 0 to 3."""
         return {"turns": int(rng.integers(4))}
 
-    def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """Each frame as np.rot90 would turn it."""
         turns = params["turns"] % 4
         if turns == 0:

@@ -40,7 +40,7 @@ class Rotate(Transform):
         """`degrees`, uniform."""
         return {"degrees": float(rng.uniform(*self.degrees))}
 
-    def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The volume with every frame rotated; overshoot is clipped to 0-255."""
         height, width = volume.shape[1:3]
         to_source = _rotation_to_source(math.radians(params["degrees"]), height, width)

@@ -30,7 +30,7 @@ class Transform(ABC):
         return NO_PARAMS
 
     @abstractmethod
-    def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The transformed volume; it depends on nothing but the arguments."""
 
     def describe(self) -> dict[str, Any]:

@@ -7,15 +7,13 @@ from keras import layers
 CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
 
 
-def fuse(model: keras.Model) -> tuple[keras.Model, int]:
+def fuse(model: keras.Model) -> keras.Model:
     """A copy of a functional model for inference, with each foldable BatchNorm folded away.
 
     A BatchNorm is foldable where it alone reads the output of a convolution that has no activation. With
     scale a = gamma / sqrt(variance + epsilon) per output channel, the kernel becomes kernel x a and the bias
-    beta + (bias - mean) x a. All else is copied; the model given is left as it is.
-
-    Returns: the fused model, and how many BatchNorms were folded (59 for DenseNet121-3D; its other 62 stand
-    before a convolution, behind a concatenation, and stay).
+    beta + (bias - mean) x a. All else is copied; the model given is left as it is. Of DenseNet121-3D's, 59 are folded;
+    its other 62 stand before a convolution, behind a concatenation, and stay.
     """
     pairs = _foldable(model)
     folded = {bn.name for bn in pairs.values()}
@@ -35,7 +33,7 @@ def fuse(model: keras.Model) -> tuple[keras.Model, int]:
             bn = pairs.get(layer.name)
             weights = layer.get_weights() if bn is None else _folded_weights(layer, bn)
             fused.get_layer(layer.name).set_weights(weights)
-    return fused, len(pairs)
+    return fused
 
 
 def _foldable(model: keras.Model) -> dict[str, layers.BatchNormalization]:

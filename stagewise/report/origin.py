@@ -1,21 +1,46 @@
 """What made a run: its commands, the files it stands on with their hashes, versions, and the commit of the code."""
 
-import importlib.metadata
+import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from stagewise import paths, runs
 from stagewise.commands import EXTRACT, INFLATE, MAKE_SPLIT, VERIFY_DATA
 from stagewise.report.evidence import Evidence
+from stagewise.report.training import Run
 
 REPOSITORY = Path(__file__).parents[2]
 DRAWN_WITH = ("matplotlib", "jinja2", "openvino", "av")
 
 
-def commands(evidence: Evidence) -> list[str]:
-    """The commands from the videos to the report, as far as configs and tables tell."""
+def origin(evidence: Evidence) -> dict[str, Any]:
+    """All of it, as the page's template names it; begun: the runs that have a config."""
     begun = [run for stage_runs in evidence.stages for run in stage_runs if run.config]
+    made_with: dict[str, list[str]] = {}
+    for run in begun:
+        setting = json.dumps((f"{run.config['device']}; ", run.config["versions"]))
+        made_with.setdefault(setting, []).append(f"{run.stage}, fold {run.fold}")
+    first_of_stage = {run.stage: run for run in reversed(begun)}
+    return {
+        "begun": begun,
+        "commands": _commands(evidence, begun),
+        "hashes": _hashes(evidence),
+        "versions": [
+            *((names, *json.loads(setting)) for setting, names in made_with.items()),
+            (["this report"], "", runs.versions(DRAWN_WITH)),
+        ],
+        "commit": _commit(),
+        "recipes": [
+            {"name": stage, "recipe": json.dumps(run.config["recipe"], indent=2)}
+            for stage, run in reversed(first_of_stage.items())
+        ],
+    }
+
+
+def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
+    """The commands from the videos to the report, as far as configs and tables tell."""
     stage, split, oof = evidence.stage, evidence.split, evidence.out_of_fold
     lines = [EXTRACT, VERIFY_DATA]
     lines += [MAKE_SPLIT] * (split.path.absolute() == paths.split_csv())
@@ -33,7 +58,7 @@ def commands(evidence: Evidence) -> list[str]:
     return [*lines, split.command(f"{stage}/r51_report.py", [run.fold for run in evidence.trained])]
 
 
-def hashes(evidence: Evidence) -> dict[str, str]:
+def _hashes(evidence: Evidence) -> dict[str, str]:
     """sha256 of every table that the report was made from, by its path; those that are there."""
     stage = evidence.stage
     tables = (
@@ -48,18 +73,7 @@ def hashes(evidence: Evidence) -> dict[str, str]:
     return {paths.shown(path): paths.sha256_of(path) for path in tables if path.exists()}
 
 
-def versions() -> dict[str, str]:
-    """Versions of what made the page itself; the trainings' are in their configs."""
-    found = {}
-    for package in DRAWN_WITH:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return runs.versions() | found
-
-
-def commit() -> str:
+def _commit() -> str:
     """The commit of the code that makes the report, and whether it was changed since; "" outside a git clone."""
     head = _git("rev-parse", "HEAD")
     changed = _git("status", "--porcelain", "--untracked-files=no")

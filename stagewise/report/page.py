@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +11,13 @@ import jinja2
 
 from stagewise import paths
 from stagewise.nets.sizes import chosen_block, map_shapes
-from stagewise.report import origin, rows
+from stagewise.report import rows
 from stagewise.report.answers import expected_answers, true_share
 from stagewise.report.evidence import Evidence
+from stagewise.report.origin import origin
 from stagewise.report.panels import draw_panels
 from stagewise.runs import net_of
-from stagewise.table_checks import CLASSES
+from stagewise.tables import CLASSES
 
 if TYPE_CHECKING:  # it loads Keras
     from stagewise.report.clips import ClipGroup
@@ -48,7 +48,7 @@ def render(evidence: Evidence, clip_groups: Sequence["ClipGroup"]) -> str:
         "training": rows.of_training(evidence),
         **rows.of_scores(evidence),
         **_test_set(evidence),
-        **_origin(evidence),
+        **origin(evidence),
     }
     return _environment().get_template("report.html.j2").render(context)
 
@@ -103,27 +103,4 @@ def _test_set(evidence: Evidence) -> dict[str, Any]:
         ],
         "true_share": true_share(answers.share, *rates),
         "same_threshold": answers.settings.threshold == scores.best.threshold,
-    }
-
-
-def _origin(evidence: Evidence) -> dict[str, Any]:
-    begun = [run for stage_runs in evidence.stages for run in stage_runs if run.config]
-    made_with: dict[str, list[str]] = {}
-    for run in begun:
-        setting = json.dumps((f"{run.config['device']}; ", run.config["versions"]))
-        made_with.setdefault(setting, []).append(f"{run.stage}, fold {run.fold}")
-    return {
-        "begun": begun,
-        "commands": origin.commands(evidence),
-        "hashes": origin.hashes(evidence),
-        "versions": [
-            *((names, *json.loads(setting)) for setting, names in made_with.items()),
-            (["this report"], "", origin.versions()),
-        ],
-        "commit": origin.commit(),
-        "recipes": [
-            {"name": run.stage, "recipe": json.dumps(run.config["recipe"], indent=2)}
-            for stage_runs in evidence.stages
-            for run in [run for run in stage_runs if run.config][:1]
-        ],
     }

@@ -4,6 +4,7 @@ from typing import Any
 
 from stagewise.report import figures, svg
 from stagewise.report.evidence import Evidence
+from stagewise.tables import CLASSES
 
 CURVES = (
     ("val_loss", "loss", "Loss: in validation, and dotted in training."),
@@ -39,7 +40,7 @@ def _sizes(evidence: Evidence) -> dict[str, Any] | None:
     if "train" in evidence.indexes:
         labels = evidence.split.table[["filename", "stalled"]]  # a split may have columns of the index's names
         index = evidence.indexes["train"].query("status == 'ok'").merge(labels, on="filename")
-        groups = {name: index[index["stalled"] == value] for value, name in ((0, "flowing"), (1, "stalled"))}
+        groups = {name: index[index["stalled"] == value] for value, name in CLASSES.items()}
     if "test" in evidence.indexes:
         groups["test"] = evidence.indexes["test"].query("status == 'ok'")
     groups = {name: rows for name, rows in groups.items() if len(rows)}
