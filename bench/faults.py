@@ -126,7 +126,7 @@ def together(benches: list[Bench], tried: Tried) -> None:
             runs = [threads.submit(bench.run, step, root) for bench in benches]
             outcomes = sorted((run.result() for run in runs), key=lambda outcome: outcome.code)
             problems = [] if [outcome.code for outcome in outcomes] == [0, 4] else [o.output for o in outcomes]
-            if "is in the hands of process" not in outcomes[1].output:
+            if "is in use by process" not in outcomes[1].output:
                 problems.append("the message does not say who has the fold")
             if hashes(root) != first.after(step):
                 problems.append("the files differ")

@@ -1,19 +1,23 @@
-"""The ensemble of five folds and eight flips: seconds a video against the original's way, and the same answers.
+"""The ensemble of five folds and eight flips: seconds a video and its answers, against the original's way.
 
     bench/run.sh inference
-    bench/run.sh inference --weights models/imagenet_densenet121_3d.weights.h5
+    bench/run.sh inference --trained models/net_d121_stage3_tier1/fold_*/best.weights.h5 --volumes FOLDER_OF_PKLZ
     python bench/inference.py --engine keras --videos 60      on a machine that has its packages already, a GPU say
 
 ours: five fused nets in one model with its flips, fed by r42's own streaming from .pklz files, on the engine that r42
-chooses. original's way: five unfused Keras models in one, `predict` on the eight flips of one video after another. Both
-in processes of their own, in turn.
-Time: 5 minutes on 2 CPU cores.
+chooses; with OpenVINO in the recipe's precision and in float32. original's way: five unfused Keras models in one,
+`predict` on the eight flips of one video after another. Each in a process of its own, in turn.
+
+Without --trained the nets are drawn at random, and their answers hardly differ from clip to clip: how far a precision
+moves answers is a question for trained nets. These may have been trained at any size.
+Time: 10 minutes on 2 CPU cores.
 """
 
 import argparse
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
@@ -21,6 +25,7 @@ import numpy as np
 from measure import Served, digits, machine, ratio, script, serve, write_section
 
 from stagewise import cli, paths
+from stagewise.errors import InputError
 from stagewise.recipes.d121 import D121
 
 FOLDS = 5
@@ -32,12 +37,15 @@ def make_volumes(count: int) -> None:
     script("preproc_data/r01_extract_roi.py")
 
 
-def nets(weights: Path | None, data_format: str) -> list:
-    """Five nets of the recipe's size, the same on every backend: drawn by NumPy, or with the backbone of `weights`."""
-    from stagewise.nets.densenet3d import backbone, densenet3d
+def nets(trained: Sequence[Path], data_format: str) -> list:
+    """Nets of the recipe's size with these weights; without any, `FOLDS` drawn by NumPy, the same on every backend."""
+    from stagewise.nets.densenet3d import densenet3d
 
-    made = [densenet3d(D121.net, data_format=data_format) for _ in range(FOLDS)]
+    made = [densenet3d(D121.net, data_format=data_format) for _ in trained or range(FOLDS)]
     for fold, net in enumerate(made):
+        if trained:
+            net.load_weights(trained[fold])
+            continue
         generator = np.random.default_rng(fold)
         for variable in net.weights:
             shape = tuple(variable.shape)
@@ -45,16 +53,14 @@ def nets(weights: Path | None, data_format: str) -> list:
                 variable.assign(generator.normal(0, np.sqrt(2 / np.prod(shape[:-1])), shape))
             elif variable.name in ("gamma", "moving_variance"):
                 variable.assign(generator.uniform(0.8, 1.2, shape))
-        if weights:
-            backbone(net).load_weights(weights)
     return made
 
 
-def ours(engine: str | None, weights: Path | None, volumes: list[Path], workers: int) -> Callable[[], np.ndarray]:
+def ours(arguments: argparse.Namespace, volumes: list[Path], precision: str) -> Callable[[], np.ndarray]:
     """r42's way, from files to probabilities (n, folds)."""
     from stagewise import device
 
-    device.prepare_to_predict(engine=engine)
+    device.prepare_to_predict(engine=arguments.engine)
     device.set_precision(D121.gpu_precision)
     from stagewise.engines import predictor
     from stagewise.ensemble import merge
@@ -63,15 +69,14 @@ def ours(engine: str | None, weights: Path | None, volumes: list[Path], workers:
     from stagewise.tta import with_flips
     from stagewise.workers import WorkerPool
 
-    fused = [fuse(net) for net in nets(weights, device.fastest_data_format())]
-    answer = predictor(with_flips(merge(fused)), D121.openvino_precision)
+    fused = [fuse(net) for net in nets(arguments.trained, device.fastest_data_format())]
+    answer = predictor(with_flips(merge(fused)), precision)
     clips = D121.batch_size if device.gpus() else 1
-
-    pool = WorkerPool(workers)
+    pool = WorkerPool(arguments.workers)
     return lambda: predict_volumes(answer, volumes, D121.resize, pool, clips, "ours").mean(axis=1)
 
 
-def original(weights: Path | None, volumes: list[Path]) -> Callable[[], np.ndarray]:
+def original(trained: Sequence[Path], volumes: list[Path]) -> Callable[[], np.ndarray]:
     """The original's way: read, resize, flip and predict one video after another."""
     from stagewise import device
 
@@ -84,7 +89,7 @@ def original(weights: Path | None, volumes: list[Path]) -> Callable[[], np.ndarr
     clip = keras.Input((*D121.net.input_shape, 3), dtype="uint8")
     parts = [
         keras.Model(net.input, net.output, name=f"fold_{fold}")
-        for fold, net in enumerate(nets(weights, "channels_last"))
+        for fold, net in enumerate(nets(trained, "channels_last"))
     ]
     joined = keras.Model(clip, keras.layers.Concatenate()([part(clip) for part in parts]))
     joined.compile(jit_compile=device.jit_compile())
@@ -100,44 +105,59 @@ def original(weights: Path | None, volumes: list[Path]) -> Callable[[], np.ndarr
     return predict
 
 
-def speed(arguments: argparse.Namespace) -> list[tuple]:
-    """Both ways in turn over the same few volumes."""
-    make_volumes(arguments.videos)
-    weights = ("--weights", arguments.weights.absolute()) if arguments.weights else ()
-    options = ("--workers", arguments.workers, *(("--engine", arguments.engine) if arguments.engine else ()))
-    with (
-        Served(__file__, "--serve", "ours", *weights, *options) as of_ours,
-        Served(__file__, "--serve", "original", *weights) as of_original,
-    ):
-        pairs = []
+def compare(arguments: argparse.Namespace, volumes: Sequence[Path]) -> list[tuple]:
+    """All ways in turn over the same few volumes; a row a way."""
+    words = [*(("--trained", *arguments.trained) if arguments.trained else ()), "--volumes", *volumes]
+    words += ["--workers", arguments.workers, *(("--engine", arguments.engine) if arguments.engine else ())]
+    rounds, precision = [], D121.openvino_precision
+    with ExitStack() as stack:
+        served = {n: stack.enter_context(Served(__file__, "--serve", n, *words)) for n in ("original", precision)}
+        if "openvino" in served[precision].ready["device"]:
+            served["f32"] = stack.enter_context(Served(__file__, "--serve", "f32", *words))
         for _ in range(arguments.repeats):
-            pairs.append((of_ours.work(), of_original.work()))
-            print(*(f"{answer['seconds']:.1f} s" for answer in pairs[-1]), flush=True)
-    seconds = [[answer["seconds"] / arguments.videos for answer in side] for side in zip(*pairs, strict=True)]
-    difference = np.abs(np.subtract(*(answer["probabilities"] for answer in pairs[0])))
-    return [
-        ("original's way: s a video", digits(median(seconds[1]))),
-        (f"ours on {of_ours.ready['engine']}: s a video", digits(median(seconds[0]))),
-        ("ours / original's way", f"{ratio(seconds[1], seconds[0]):.2f}"),
-        ("largest difference of a fold's probability", f"{difference.max():.1e}"),
-        (
-            "largest difference of the folds' mean",
-            f"{np.abs(np.subtract(*(np.mean(answer['probabilities'], axis=1) for answer in pairs[0]))).max():.1e}",
-        ),
+            rounds.append({name: way.work() for name, way in served.items()})
+            print(*(f"{name} {answer['seconds']:.1f} s" for name, answer in rounds[-1].items()), flush=True)
+    seconds = {name: [answers[name]["seconds"] / len(volumes) for answers in rounds] for name in served}
+    answered = {name: np.array(answer["probabilities"]) for name, answer in rounds[0].items()}
+    original = answered.pop("original")
+    rows = [
+        ("original's way, on " + served["original"].ready["device"], digits(median(seconds["original"])), "", "", "")
     ]
+    for name, probabilities in answered.items():
+        device = served[name].ready["device"]
+        rows.append(
+            (
+                f"ours, on {device}" + (f" in {name}" if "openvino" in device else ""),
+                digits(median(seconds[name])),
+                f"{ratio(seconds['original'], seconds[name]):.2f}",
+                f"{np.abs(probabilities - original).max():.1e}",
+                f"{np.abs(probabilities.mean(axis=1) - original.mean(axis=1)).max():.1e}",
+            )
+        )
+    return rows
 
 
-def serve_one(which: str, arguments: argparse.Namespace) -> None:
-    """Compile by one round, then answer all volumes of the root for every line."""
-    volumes = sorted(paths.roi_folder("test").glob("*.pklz"))
-    if which == "ours":
-        predict = ours(arguments.engine, arguments.weights, volumes, arguments.workers)
+def serve_one(arguments: argparse.Namespace) -> None:
+    """Compile by one round, then answer all volumes for every line."""
+    if arguments.serve == "original":
+        predict = original(arguments.trained, arguments.volumes)
     else:
-        predict = original(arguments.weights, volumes)
+        predict = ours(arguments, arguments.volumes, arguments.serve)
     predict()
     from stagewise import device
 
-    serve({"engine": device.describe()}, lambda: {"probabilities": predict().tolist()})
+    serve({"device": device.describe()}, lambda: {"probabilities": predict().tolist()})
+
+
+def chosen(arguments: argparse.Namespace) -> list[Path]:
+    """The first of the volumes given, or as many of the phantom, made in the root."""
+    if not arguments.volumes:
+        make_volumes(arguments.videos)
+    volumes = arguments.volumes or [paths.roi_folder("test")]
+    found = sorted(file for path in volumes for file in (path.glob("*.pklz") if path.is_dir() else [path]))
+    if len(found) < arguments.videos:
+        raise InputError(f"{len(found)} volumes in {arguments.volumes[0]}; give another --volumes, or fewer --videos")
+    return [path.absolute() for path in found[:: len(found) // arguments.videos][: arguments.videos]]
 
 
 def main() -> None:
@@ -145,21 +165,27 @@ def main() -> None:
     parser = cli.parser(__doc__, "workers", "engine")
     parser.add_argument("--videos", type=cli.at_least(1), default=2, help="a round (default: %(default)s)")
     parser.add_argument("--repeats", type=cli.at_least(1), default=5, help="rounds (default: %(default)s)")
-    parser.add_argument("--weights", type=Path, metavar="H5", help="r04's inflated weights, for all backbones")
-    parser.add_argument("--serve", choices=("ours", "original"), help=argparse.SUPPRESS)
+    parser.add_argument("--trained", type=Path, nargs="+", default=(), metavar="H5", help="weights of trained folds")
+    parser.add_argument("--volumes", type=Path, nargs="+", default=(), metavar="PKLZ", help="of r01, or their folder")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve_one(arguments.serve, arguments)
+        serve_one(arguments)
         return
+    if missing := [path for path in (*arguments.trained, *arguments.volumes) if not path.exists()]:
+        parser.error(f"{missing[0]} is not there")
     with tempfile.TemporaryDirectory() as root:
         os.environ["STAGEWISE_ROOT"] = root
-        rows = speed(arguments)
+        rows = compare(arguments, chosen(arguments))
+    kind = "trained" if arguments.trained else "random"
     write_section(
-        "Inference",
-        f"bench/run.sh inference --videos {arguments.videos} --repeats {arguments.repeats}",
-        f"DenseNet121-3D at {D121.net.input_shape}, {FOLDS} folds, 8 flips; medians of {arguments.repeats} rounds of "
-        f"{arguments.videos} videos in turn. {machine('keras', 'tensorflow', 'openvino', 'jax', 'torch')}",
-        ("what", "result"),
+        f"Inference, {kind} nets",
+        f"bench/run.sh inference --videos {arguments.videos} --repeats {arguments.repeats}"
+        + " --trained H5 ... --volumes FOLDER" * bool(arguments.trained),
+        f"DenseNet121-3D at {D121.net.input_shape}, {len(arguments.trained) or FOLDS} folds, 8 flips; medians of "
+        f"{arguments.repeats} rounds of {arguments.videos} videos in turn; differences from the original's way. "
+        f"{machine('keras', 'tensorflow', 'openvino', 'jax', 'torch')}",
+        ("way", "s a video", "of the original's time", "a fold's probability, largest difference", "the folds' mean"),
         rows,
     )
 

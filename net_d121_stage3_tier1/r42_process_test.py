@@ -58,7 +58,7 @@ def main() -> None:
 
     device.prepare_to_predict(arguments.gpu, arguments.engine)
     from stagewise.predict import predict_test
-    from stagewise.submission import Settings, write_submission
+    from stagewise.submission import AnswerSettings, write_submission
 
     if oof is None:
         options, probabilities, passes = None, predict_test(plan, arguments.workers), None
@@ -67,7 +67,7 @@ def main() -> None:
         answers = predict_adaptive(plan, oof, threshold, **options, workers=arguments.workers)
         probabilities, passes = answers.probabilities, answers.passes
         print(answers)
-    settings = Settings(threshold, plan.weights_sha256, options)
+    settings = AnswerSettings(threshold, plan.weights_sha256, options)
     written = write_submission(STAGE, plan.filenames, probabilities, settings, passes)
     print(ending(written, command(f"{STAGE}/r51_report.py", arguments)))
 

@@ -26,7 +26,7 @@ def main() -> None:
         type=cli.at_least(0),
         default=6,
         metavar="N",
-        help="at most so many clips of the surest mistakes and of the least sure answers (default: %(default)s each)",
+        help="at most N of the surest mistakes and N of the least sure answers (default: %(default)s)",
     )
     arguments = parser.parse_args()
     from stagewise.report.evidence import gather

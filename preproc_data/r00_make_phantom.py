@@ -3,10 +3,11 @@
     python preproc_data/r00_make_phantom.py --train 1200 --test 300
     python preproc_data/r00_make_phantom.py --train 40 --test 10 --stalled-share 0.5 --seed 7 --dry-run
 
-Reads nothing; refuses an input/ that is not empty. The same command goes on after an interruption.
-Writes input/{train,test}/*.mp4, input/{train_labels,train_metadata,test_metadata,submission_format}.csv and
-input/phantom_test_labels.csv, which only the final report reads.
-Time: about 15 clips a second on 2 cores. Expected: about 3 MB a clip.
+Reads:  nothing; refuses an input/ that is not empty, but for what an interrupted run of the same command has made
+Writes: input/{train,test}/*.mp4, input/{train_labels,train_metadata,test_metadata,submission_format}.csv and
+        input/phantom_test_labels.csv, which only r50 reads
+Time:   about 15 clips a second on 2 cores
+Expect: about 3 MB a clip
 """
 
 import argparse
@@ -17,17 +18,23 @@ from stagewise.errors import InputError
 PROJECTS = 12  # as many as the real set has
 
 
-def arguments() -> argparse.Namespace:
-    """The command line."""
+def arguments_given() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = cli.parser(__doc__, "seed", "workers", "dry-run")
-    parser.add_argument("--train", type=int, default=1200, metavar="N", help="training clips (default: %(default)s)")
-    parser.add_argument("--test", type=int, default=300, metavar="N", help="test clips (default: %(default)s)")
+    parser.add_argument(
+        "--train", type=cli.at_least(1), default=1200, metavar="N", help="training clips (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--test", type=cli.at_least(1), default=300, metavar="N", help="test clips (default: %(default)s)"
+    )
     # 706 of the real set's 2,399 micro videos are stalled
     parser.add_argument(
-        "--stalled-share", type=cli.probability, default=0.3, metavar="S", help="(default: %(default)s)"
+        "--stalled-share", type=cli.probability, default=0.3, metavar="S", help="of all clips (default: %(default)s)"
     )
     # 540,242 of the 573,048 real videos are tier 1
-    parser.add_argument("--tier1-share", type=cli.probability, default=0.94, metavar="S", help="(default: %(default)s)")
+    parser.add_argument(
+        "--tier1-share", type=cli.probability, default=0.94, metavar="S", help="of all (default: %(default)s)"
+    )
     parser.add_argument("--projects", type=int, default=PROJECTS, metavar="N", help="1-12 (default: %(default)s)")
     parser.add_argument(
         "--difficulty", type=float, default=1.0, metavar="D", help="factor of the noise (default: %(default)s)"
@@ -37,13 +44,11 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Check the order, then make it."""
-    options = arguments()
-    if options.train < 1 or options.test < 1:
-        raise InputError(f"--train {options.train} --test {options.test}: at least one clip of each is needed")
+    options = arguments_given()
     if not 1 <= options.projects <= PROJECTS:
-        raise InputError(f"--projects {options.projects} is not within 1 and {PROJECTS}")
+        raise InputError(f"--projects {options.projects} is not from 1 to {PROJECTS}")
     if not 0 < options.difficulty <= 20:
-        raise InputError(f"--difficulty {options.difficulty} is not within 0 and 20")
+        raise InputError(f"--difficulty {options.difficulty} is not above 0 and at most 20")
 
     from stagewise.ending import command, ending
     from stagewise.phantom import dataset

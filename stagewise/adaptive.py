@@ -36,7 +36,7 @@ class Margins:
 
 
 @dataclass(frozen=True)
-class Answers:
+class AdaptiveAnswers:
     """probabilities: (n, folds), NaN where a fold was not asked; passes: (n,) forward passes behind them.
 
     full: the passes of a clip without all this; pilot, pilot_changed: clips answered in full first, and how many of
@@ -128,7 +128,7 @@ def _log_odds(probability: np.ndarray | float) -> np.ndarray:
 
 def predict_adaptive(
     plan: InferencePlan, oof: pd.DataFrame, threshold: float, prevalence: float, bound: float, seed: int, workers: int
-) -> Answers:
+) -> AdaptiveAnswers:
     """Answer the plan's clips, first a pilot in full, then each as far as its answer can still change.
 
     seed: of the pilot's draw; the rest as for `learn_margins`, which also says what is raised.
@@ -163,7 +163,7 @@ def predict_adaptive(
             passes[left[settled]] = spent
             left = left[~settled]
     changed = _changed(answers, threshold, margins)
-    return Answers(probabilities, passes, len(nets) * len(FLIPS), margins, len(pilot), changed)
+    return AdaptiveAnswers(probabilities, passes, len(nets) * len(FLIPS), margins, len(pilot), changed)
 
 
 def _draw_pilot(clips: int, seed: int) -> np.ndarray:

@@ -35,7 +35,7 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities, np.float64)
     if not len(probabilities) or not np.all((probabilities >= 0) & (probabilities <= 1)):
-        raise ValueError("calibration needs a clip at least, and every probability within 0 and 1")
+        raise ValueError("calibration needs a clip at least, and every probability from 0 to 1")
     edges = np.linspace(0, 1, bins + 1)
     bin_of = np.searchsorted(edges[1:-1], probabilities, side="left")
     counts, probability, stalled = (

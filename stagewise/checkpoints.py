@@ -86,7 +86,7 @@ def load_state(folder: Path, model: keras.Model, command: str) -> Progress:
         say(f"{paths.shown(folder)}: going on after epoch {len(progress.history)}")
         return progress
     if damages:
-        raise InputError(f"{'; '.join(damages)}; to start anew, run: {command} --force")
+        raise InputError(f"{'; '.join(damages)}; to start over, run: {command} --force")
     return Progress()
 
 

@@ -92,7 +92,7 @@ OPTIONS = {
         choices=ENGINES,
         help="what predicts (default: openvino on a machine without GPU, unless KERAS_BACKEND is set; else keras)",
     ),
-    "force": dict(action="store_true", help="start anew and replace what is there"),
+    "force": dict(action="store_true", help="start over and replace what is there"),
     "keep-going": dict(action="store_true", help="set bad inputs aside and go on; exit code 5 says so at the end"),
 }
 

@@ -42,7 +42,7 @@ def read_cells(path: Path, mend: str, absent: str) -> pd.DataFrame:
     except (pd.errors.EmptyDataError, pd.errors.ParserError):
         torn = True
     if torn:
-        raise InputError(f"{paths.shown(path)} is no CSV table: {_first_bad_line(text, delimiter)}; {mend}")
+        raise InputError(f"{paths.shown(path)} is not a CSV table: {_first_bad_line(text, delimiter)}; {mend}")
     return _named(cells, path, mend)
 
 
@@ -64,7 +64,7 @@ def _read_text(path: Path, mend: str, absent: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{shown} is no CSV table: line {line} is no UTF-8 text (save it as CSV UTF-8); {mend}"
+            f"{shown} is not a CSV table: line {line} is not UTF-8 text (save it as CSV UTF-8); {mend}"
         ) from error
 
 

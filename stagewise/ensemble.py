@@ -16,7 +16,7 @@ from stagewise.weight_files import load_weights
 def load_fused(net: Net, weights: Path) -> keras.Model:
     """The trained net with every BatchNorm that follows a convolution folded into it."""
     model = densenet3d(net, data_format=device.fastest_data_format())
-    load_weights(model, weights, "train the fold anew, with --force")
+    load_weights(model, weights, "train the fold again, with --force")
     return fuse(model)
 
 

@@ -7,13 +7,13 @@ from stagewise.commands import MAKE_PHANTOM
 
 INPUT_MEND = f"put the competition's own file there, or run: {MAKE_PHANTOM}"
 DIVERGED_MEND = "the state before that epoch is kept; lower learning_rate on the recipe's page and train with --force"
-BEGIN_ANEW = ("r01_extract_roi.py", "r31_train.py")  # scripts whose --force sets aside what they have done so far
+START_OVER = ("r01_extract_roi.py", "r31_train.py")  # scripts whose --force sets aside what they have done so far
 
 
 def way_on() -> str:
-    """How to go on after an interruption: by the same command, but for a --force that would begin anew."""
-    anew = "--force" in sys.argv and Path(sys.argv[0]).name in BEGIN_ANEW
-    return f"the same command{', without --force,' * anew} goes on from here"
+    """How to resume after an interruption: by the same command, but for a --force that would start over."""
+    over = "--force" in sys.argv and Path(sys.argv[0]).name in START_OVER
+    return f"run the same command{' without --force' * over} to resume"
 
 
 class StagewiseError(Exception):

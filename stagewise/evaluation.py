@@ -63,7 +63,7 @@ class Evaluation:
             ROW.format(f"at {there}", *_cells(self.at_prevalence)),
             self._cost_at_prevalence(),
             f"calibration at {here} (training drew {_percent(self.training_share)}): expected calibration error "
-            f"{self.reliability.expected_calibration_error:.3f} (a perfectly calibrated net's on so many clips: "
+            f"{self.reliability.expected_calibration_error:.3f} (a perfectly calibrated net's on as many clips: "
             f"{self.chance_calibration_error[0]:.3f} on average, up to {self.chance_calibration_error[1]:.3f} by "
             f"chance), Brier score {self.brier_score:.4f}",
         ]

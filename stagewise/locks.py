@@ -45,7 +45,7 @@ def _take(file: BinaryIO, lock: Path, what: str) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise BusyError(f"{what} is in the hands of {_holder(file)} ({paths.shown(lock)}); wait for its end") from None
+        raise BusyError(f"{what} is in use by {_holder(file)} ({paths.shown(lock)}); wait until it finishes") from None
     if before := file.read().decode().strip():
         print(f"{what}: taken over from {before}, which was killed", flush=True)
     file.truncate(0)

@@ -142,7 +142,7 @@ def require_same(folder: Path, before: dict[str, Any], now: dict[str, Any], comm
     if changed:
         raise InputError(
             f"{paths.shown(folder)} holds a run made from something else ({'; '.join(changed)}); "
-            f"to go on, undo the change; to start anew, run: {command} --force"
+            f"to go on, undo the change; to start over, run: {command} --force"
         )
 
 

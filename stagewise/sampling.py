@@ -38,7 +38,7 @@ def draw_row(stalled: np.ndarray, stalled_share: float, key: SampleKey) -> int:
 
 
 def validation_rows(stalled: np.ndarray, flowing_per_stalled: int, seed: int, fold: int) -> np.ndarray:
-    """Rows to validate on: every stalled one, and so many flowing ones for each, drawn without replacement.
+    """Rows to validate on: every stalled one, and for each a number of flowing ones, drawn without replacement.
 
     The draw depends on (seed, fold) alone: every epoch is scored on the same rows, and not on the first
     ones of the file. Where too few are flowing, all of them are taken.

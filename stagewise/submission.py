@@ -13,7 +13,7 @@ from stagewise.score import is_stalled
 
 
 @dataclass(frozen=True)
-class Settings:
+class AnswerSettings:
     """How test videos were answered.
 
     threshold: above it is stalled; weights: the sha256 of each fold's, by its number; adaptive: of an adaptive ensemble
@@ -29,7 +29,7 @@ def write_submission(
     stage: str,
     filenames: pd.Series,
     probabilities: np.ndarray,
-    settings: Settings,
+    settings: AnswerSettings,
     passes: np.ndarray | None = None,
 ) -> list[Path]:
     """Write the detailed table, the means and `submission.csv`, rows as given, and the settings that made them.
@@ -61,7 +61,7 @@ def write_submission(
     return [*written, paths.test_json(stage)]
 
 
-def read_settings(stage: str, mend: str) -> Settings | None:
+def read_settings(stage: str, mend: str) -> AnswerSettings | None:
     """How the answers that are there were made; None where r42 has not answered, or a table of it is gone.
 
     mend: ends every message. Raises InputError where a table is not the one that r42 wrote.
@@ -72,7 +72,7 @@ def read_settings(stage: str, mend: str) -> Settings | None:
     try:
         content = json.loads(paths.read_text(path))
         tables = content.pop("tables")
-        settings = Settings(**content)
+        settings = AnswerSettings(**content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{paths.shown(path)} is damaged ({error!r}); {mend}") from error
     for name, sha256 in tables.items():

@@ -67,7 +67,7 @@ def check_split(data: Data, path: Path | None) -> None:
     data.read("split", lambda path: read_split(path).table, path)
     if not data.has("split"):
         return
-    split, mend = data.tables["split"], f"correct {path}" if path else f"make the split anew: {MAKE_SPLIT} --force"
+    split, mend = data.tables["split"], f"correct {path}" if path else f"make the split again: {MAKE_SPLIT} --force"
     for fold, rows in split.groupby("fold"):
         where = "the rows that are always trained on" if fold == ALWAYS_TRAINED else f"fold {fold}"
         _check_classes(data, where, rows, required=fold != ALWAYS_TRAINED)

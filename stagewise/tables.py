@@ -172,7 +172,7 @@ def read_roi_index(path: Path) -> pd.DataFrame:
     for column in ROI_SIZES:
         frame[column] = whole_numbers(frame, column, path, mend, minimum=0)
     ok = frame["status"] == "ok"
-    _refuse_rows(ok & ~frame["sha256"].str.fullmatch("[0-9a-f]{64}"), frame, "sha256", "is no sha256", path, mend)
+    _refuse_rows(ok & ~frame["sha256"].str.fullmatch("[0-9a-f]{64}"), frame, "sha256", "is not a sha256", path, mend)
     for column in ("frames", "height", "width"):
         _refuse_rows(ok & (frame[column] < 1), frame, column, "is less than 1", path, mend)
     return frame

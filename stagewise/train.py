@@ -40,7 +40,7 @@ def start(model: keras.Model, plan: TrainingPlan) -> None:
     fresh = densenet3d(plan.recipe.net, seed=(plan.seed, plan.fold))
     if plan.start_weights is not None:
         whole = plan.recipe.init_from != "imagenet"  # the ImageNet file has no head
-        mend = "make it anew, with the --preset of this stage"
+        mend = "make it again, with the --preset of this stage"
         load_weights(fresh if whole else backbone(fresh), plan.start_weights, mend)
     for variable, value in zip(model.variables, fresh.variables, strict=True):
         variable.assign(value)
@@ -62,7 +62,7 @@ def train_folds(plans: Sequence[TrainingPlan], workers: int, force: bool) -> lis
         for plan in plans:
             with owned(plan.folder / runs.LOCK, paths.shown(plan.folder)):
                 if _is_finished(plan, force):
-                    print(f"{paths.shown(plan.folder)} is finished; --force trains it anew")
+                    print(f"{paths.shown(plan.folder)} is finished; --force trains it again")
                     continue
                 versions = ", ".join(map(" ".join, runs.versions().items()))
                 with logged(plan.folder / runs.LOG, versions, device.describe(), str(plan)):

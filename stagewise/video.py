@@ -49,7 +49,7 @@ def decode(path: Path) -> Iterator[av.VideoFrame]:
     """
     path = Path(path)
     if path.exists() and not path.is_file():  # a folder or a pipe
-        raise VideoError(path, "is no file")
+        raise VideoError(path, "is not a file")
     size, count = None, 0
     with path.open("rb") as file:
         try:

@@ -43,7 +43,7 @@ def save_volume(path: Path, volume: np.ndarray, durable: bool = True) -> str:
     """
     if volume.dtype != np.uint8 or not is_volume_shape(volume.shape) or volume.nbytes > LARGEST_BYTES:
         raise ValueError(
-            f"{volume.dtype} {volume.shape} is no volume: (T, h, w, 3) uint8 of {LARGEST_BYTES} bytes at most"
+            f"{volume.dtype} {volume.shape} is not a volume: (T, h, w, 3) uint8 of {LARGEST_BYTES} bytes at most"
         )
     sha256 = hashlib.sha256()
     with paths.replacing(path, durable) as temporary, temporary.open("wb") as file:

@@ -90,7 +90,7 @@ class WorkerPool:
         first, *others = unfinished[: self.workers] or ["nothing"]
         also = f" (other workers had in hand: {'; '.join(others)})" if others else ""
         return (
-            f"a worker process died (killed, or out of memory) while {first} was waited for; {way_on()}, "
+            f"a worker process died (killed, or out of memory) while processing {first}; {way_on()}, "
             f"with fewer --workers if memory was short{also}"
         )
 

@@ -11,7 +11,7 @@ from stagewise.extraction import write_index
 from stagewise.inference import plan_out_of_fold
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.roi_index import ROI_INDEX
-from stagewise.submission import Settings, write_submission
+from stagewise.submission import AnswerSettings, write_submission
 from stagewise.threshold import write_threshold
 
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
@@ -56,7 +56,7 @@ def answer_test(
     weights = {str(fold): runs.read_config(STAGES[-1], fold)["best"]["sha256"] for fold in folds}
     adaptive = None if passes is None else {"prevalence": 0.0031415926, "bound": 1e-4, "seed": 4242424242}
     passes = None if passes is None else np.array(passes)
-    write_submission(STAGES[-1], pd.Series(names), by_fold, Settings(0.5, weights, adaptive), passes)
+    write_submission(STAGES[-1], pd.Series(names), by_fold, AnswerSettings(0.5, weights, adaptive), passes)
 
 
 def _write_index(subset: str, names: Sequence[str], quarantined: str | None = None) -> None:

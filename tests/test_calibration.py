@@ -46,7 +46,7 @@ def test_chance_explains_the_error_of_calibrated_probabilities_and_not_of_overco
 
 @pytest.mark.parametrize("probabilities", [[], [0.5, 1.1], [-0.1], [np.nan]])
 def test_what_is_no_probability_is_refused(probabilities):
-    with pytest.raises(ValueError, match="every probability within 0 and 1"):
+    with pytest.raises(ValueError, match="every probability from 0 to 1"):
         reliability(np.zeros(len(probabilities)), np.array(probabilities))
 
 

@@ -60,16 +60,16 @@ def test_sigterm_ends_with_143():
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), cli.Terminated(), OSError(28, "No space left on device")])
-def test_the_way_on_leaves_out_force_which_would_begin_anew(error, monkeypatch, capsys):
+def test_the_way_on_leaves_out_force_which_would_start_over(error, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["r31_train.py", "--fold", "0"])
     exit_code(raises(error))
-    assert "the same command goes on from here" in capsys.readouterr().err
+    assert "run the same command to resume" in capsys.readouterr().err
     monkeypatch.setattr("sys.argv", ["r31_train.py", "--force", "--fold", "0"])
     exit_code(raises(error))
-    assert "the same command, without --force, goes on from here" in capsys.readouterr().err
+    assert "run the same command without --force to resume" in capsys.readouterr().err
     monkeypatch.setattr("sys.argv", ["r03_gen_kfold_split.py", "--force"])  # it replaces one file, whole or not at all
     exit_code(raises(error))
-    assert "the same command goes on from here" in capsys.readouterr().err
+    assert "run the same command to resume" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

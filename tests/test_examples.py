@@ -9,7 +9,7 @@ from stagewise.errors import InputError
 from stagewise.examples import Example, choose, surest
 from stagewise.inference import InferencePlan
 from stagewise.splits import Split
-from stagewise.submission import Settings, write_submission
+from stagewise.submission import AnswerSettings, write_submission
 
 STAGE = "net_d121_stage1"
 TABLE = pd.DataFrame(
@@ -64,7 +64,7 @@ def plan(root):
     paths.oof_csv(STAGE).parent.mkdir()
     TABLE.assign(unflipped=0.5).sample(frac=1, random_state=0).to_csv(paths.oof_csv(STAGE), index=False)
     names, weights = pd.Series(["z.mp4", "a.mp4"]), {"0": "0" * 64, "1": "1" * 64}
-    write_submission(STAGE, names, np.array([[0.2, 0.4], [0.7, 0.9]]), Settings(0.5, weights))
+    write_submission(STAGE, names, np.array([[0.2, 0.4], [0.7, 0.9]]), AnswerSettings(0.5, weights))
     for name in names:
         paths.volume_path("test", name).parent.mkdir(parents=True, exist_ok=True)
         paths.volume_path("test", name).touch()

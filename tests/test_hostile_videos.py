@@ -231,7 +231,7 @@ def test_what_is_no_file_is_listed_and_does_not_hang(folder):
     (folder / "100000.mp4").mkdir()
     os.mkfifo(folder / "100001.mp4")
     rows = extraction.extract_subset("train", workers=0)
-    assert [row["reason"] for row in rows] == ["is no file"] * 2
+    assert [row["reason"] for row in rows] == ["is not a file"] * 2
 
 
 def test_a_frame_size_beyond_the_cap_is_refused_before_it_is_decoded(folder, tmp_path):

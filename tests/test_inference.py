@@ -15,7 +15,7 @@ from stagewise.inference import InferencePlan, plan_out_of_fold, plan_test
 from stagewise.plans import plan_training
 from stagewise.predict import predict_out_of_fold, predict_test, predict_volumes
 from stagewise.splits import read_split
-from stagewise.submission import Settings, read_settings, write_submission
+from stagewise.submission import AnswerSettings, read_settings, write_submission
 from stagewise.threshold import read_threshold, write_threshold
 from stagewise.tta import with_flips
 from stagewise.workers import WorkerPool
@@ -128,7 +128,7 @@ def test_submission_has_every_row_of_the_format_in_its_order_and_one_rule_for_ab
     plan = plan_test(STAGE, None, None)
     probabilities = np.linspace(0.1, 0.9, 21).reshape(7, 3)
     threshold = float(probabilities.mean(axis=1)[3])  # on the threshold is flowing
-    settings = Settings(threshold, plan.weights_sha256)
+    settings = AnswerSettings(threshold, plan.weights_sha256)
     *tables, _ = write_submission(STAGE, plan.filenames, probabilities, settings)
     detailed, mean, answers = map(pd.read_csv, tables)
     asked = pd.read_csv(paths.input_folder() / "submission_format.csv")
@@ -144,7 +144,7 @@ def test_submission_refuses_a_missing_probability(root):
     probabilities = np.full((7, 3), 0.5)
     probabilities[4, 1] = np.nan
     with pytest.raises(ValueError, match="finite"):
-        write_submission(STAGE, plan.filenames, probabilities, Settings(0.5, plan.weights_sha256))
+        write_submission(STAGE, plan.filenames, probabilities, AnswerSettings(0.5, plan.weights_sha256))
 
 
 def test_threshold_is_read_back_for_its_own_weights_alone(root):
@@ -200,7 +200,7 @@ def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_
     np.testing.assert_allclose(answers.probabilities[complete], full[complete], atol=1e-6)
     assert set(answers.passes[~complete]) == {1, 4}
     assert (np.isfinite(answers.probabilities).sum(axis=1)[answers.passes == 1] == 1).all()
-    settings = Settings(0.5, plan.weights_sha256, {"bound": 1e-4})
+    settings = AnswerSettings(0.5, plan.weights_sha256, {"bound": 1e-4})
     written = write_submission(STAGE, plan.filenames, answers.probabilities, settings, answers.passes)
     assert read_settings(STAGE, "") == settings
     assert pd.read_csv(written[0])["passes"].tolist() == answers.passes.tolist()

@@ -334,7 +334,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypat
         dataset.make(SMALL, workers=0)
     assert (root / "input" / dataset.MARKER).exists()
     assert not list((root / "input").glob("*.csv"))
-    with pytest.raises(InputError, match=r"unfinished.*start anew: rm -r"):
+    with pytest.raises(InputError, match=r"unfinished.*start over: rm -r"):
         dataset.make(dataclasses.replace(SMALL, seed=9), workers=0)
     dataset.make(SMALL, workers=0)
     assert contents(root / "input") == contents(small_set)
@@ -346,9 +346,9 @@ def test_a_damaged_marker_is_named_with_the_command_that_starts_anew(tmp_path, m
     folder = paths.input_folder()
     (folder / "train").mkdir(parents=True)
     (folder / dataset.MARKER).write_bytes(content)
-    with pytest.raises(InputError, match=r"input/\.phantom-unfinished\.json is damaged.*start anew: rm -r ") as error:
+    with pytest.raises(InputError, match=r"input/\.phantom-unfinished\.json is damaged.*start over: rm -r ") as error:
         dataset.make(SMALL, workers=0)
-    subprocess.run(str(error.value).rpartition("start anew: ")[2], shell=True, check=True)
+    subprocess.run(str(error.value).rpartition("start over: ")[2], shell=True, check=True)
     assert not list(folder.iterdir())
     dataset.check_folder(folder, SMALL)
 

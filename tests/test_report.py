@@ -23,7 +23,7 @@ from stagewise.report.answers import Answers, expected_answers, read_answers, tr
 from stagewise.report.clips import LARGEST_SIDE, MOST_FRAMES, clip_groups, data_uri, panes
 from stagewise.report.evidence import gather
 from stagewise.report.page import render
-from stagewise.submission import Settings
+from stagewise.submission import AnswerSettings
 
 REPOSITORY = Path(__file__).parents[1]
 STAGE = made_run.STAGES[-1]
@@ -271,7 +271,7 @@ def test_the_competitions_test_set_of_five_folds_adds_less_than_a_megabyte():
     names = pd.Series([f"{100000 + number}.mp4" for number in range(14_160)])
     by_fold = generator.random((len(names), 5))
     by_fold[0, 1:] = np.nan  # an adaptive ensemble did not ask these
-    settings = Settings(0.5, dict.fromkeys("01234", made_run.UNKNOWN))
+    settings = AnswerSettings(0.5, dict.fromkeys("01234", made_run.UNKNOWN))
     answers = Answers(names, by_fold, by_fold[:, 0], by_fold[:, 0] > 0.5, settings)
     columns = answers.columns()
     assert len(json.dumps(columns, separators=(",", ":"))) < 1e6

@@ -169,7 +169,7 @@ def test_with_both_states_damaged_the_message_names_both(model, tmp_path):
 def test_a_run_made_from_something_else_is_refused_naming_what_changed(wanted, before, message):
     content = {**wanted.made_from, **before, "finished": False}
     runs.write_json(wanted.folder / runs.CONFIG, content)
-    with pytest.raises(InputError, match=f"{message}.*to start anew, run: {wanted.command} --force"):
+    with pytest.raises(InputError, match=f"{message}.*to start over, run: {wanted.command} --force"):
         started_config(wanted)
 
 

@@ -305,7 +305,7 @@ def test_two_extractions_at_once_are_refused(root):
     make_videos(count=1)
     with (
         extraction._journal("train"),
-        pytest.raises(BusyError, match="the extraction of train is in the hands of process"),
+        pytest.raises(BusyError, match="the extraction of train is in use by process"),
     ):
         extraction.extract_subset("train", workers=0)
 

@@ -58,7 +58,7 @@ def test_text_stays_as_it_is(table):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "is no CSV table"),
+        ("", "is not a CSV table"),
         ("filename,stalled\n", "no rows"),
         ("file,stalled\na.mp4,1\n", "line 1: no column filename; found file, stalled"),
         ("filename,stalled,stalled\na.mp4,1,0\n", "line 1: column 'stalled' stands there twice"),
@@ -71,7 +71,7 @@ def test_text_stays_as_it_is(table):
         ("filename,stalled\na.mp4,nan\n", "line 2: stalled 'nan' is not a number"),
         ("filename,stalled\na.mp4,0.5\n", "line 2: stalled '0.5' is not a whole number"),
         ("filename,stalled\n../a.mp4,1\n", "line 2: filename '../a.mp4' is not a bare file name"),
-        ('filename,stalled\n"a.mp4,1\n', "is no CSV table"),
+        ('filename,stalled\n"a.mp4,1\n', "is not a CSV table"),
     ],
 )
 def test_bad_labels_are_named(table, text, problem):
@@ -110,10 +110,10 @@ def test_other_columns_are_carried_along(table):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("\nfilename,stalled\na.mp4,1\n", "is no CSV table: line 1 is blank"),
-        ('filename,stalled,note\na.mp4,1,"x\ny"\n', "is no CSV table: line 2 has a quoted cell that goes on"),
-        ('filename,stalled\n"a.mp4,1\nb.mp4",0\n', "is no CSV table: line 2 has a quoted cell that goes on"),
-        ("filename,stalled\na.mp4,1\nb.mp4,0,7\n", "is no CSV table: line 3 has 3 cells under 2 names"),
+        ("\nfilename,stalled\na.mp4,1\n", "is not a CSV table: line 1 is blank"),
+        ('filename,stalled,note\na.mp4,1,"x\ny"\n', "is not a CSV table: line 2 has a quoted cell that goes on"),
+        ('filename,stalled\n"a.mp4,1\nb.mp4",0\n', "is not a CSV table: line 2 has a quoted cell that goes on"),
+        ("filename,stalled\na.mp4,1\nb.mp4,0,7\n", "is not a CSV table: line 3 has 3 cells under 2 names"),
         ("sep=;\nfilename;stalled\na.mp4;1\n", "line 1: no column filename, stalled; found sep="),
         ("filename,\x1b[2Jb\na.mp4,1\n", r"no column stalled; found filename, '\\x1b\[2Jb'"),
         ("Filename,Stalled\na.mp4,1\n", "line 1: no column filename, stalled; found Filename, Stalled"),
@@ -208,7 +208,7 @@ def test_a_million_blank_lines_at_the_end_take_no_time(table):
 
 @pytest.mark.parametrize("text", ["\t\n\x00", "\t", ",\n,\nx", "\n\n", " ", "\ufeff"])
 def test_a_table_with_no_names_of_columns_is_refused(table, text):
-    with pytest.raises(InputError, match=r"is no CSV table|no column filename"):
+    with pytest.raises(InputError, match=r"is not a CSV table|no column filename"):
         read_labels(table(text))
 
 
@@ -225,14 +225,14 @@ def test_no_gzip_under_the_name_of_one_and_a_folder_are_refused(root):
 def test_text_in_another_encoding_is_refused_with_its_line(root, encoding):
     path = root / "split.csv"
     path.write_bytes("filename,stalled,fold\né.mp4,1,0\n".encode(encoding))
-    with pytest.raises(InputError, match=r"line [12] is no UTF-8 text \(save it as CSV UTF-8\); "):
+    with pytest.raises(InputError, match=r"line [12] is not UTF-8 text \(save it as CSV UTF-8\); "):
         read_split(path)
 
 
 def test_a_table_that_is_no_text_or_not_there(table, root):
     path = table("")
     path.write_bytes(b"filename,stalled\n\xff\xfe.mp4,1\n")
-    with pytest.raises(InputError, match="is no CSV table"):
+    with pytest.raises(InputError, match="is not a CSV table"):
         read_labels(path)
     with pytest.raises(InputError, match=r"other\.csv is not there; mend it"):
         read_table(root / "other.csv", ("filename",), "mend it")

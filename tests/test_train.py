@@ -207,7 +207,7 @@ def test_a_finished_fold_is_left_alone(split, capsys):
     train(wanted, workers=0, force=False)
     before = (wanted.folder / runs.BEST_WEIGHTS).stat().st_mtime_ns
     train(wanted, workers=0, force=False)
-    assert "is finished; --force trains it anew" in capsys.readouterr().out
+    assert "is finished; --force trains it again" in capsys.readouterr().out
     assert (wanted.folder / runs.BEST_WEIGHTS).stat().st_mtime_ns == before
     assert not (wanted.folder / runs.RESUME_STATE).exists()
 
@@ -236,7 +236,7 @@ def test_a_fold_in_use_is_busy_and_names_its_holder(split):
     wanted = plan(split)
     with (
         owned(wanted.folder / runs.LOCK, "it"),
-        pytest.raises(BusyError, match=r"fold_0 is in the hands of process \d+ on "),
+        pytest.raises(BusyError, match=r"fold_0 is in use by process \d+ on "),
     ):
         train(wanted, workers=0, force=False)
 

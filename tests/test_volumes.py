@@ -135,7 +135,7 @@ def test_other_content_is_refused(path, content):
     with pytest.raises(InputError, match="volume modified_data"):
         load_volume(path)
     if isinstance(content, np.ndarray):
-        with pytest.raises(ValueError, match="is no volume"):
+        with pytest.raises(ValueError, match="is not a volume"):
             save_volume(path, content)
 
 

@@ -58,7 +58,7 @@ def test_a_killed_worker_is_an_error_that_names_the_task_within_ten_seconds():
     with WorkerPool(2) as pool:
         list(pool.in_order(square, range(4)))  # the processes are up
         start = time.monotonic()
-        with pytest.raises(StagewiseError, match=r"died .* while \d was waited for; the same command goes on"):
+        with pytest.raises(StagewiseError, match=r"died .* while processing \d; run the same command to resume"):
             list(pool.in_order(die, range(50)))
         assert time.monotonic() - start < 10
 

@@ -82,7 +82,7 @@ def check_folder(folder: Path, order: Order) -> None:
     there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     marker = folder / MARKER
     if marker.exists():
-        anew = f"start anew: rm -r {shlex.join(str(folder / name) for name in there if name != '.gitkeep')}"
+        anew = f"start over: rm -r {shlex.join(str(folder / name) for name in there if name != '.gitkeep')}"
         try:
             begun = json.loads(paths.read_text(marker))
         except ValueError as error:

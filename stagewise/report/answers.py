@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from stagewise import paths
-from stagewise.submission import Settings, read_settings
+from stagewise.submission import AnswerSettings, read_settings
 
 DECIMALS = 4  # of a probability on the page: as 0 to 10,000 it takes 3 characters of a row, not 20
 
@@ -21,7 +21,7 @@ class Answers:
     by_fold: np.ndarray
     mean: np.ndarray
     stalled: np.ndarray
-    settings: Settings
+    settings: AnswerSettings
 
     @property
     def folds(self) -> list[int]:

@@ -78,7 +78,7 @@ def test_a_fold_that_another_process_trains_is_busy_and_the_line_says_who_has_it
     with owned(root / "models" / "net_d121_stage1" / "fold_0" / ".lock", "the fold"):
         outcome = bench.run(step, root)
     assert outcome.code == 4
-    assert "error: models/net_d121_stage1/fold_0 is in the hands of process" in outcome.output
+    assert "error: models/net_d121_stage1/fold_0 is in use by process" in outcome.output
     assert bench.run(step, root).code == 0
 
 

@@ -38,13 +38,11 @@ def complaints_about_signal(outcome: Outcome, trouble: Signal) -> Iterator[str]:
     if outcome.after_signal > TO_END:
         yield f"went on for {outcome.after_signal:.1f} s"
     if trouble.target == "worker":  # 0: the worker had nothing to do any more
-        yield from _unlike(
-            outcome, (0, 1), "error: a worker process died", r"1000\d\d\.mp4|while nothing was waited for"
-        )
+        yield from _unlike(outcome, (0, 1), "error: a worker process died", r"1000\d\d\.mp4|while processing nothing")
     elif trouble.number == signal.SIGKILL:
         yield from _unlike(outcome, (0, -signal.SIGKILL))
     elif outcome.output:  # without any, it came before the script's first line
-        yield from _unlike(outcome, (0, 128 + trouble.number), "interrupted; the same command goes on from here")
+        yield from _unlike(outcome, (0, 128 + trouble.number), "interrupted; run the same command to resume")
 
 
 def _unlike(outcome: Outcome, codes: tuple[int, ...], beginning: str = "", named: str = "") -> Iterator[str]:
