@@ -1,16 +1,18 @@
 """What flips, folds and the threshold are worth, from trained folds and without new trainings.
 
-    bench/run.sh ensembling      after bench/run.sh vesselmnist3d, in the same --root
+    bench/run.sh ensembling      after bench/run.sh vesselmnist3d, and ablation for the phantom, in the same --root
 
-Every flip and fold answers the test part by itself; means over fewer of them are scored as the full one is. A
-threshold is chosen out of fold anew for each number of flips.
+Every flip and fold answers the test part by itself; means over fewer of them are scored as the full one is. For each
+number of flips a threshold of its own is chosen out of fold.
 
-Reads:  --root (default: bench/work/vesselmnist3d)
+Reads:  --root (default: bench/work): vesselmnist3d/, and in phantom/ what the ablation trained by the recipe as it is
 Writes: every_answer.npy in the root of each training, and a section of RESULTS.md
 """
 
 import argparse
 import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from trainings import STAGES, Data, scores, script, spread
 from vesselmnist3d import DESIGNS, answered, finished
 
 from stagewise import cli, paths
+from stagewise.errors import StagewiseError
 from stagewise.score import best_threshold
 
 COLUMNS = ("AUC", "ACC", "MCC")
@@ -69,16 +72,44 @@ def ways(every: np.ndarray, out_of_fold: pd.DataFrame) -> dict[str, Way]:
     return found
 
 
-def scored(data: Data, design: str, seed: int) -> dict[str, dict[str, float]]:
+@dataclass(frozen=True)
+class Trained:
+    """Folds of one seed that are trained and have answered, in a root of the data; design: the split's name."""
+
+    what: str
+    data: Data
+    design: str
+    folds: tuple[int, ...]
+    root: Path
+
+
+def trained_on_vessels(data: Data) -> list[Trained]:
+    """All of `vesselmnist3d` that is finished."""
+    found = []
+    for design, folds in DESIGNS.items():
+        what = f"VesselMNIST3D, {'official split' if design == 'official' else 'folds of train + val'}"
+        for seed in finished(data, design):
+            answered(data, design, seed)  # whose tables are read here
+            found.append(Trained(what, data, design, folds, data.root(f"{design}_{seed}")))
+    return found
+
+
+def trained_on_phantom(data: Data) -> list[Trained]:
+    """What `ablation` has trained on the hard phantom by the recipe as it is."""
+    roots = sorted(data.folder.glob("phantom_recipe_*"))
+    done = [root for root in roots if (root / "subm" / f"{STAGES[-1]}_test.csv").exists()]
+    return [Trained("hard phantom, fold 0 of 5", data, "folds", (0,), root) for root in done]
+
+
+def scored(trained: Trained) -> dict[str, dict[str, float]]:
     """Scores of every way to answer by one training's folds; of several answers their mean."""
-    root = data.root(f"{design}_{seed}")
-    answered(data, design, seed)  # whose tables are read here
+    root, data = trained.root, trained.data
     if not (root / "every_answer.npy").exists():
-        script(root, __file__, "--predict", data.split(design), *DESIGNS[design])
+        script(root, __file__, "--predict", data.split(trained.design), *trained.folds)
     every = np.load(root / "every_answer.npy")
     answers = pd.read_csv(root / "subm" / f"{STAGES[-1]}_test.csv")
     if not np.allclose(every.mean(axis=(1, 2)), answers["probability"], atol=1e-4):
-        raise RuntimeError(f"r42 answered otherwise in {root}")
+        raise StagewiseError(f"r42 answered otherwise in {root}; delete its every_answer.npy")
     stalled = answers.merge(data.truth, on="filename", validate="1:1")["stalled"].to_numpy()
     out_of_fold = pd.read_csv(root / "modified_data" / f"{STAGES[-1]}_oof.csv")
     tables = {
@@ -88,10 +119,9 @@ def scored(data: Data, design: str, seed: int) -> dict[str, dict[str, float]]:
     return {name: table.mean().to_dict() for name, table in tables.items()}
 
 
-def rows_of(data: Data, design: str, seeds: list[int]) -> list[tuple]:
+def rows_of(what: str, seeds: Sequence[Trained]) -> list[tuple]:
     """A row a way: mean and standard deviation over seeds of each score."""
-    found = [scored(data, design, seed) for seed in seeds]
-    what = "official split" if design == "official" else "folds of train + val"
+    found = [scored(trained) for trained in seeds]
     return [
         (what, name, len(seeds), *(spread([each[name][c] for each in found]) for c in COLUMNS)) for name in found[0]
     ]
@@ -100,24 +130,26 @@ def rows_of(data: Data, design: str, seeds: list[int]) -> list[tuple]:
 def main() -> None:
     """Let every flip and fold of the finished trainings answer, and write the table."""
     parser = cli.parser(__doc__)
-    parser.add_argument("--root", type=Path, default=REPOSITORY / "bench" / "work" / "vesselmnist3d")
+    parser.add_argument("--root", type=Path, default=REPOSITORY / "bench" / "work")
     parser.add_argument("--predict", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.predict:
         predict_every_flip(Path(arguments.predict[0]), [int(fold) for fold in arguments.predict[1:]])
         return
-    data = Data(arguments.root.absolute())
-    seeds = {design: finished(data, design) for design in DESIGNS}
-    if not any(seeds.values()):
-        command = f"vesselmnist3d --npz vesselmnist3d.npz --weights H5 --root {shlex.quote(str(data.folder))}"
+    vessels, phantom = (Data(arguments.root.absolute() / name) for name in ("vesselmnist3d", "phantom"))
+    by_kind: dict[str, list[Trained]] = {}
+    for trained in (*trained_on_vessels(vessels), *trained_on_phantom(phantom)):
+        by_kind.setdefault(trained.what, []).append(trained)
+    if not by_kind:
+        command = f"vesselmnist3d --npz vesselmnist3d.npz --weights H5 --root {shlex.quote(str(vessels.folder))}"
         parser.error(f"no finished training in {arguments.root}; run: bench/run.sh {command}")
     write_section(
         "Ensembling",
         "bench/run.sh ensembling",
-        "VesselMNIST3D's test part, mean ± standard deviation over seeds; ACC and MCC at the threshold chosen out of "
+        "Scores of the test parts, mean ± standard deviation over seeds; ACC and MCC at the threshold chosen out of "
         f"fold unless said. No training of its own. {machine('keras', 'openvino')}",
         ("trained on", "answered by", "seeds", *COLUMNS),
-        [row for design, done in seeds.items() if done for row in rows_of(data, design, done)],
+        [row for what, seeds in by_kind.items() for row in rows_of(what, seeds)],
     )
 
 

@@ -68,4 +68,4 @@ def test_weights_that_are_not_there_are_refused_before_any_data_is_made(tmp_path
 def test_ensembling_names_a_command_that_its_parser_takes(tmp_path):
     said = refused("ensembling", "--root", tmp_path / "my work")
     command = said.rpartition("run: bench/run.sh vesselmnist3d ")[2].strip()
-    assert command == f"--npz vesselmnist3d.npz --weights H5 --root '{tmp_path / 'my work'}'"
+    assert command == f"--npz vesselmnist3d.npz --weights H5 --root '{tmp_path / 'my work' / 'vesselmnist3d'}'"
