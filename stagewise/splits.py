@@ -31,11 +31,14 @@ class Split:
         """The folds that can be validated, ascending."""
         return sorted(int(fold) for fold in self.table["fold"].unique() if fold != ALWAYS_TRAINED)
 
-    def command(self, script: str, folds: Sequence[int] | None = None) -> str:
-        """`python SCRIPT` with the options for this split, and for these folds where they are not all of them."""
+    def command(self, script: str, folds: Sequence[int] | None = None, from_root: bool = False) -> str:
+        """`python SCRIPT` with the options for this split, and for these folds where they are not all of them.
+
+        from_root: with the split's path as seen from the root, as a file keeps it; else as it was given.
+        """
         words = ["python", script]
         if self.path.absolute() != paths.split_csv():
-            words += ["--split", str(self.path)]
+            words += ["--split", paths.shown(self.path) if from_root else str(self.path)]
         if folds is not None and list(folds) != self.folds:
             words += [word for fold in folds for word in ("--fold", str(fold))]
         return shlex.join(words)

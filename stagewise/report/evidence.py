@@ -85,7 +85,7 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
     trained = _require_trained(stages[-1], split, every=asked_folds is not None)
     projects = projects_of(split)
     r41, r42 = (
-        split.command(f"{stage}/{script}.py", [run.fold for run in trained])
+        split.command(f"{stage}/{script}.py", [run.fold for run in trained], from_root=True)
         for script in ("r41_process_oof", "r42_process_test")
     )
     oof = read_out_of_fold(stage, trained, projects, f"run: {r41}")

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +43,24 @@ def origin(evidence: Evidence) -> dict[str, Any]:
 def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
     """The commands from the videos to the report, as far as configs and tables tell."""
     stage, split, oof = evidence.stage, evidence.split, evidence.out_of_fold
+
+    def command(script: str, folds: Sequence[int]) -> str:
+        return split.command(f"{stage}/{script}.py", folds, from_root=True)
+
     lines = [EXTRACT, VERIFY_DATA]
     lines += [MAKE_SPLIT] * (split.path.absolute() == paths.split_csv())
     if any(run.config["start"]["from"] == "imagenet" for run in begun):
         lines.append(INFLATE)
     lines += [run.command for run in begun]
-    r41, prevalence = split.command(f"{stage}/r41_process_oof.py", oof.folds), oof.evaluation.at_prevalence.share
+    r41, prevalence = command("r41_process_oof", oof.folds), oof.evaluation.at_prevalence.share
     lines.append(f"{r41} --seed {oof.seed} --prevalence {prevalence}")
     if (answers := evidence.answers) is not None:
         made = answers.settings
         template = " --adaptive {bound} --prevalence {prevalence} --seed {seed}" if made.adaptive else ""
         options = template.format(**made.adaptive or {})
         options += f" --threshold {made.threshold}" * (made.threshold != oof.threshold)
-        lines.append(split.command(f"{stage}/r42_process_test.py", answers.folds) + options)
-    return [*lines, split.command(f"{stage}/r51_report.py", [run.fold for run in evidence.trained])]
+        lines.append(command("r42_process_test", answers.folds) + options)
+    return [*lines, command("r51_report", [run.fold for run in evidence.trained])]
 
 
 def _hashes(evidence: Evidence) -> dict[str, str]:
