@@ -29,10 +29,13 @@ class VolumeError(InputError):
     """A volume that cannot be used; `reason` says why, without the file's name."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        subset = path.parent.name
+        super().__init__(path, reason)  # by which a worker's error is made again in the process that waits for it
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        subset = self.path.parent.name
         again = f"{EXTRACT} {subset}" if subset in paths.SUBSETS else EXTRACT
-        super().__init__(f"volume {paths.shown(path)}: {reason}; run: {again}")
-        self.reason = reason
+        return f"volume {paths.shown(self.path)}: {self.reason}; run: {again}"
 
 
 def save_volume(path: Path, volume: np.ndarray, durable: bool = True) -> str:

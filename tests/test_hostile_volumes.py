@@ -147,11 +147,11 @@ def test_a_hostile_pickle_is_refused_by_name_and_does_nothing(expected, content,
 
 
 PEAK = """
-import resource, sys
+import pathlib, resource, sys
 from stagewise.volumes import load_volume
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    load_volume(sys.argv[1])
+    load_volume(pathlib.Path(sys.argv[1]))
 except Exception as error:
     print(error, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, sep="\\n")
 """
