@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pandas as pd
 from measure import machine, script, write_section
-from trainings import STAGES, fold_options
+from trainings import STAGES
 
 from stagewise import cli, paths
+from stagewise.commands import fold_options
 
 STAGE = STAGES[-1]
 

@@ -27,6 +27,7 @@ from measure import Served, digits, machine, ratio, script, serve, write_section
 from stagewise import cli, paths
 from stagewise.errors import InputError
 from stagewise.recipes.d121 import D121
+from stagewise.workers import WorkerPool
 
 FOLDS = 5
 
@@ -56,7 +57,9 @@ def nets(trained: Sequence[Path], data_format: str) -> list:
     return made
 
 
-def ours(arguments: argparse.Namespace, volumes: list[Path], precision: str) -> Callable[[], np.ndarray]:
+def ours(
+    arguments: argparse.Namespace, volumes: list[Path], precision: str, pool: WorkerPool
+) -> Callable[[], np.ndarray]:
     """r42's way, from files to probabilities (n, folds)."""
     from stagewise import device
 
@@ -67,12 +70,10 @@ def ours(arguments: argparse.Namespace, volumes: list[Path], precision: str) -> 
     from stagewise.nets.fuse_bn import fuse
     from stagewise.predict import predict_volumes
     from stagewise.tta import with_flips
-    from stagewise.workers import WorkerPool
 
     fused = [fuse(net) for net in nets(arguments.trained, device.fastest_data_format())]
     answer = predictor(with_flips(merge(fused)), precision)
     clips = D121.batch_size if device.gpus() else 1
-    pool = WorkerPool(arguments.workers)
     return lambda: predict_volumes(answer, volumes, D121.resize, pool, clips, "ours").mean(axis=1)
 
 
@@ -139,14 +140,15 @@ def compare(arguments: argparse.Namespace, volumes: Sequence[Path]) -> list[tupl
 
 def serve_one(arguments: argparse.Namespace) -> None:
     """Compile by one round, then answer all volumes for every line."""
-    if arguments.serve == "original":
-        predict = original(arguments.trained, arguments.volumes)
-    else:
-        predict = ours(arguments, arguments.volumes, arguments.serve)
-    predict()
-    from stagewise import device
+    with WorkerPool(arguments.workers) as pool:
+        if arguments.serve == "original":
+            predict = original(arguments.trained, arguments.volumes)
+        else:
+            predict = ours(arguments, arguments.volumes, arguments.serve, pool)
+        predict()
+        from stagewise import device
 
-    serve({"device": device.describe()}, lambda: {"probabilities": predict().tolist()})
+        serve({"device": device.describe()}, lambda: {"probabilities": predict().tolist()})
 
 
 def chosen(arguments: argparse.Namespace) -> list[Path]:
@@ -173,7 +175,7 @@ def main() -> None:
         serve_one(arguments)
         return
     if missing := [path for path in (*arguments.trained, *arguments.volumes) if not path.exists()]:
-        parser.error(f"{missing[0]} is not there")
+        parser.error(f"{missing[0]} is not there; give what r31 and r01 wrote: best.weights.h5 and volumes")
     with tempfile.TemporaryDirectory() as root:
         os.environ["STAGEWISE_ROOT"] = root
         rows = compare(arguments, chosen(arguments))

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import os
 import platform
 import shlex
 import shutil
@@ -42,20 +41,13 @@ def ratio(ours: Sequence[float], peer: Sequence[float]) -> float:
     return statistics.median(slow / fast for fast, slow in zip(ours, peer, strict=True))
 
 
-def environment(**settings: str) -> dict[str, str]:
-    """This process's, by which scripts find the package where it is not installed, and these settings."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **settings}
-
-
 def script(*command: object) -> str:
     """Run a numbered script, such as `preproc_data/r01_extract_roi.py`, in the root that STAGEWISE_ROOT names.
 
     Returns: what it printed. Raises StagewiseError where it fails; its message is on standard error.
     """
     words = list(map(str, command))
-    done = subprocess.run(
-        [sys.executable, *words], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY, env=environment()
-    )
+    done = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
     if done.returncode:
         raise StagewiseError(f"{failure(words, done.returncode)}; its message is above")
     return done.stdout
@@ -71,11 +63,7 @@ class Served:
 
     def __init__(self, *command: object) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment(),
+            [sys.executable, *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.ready = self._answer()
 

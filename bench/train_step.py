@@ -22,12 +22,13 @@ from statistics import median
 
 import numpy as np
 from measure import Served, digits, gpus, machine, ratio, serve, write_section
+from peers import PEERS, peer_step
 
 from stagewise import cli
 from stagewise.errors import StagewiseError
 from stagewise.recipes.d121 import D121
 
-KERAS, PEERS = ("tensorflow", "jax", "torch"), ("monai", "timm")
+KERAS = ("tensorflow", "jax", "torch")
 NEEDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch", "monai": "monai", "timm": "timm_3d"}
 BF16_PEAK = {"H100 80GB HBM3": 989e12, "H200": 989e12, "A100": 312e12}  # FLOP/s, dense, NVIDIA's data sheets
 
@@ -56,46 +57,6 @@ def keras_step(backend: str, precision: str, clips: np.ndarray, stalled: np.ndar
     keras.config.set_dtype_policy(policy)  # on a CPU, too, where the recipe would not
     model = compiled(replace(D121, accumulation_steps=1, gpu_precision=policy))
     return lambda: float(model.train_on_batch(clips, stalled))
-
-
-def peer_step(name: str, precision: str, clips: np.ndarray, stalled: np.ndarray) -> Callable[[], float]:
-    """The same step as a user of the peer would write it."""
-    import torch
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    net = (_monai() if name == "monai" else _timm()).to(device)
-    optimizer = torch.optim.Adam(net.parameters(), lr=D121.learning_rate)
-    lose = torch.nn.BCEWithLogitsLoss()
-    host, labels = torch.from_numpy(clips.transpose(0, 4, 1, 2, 3).copy()), torch.from_numpy(stalled).to(device)
-
-    def step() -> float:
-        optimizer.zero_grad()
-        batch = host.to(device).float() / 255
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
-            logits = net(batch)
-        loss = lose(logits.float(), labels)
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    return step
-
-
-def _monai():
-    from monai.networks.nets import DenseNet121
-
-    return DenseNet121(spatial_dims=3, in_channels=3, out_channels=1)
-
-
-def _timm():
-    import torch
-
-    # timm-3d imports torchvision, whose wheel registers these operators only beside PyTorch's CUDA build
-    for operator in () if torch.version.cuda else ("nms", "qnms"):
-        torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import timm_3d
-
-    return timm_3d.create_model("densenet121", pretrained=False, in_chans=3, num_classes=1)
 
 
 def peak_gibibytes(name: str) -> float:

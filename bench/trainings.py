@@ -13,9 +13,10 @@ from statistics import mean, stdev
 
 import numpy as np
 import pandas as pd
-from measure import REPOSITORY, environment, failure
+from measure import REPOSITORY, failure
 
 from stagewise.cli import available_cpus
+from stagewise.commands import fold_options
 from stagewise.errors import StagewiseError
 from stagewise.score import confusion, is_stalled, mcc_of_counts, roc_auc
 
@@ -64,7 +65,7 @@ def script(root: Path, *command: object, core: int | None = None, log: str = "lo
         done = subprocess.run(
             [*pinned, sys.executable, *words],
             cwd=REPOSITORY,
-            env=environment(STAGEWISE_ROOT=str(root)),
+            env={**os.environ, "STAGEWISE_ROOT": str(root)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -91,11 +92,6 @@ def side_by_side(jobs: Sequence[Callable[[int], None]]) -> None:
             pass
     finally:
         threads.shutdown(cancel_futures=True)  # after an error or Ctrl-C, nothing more is begun
-
-
-def fold_options(folds: Sequence[int | str]) -> list[int | str]:
-    """The words that name the folds to a numbered script."""
-    return [word for fold in folds for word in ("--fold", fold)]
 
 
 def answer(data: Data, root: Path, design: str, folds: Sequence[int], core: int | None = None) -> dict[str, float]:

@@ -104,9 +104,10 @@ def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) ->
     """Raises InputError for a name that none, or both, of r41's and r42's tables hold."""
     path, mend = paths.test_csv(plan.stage), f"run: {plan.command('r42_process_test')}"
     settings = read_settings(plan.stage, mend) if names else None
-    table = read_videos(path, ("probability",), mend) if settings else pd.DataFrame({"filename": [], "probability": []})
-    test = dict(zip(table["filename"], probabilities(table, "probability", path, mend), strict=True))
-    examples = []
+    examples, test = [], {}
+    if settings:
+        table = read_videos(path, ("probability",), mend)
+        test = dict(zip(table["filename"], probabilities(table, "probability", path, mend), strict=True))
     for name in names:
         subset, _, bare = name.rpartition("/")
         found = _training_examples(answered[answered["filename"] == bare]) if subset in ("", "train") else []

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stagewise import paths
+from stagewise.commands import fold_options
 from stagewise.errors import InputError
 from stagewise.recipes.config import Net
 from stagewise.recipes.d121 import D121, PRESETS
@@ -40,7 +41,7 @@ def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | Non
     Without a config it has no options: of a run that is not there, none are known. One without a start is for weights
     as the stage has them.
     """
-    words = ["python", f"{stage}/r31_train.py", *(word for fold in folds for word in ("--fold", str(fold)))]
+    words = ["python", f"{stage}/r31_train.py", *fold_options(folds)]
     if config is not None:
         split = config["split"]["file"]
         preset = next((name for name, make in PRESETS.items() if make(D121).net == net_of(config)), "full")

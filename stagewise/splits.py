@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedGroupKFold
 
 from stagewise import paths
-from stagewise.commands import MAKE_SPLIT
+from stagewise.commands import MAKE_SPLIT, fold_options
 from stagewise.errors import InputError
 from stagewise.tables import booleans, labels, read_videos, whole_numbers
 
@@ -40,7 +40,7 @@ class Split:
         if self.path.absolute() != paths.split_csv():
             words += ["--split", paths.shown(self.path) if from_root else str(self.path)]
         if folds is not None and list(folds) != self.folds:
-            words += [word for fold in folds for word in ("--fold", str(fold))]
+            words += fold_options(folds)
         return shlex.join(words)
 
     @property
