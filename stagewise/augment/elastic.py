@@ -18,7 +18,7 @@ from stagewise.augment.transform import (
 BORDER = 2  # pixels that the cubic kernel reaches beyond a frame
 KERNEL_SIGMAS = 4.0  # the Gaussian kernel ends here, as in scipy.ndimage.gaussian_filter
 # ours: an axis smoothed by more than this many voxels is computed at every quarter of its sigma, and by cubic splines
-# in between, which moves a field by less than 1e-3 of its largest shift (tests/test_augment.py)
+# in between, which moves a field by less than 1e-3 of its largest shift (tests/test_augment_elastic.py)
 FINE_SIGMA = 8.0
 NODES_A_SIGMA = 4
 
