@@ -9,8 +9,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from test_roi import ORANGE, outlined_frames
-from test_video import noise_frames, write_video
+from clips import ORANGE, noise_frames, outlined_frames, write_video
 
 from stagewise import extraction, mp4, mp4_boxes, paths, video
 from stagewise.errors import InputError

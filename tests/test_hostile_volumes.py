@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_roi import make_videos
+from clips import make_videos
 
 from stagewise import extraction, paths, volumes
 from stagewise.errors import InputError

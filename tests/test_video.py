@@ -4,31 +4,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+from clips import noise_frames, write_video
 from conftest import real_file
 
 from stagewise.errors import InputError
 from stagewise.video import VideoError, read_frames
-
-RATE = 20
-
-
-def write_video(path, frames, **container_options):
-    """Encode (H, W, 3) uint8 BGR frames as H.264."""
-    height, width = frames[0].shape[:2]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(path, "w", options=container_options) as container:
-        stream = container.add_stream("libx264", rate=RATE)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"crf": "18", "preset": "ultrafast", "threads": "1"}
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
-        container.mux(stream.encode())
-
-
-def noise_frames(count, height=96, width=128, seed=0):
-    """Grey noise that holds no orange."""
-    grey = np.random.default_rng(seed).integers(0, 80, (count, height, width, 1), dtype=np.uint8)
-    return list(np.ascontiguousarray(np.broadcast_to(grey, (count, height, width, 3))))
 
 
 @pytest.fixture
