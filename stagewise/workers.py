@@ -81,6 +81,10 @@ class WorkerPool:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             return self.executor.submit(function, task)
+        except OSError as error:
+            if error.errno is None:  # Python's own "handle is closed": a worker died while this one was started
+                raise BrokenProcessPool(str(error)) from error
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

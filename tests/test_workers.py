@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,24 @@ def test_the_task_that_killed_its_worker_is_among_those_named():
         list(pool.in_order(die, range(50)))
     named = [int(number) for number in re.findall(r"\b\d+\b", str(error.value))]
     assert 3 in named and len(named) <= 3
+
+
+def test_a_worker_killed_while_another_is_started_is_the_same_error(monkeypatch):
+    """Python has by then closed the queue that it wants to give to the new one."""
+    started, start = [], SpawnProcess.start
+
+    def start_after_a_death(process: SpawnProcess) -> None:
+        if started:
+            started[0].kill()
+            deadline = time.monotonic() + 2
+            while not pool.executor._call_queue._reader.closed and time.monotonic() < deadline:
+                time.sleep(0.01)
+        started.append(process)
+        start(process)
+
+    monkeypatch.setattr(SpawnProcess, "start", start_after_a_death)
+    with WorkerPool(2) as pool, pytest.raises(StagewiseError, match=r"a worker process died .* while processing 0"):
+        list(pool.in_order(square, range(4)))
 
 
 def test_workers_end_with_a_killed_parent(tmp_path):
