@@ -3,16 +3,36 @@
 # With nothing in input/, phantom data is made first and the small demo preset is used.
 #   ./run.sh              STAGEWISE_ROOT=FOLDER changes where it works, SEED=N all chance but the split's (r03's seed is 42)
 #   ./run.sh --keep-going leaves out videos that cannot be used, and ends with exit code 5 where there are any
+#   ./run.sh --gpu J      runs on GPU number J alone; --gpu none on the CPU, whatever GPUs there are
+#   ./run.sh --gpu-backend jax|tensorflow|torch  installs that backend with CUDA, and runs on it
 usage() { sed -n '2,/^[^#]/s/^# //p' "${BASH_SOURCE[0]}"; }
+wrong() { { echo "error: $1"; usage; } >&2; exit 2; }
 keep_going=()
-for argument in "$@"; do
-    case "$argument" in
+gpu=()
+gpu_backend=
+while [ $# -gt 0 ]; do
+    case "$1" in
         --keep-going) keep_going=(--keep-going) ;;
+        --gpu)
+            [[ "${2:-}" =~ ^([0-9]+|none)$ ]] || wrong "--gpu takes a number, or none"
+            gpu=(--gpu "$2")
+            shift
+            ;;
+        --gpu-backend)
+            case "${2:-}" in jax | tensorflow | torch) ;; *) wrong "--gpu-backend takes jax, tensorflow or torch" ;; esac
+            gpu_backend="$2"
+            shift
+            ;;
         -h | --help) usage; exit ;;
-        *) { echo "error: unknown argument $argument"; usage; } >&2; exit 2 ;;
+        *) wrong "unknown argument $1" ;;
     esac
+    shift
 done
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
+if [ -n "$gpu_backend" ]; then
+    install_once "gpu-$gpu_backend" -r "requirements-gpu-$gpu_backend.txt"
+    export KERAS_BACKEND="$gpu_backend"
+fi
 ROOT="${STAGEWISE_ROOT:-$REPO}"
 [ "${ROOT#/}" != "$ROOT" ] || ROOT="$PWD/$ROOT"
 export STAGEWISE_ROOT="$ROOT"
@@ -48,7 +68,7 @@ sift() {  # a step that may leave inputs out, which is its exit code 5; with --k
 train() {  # train STAGE [options]: the chosen folds; in the demo side by side, a core each, which takes two thirds as long
     local stage="$1" start=$SECONDS k failed=0
     shift
-    local cores=($(python -c 'import os; print(*sorted(getattr(os, "sched_getaffinity", lambda _: [])(0)))'))
+    local cores=($(python -c 'from stagewise import processor; print(*processor.cores()[:processor.available_cpus()])'))
     if [ ${#folds[@]} -eq 0 ] || [ ${#cores[@]} -lt 2 ] || ! command -v taskset > /dev/null; then
         step "$stage/r31_train.py" "$@" "${folds[@]}"
         return
@@ -65,7 +85,7 @@ train() {  # train STAGE [options]: the chosen folds; in the demo side by side, 
 }
 
 ended=0
-common=(--seed "$SEED")
+common=(--seed "$SEED" "${gpu[@]}")
 folds=()
 init=()
 phantom="$ROOT/input/phantom_test_labels.csv"
@@ -85,12 +105,12 @@ sift preproc_data/r02_verify_data.py --keep-going  # always, as a part of the la
 train net_d121_stage1 "${common[@]}" "${init[@]}"
 train net_d121_stage2_auc "${common[@]}"
 train net_d121_stage3_tier1 "${common[@]}"
-step net_d121_stage3_tier1/r41_process_oof.py --seed "$SEED" "${folds[@]}"
-step net_d121_stage3_tier1/r42_process_test.py "${folds[@]}"
-step net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 2 --sure 2 "${folds[@]}"
+step net_d121_stage3_tier1/r41_process_oof.py --seed "$SEED" "${gpu[@]}" "${folds[@]}"
+step net_d121_stage3_tier1/r42_process_test.py "${gpu[@]}" "${folds[@]}"
+step net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 2 --sure 2 "${gpu[@]}" "${folds[@]}"
 if [ -e "$phantom" ]; then
     step net_d121_stage3_tier1/r50_score_phantom.py
 fi
-step net_d121_stage3_tier1/r51_report.py "${folds[@]}"
+step net_d121_stage3_tier1/r51_report.py "${gpu[@]}" "${folds[@]}"
 printf '\nthe answers are in %s, and %s shows how they came about\n' "$ROOT/subm/submission.csv" "$ROOT/subm/report.html"
 exit $ended

@@ -1,6 +1,12 @@
 # Sourced by the shell scripts: makes .venv (or $VENV) beside this file and installs the pinned requirements named in
 # its arguments, once; a changed requirements file is installed again.
-set -euo pipefail
+set -eo pipefail  # not -u: macOS's bash 3.2 takes an empty array for an unset one
+case "$(uname -s)" in
+    MINGW* | MSYS* | CYGWIN*)
+        echo "error: this runs on Linux and macOS; on Windows, run it in WSL 2, which is Linux: wsl --install" >&2
+        exit 1
+        ;;
+esac
 REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 VENV="$REPO/${VENV:-.venv}"
 PATH="$VENV/bin:$PATH"
@@ -10,7 +16,12 @@ install_once() {  # install_once STAMP [pip arguments]: STAMP names what was ins
     shift
     wanted="$(cd "$REPO" && cat requirements*.txt pyproject.toml | cksum) $*"
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
-    (cd "$REPO" && "$VENV/bin/python" -m pip install --disable-pip-version-check --quiet "$@")
+    echo "installing into $VENV: $*"
+    (cd "$REPO" && "$VENV/bin/python" -m pip install --disable-pip-version-check "$@") > "$stamp.log" 2>&1 || {
+        cat "$stamp.log" >&2
+        echo "error: pip install $* failed, as its messages above say; mend that, and run the same command again" >&2
+        exit 1
+    }
     echo "$wanted" > "$stamp"
 }
 

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import platform
 import shlex
 import shutil
@@ -13,8 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stagewise.cli import available_cpus
 from stagewise.errors import StagewiseError
+from stagewise.processor import CPUINFO, available_cpus, instruction_set
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 REPOSITORY = Path(__file__).parents[1]
@@ -61,9 +62,14 @@ def failure(words: Sequence[str], code: int) -> str:
 class Served:
     """A script that runs as a process of its own, says when it is ready, and does its work once for every line."""
 
-    def __init__(self, *command: object) -> None:
+    def __init__(self, *command: object, **settings: str) -> None:
+        """settings: environment variables of its own."""
         self.process = subprocess.Popen(
-            [sys.executable, *map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, *map(str, command)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **settings},
         )
         self.ready = self._answer()
 
@@ -101,11 +107,20 @@ def serve(
 
 
 def machine(*packages: str) -> str:
-    """One line: cores, memory, GPU, Python, and the versions of those packages named that are installed."""
+    """One line: processor, memory, GPU, Python, and the versions of those packages named that are installed."""
     gibibytes = int(Path("/proc/meminfo").read_text().split()[1]) / 2**20
     known = "".join(f", {name}" for name in gpus())
     versions = "".join(f", {package} {found}" for package in packages if (found := _version(package)))
-    return f"{available_cpus()} CPU cores, {gibibytes:.0f} GiB{known}; Python {platform.python_version()}{versions}"
+    cores = f"{available_cpus()} cores of {processor()}"
+    return f"{cores}, {gibibytes:.0f} GiB{known}; Python {platform.python_version()}{versions}"
+
+
+def processor() -> str:
+    """The processor: its name, of which makers sell several generations, its family and model, its instruction set."""
+    lines = (line.partition(":") for line in CPUINFO.read_text().splitlines())
+    told = {name.strip(): value.strip() for name, _, value in lines}
+    name, family, model = (told.get(key, "?") for key in ("model name", "cpu family", "model"))
+    return f"{name} (family {family}, model {model}, {instruction_set()})"
 
 
 def gpus() -> list[str]:

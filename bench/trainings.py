@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from measure import REPOSITORY, failure
 
-from stagewise.cli import available_cpus
 from stagewise.commands import fold_options
 from stagewise.errors import StagewiseError
+from stagewise.processor import available_cpus
 from stagewise.score import confusion, is_stalled, mcc_of_counts, roc_auc
 
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")

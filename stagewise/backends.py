@@ -8,14 +8,9 @@ import sys
 from types import ModuleType
 
 from stagewise.errors import StagewiseError
+from stagewise.processor import granted_cpus, is_x86, lacks_avx
 
-
-def show_only(gpu: int) -> None:
-    """Hide all GPUs but one from the backend, which reads the environment once, while it loads."""
-    if "keras" in sys.modules:
-        raise RuntimeError("device.prepare(gpu) must be called before Keras is imported")
-    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # nvidia-smi's order; CUDA's own puts the fastest first
-    os.environ["CUDA_VISIBLE_DEVICES"] = str(gpu)
+NEED_AVX = ("tensorflow", "jax")  # as their wheels are built; they die of an illegal instruction, or say so
 
 
 class _NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -31,25 +26,61 @@ class _NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         raise ModuleNotFoundError(f"no tensorflow beside {os.environ['KERAS_BACKEND']}", name=module.__name__)
 
 
-def load_keras(backends: tuple[str, ...]) -> tuple[ModuleType, ModuleType]:
-    """Keras and its backend's own module. Raises StagewiseError where that is none of `backends`, or does not load."""
+def load_backend(backends: tuple[str, ...]) -> ModuleType:
+    """The module of the backend that `KERAS_BACKEND` names, set up, without Keras.
+
+    Raises StagewiseError where that is none of `backends`, does not load, or cannot run on this processor.
+    """
     name = os.environ["KERAS_BACKEND"]
     if name not in backends:
         raise StagewiseError(f"KERAS_BACKEND={name} is none of {', '.join(backends)}; run: unset KERAS_BACKEND")
+    if name in NEED_AVX and lacks_avx():
+        raise StagewiseError(
+            f"this processor has no AVX instructions, which {name} needs; PyTorch does not, if slowly: "
+            "python -m pip install torch, and export KERAS_BACKEND=torch"
+        )
+    _set_environment()
     try:
         backend = importlib.import_module(name)
-        if name == "tensorflow":
-            _set_up_tensorflow(backend)
-        else:
-            # else JAX takes three quarters of a GPU's memory, on which a second fold should fit
-            os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-            sys.meta_path.insert(0, _NoTensorFlow())
+    except ImportError as error:
+        raise _not_loaded(error) from error
+    if name == "tensorflow":
+        _set_up_tensorflow(backend)
+    elif name == "torch" and granted_cpus() and "OMP_NUM_THREADS" not in os.environ:
+        backend.set_num_threads(granted_cpus())
+    return backend
+
+
+def load_keras(backends: tuple[str, ...]) -> tuple[ModuleType, ModuleType]:
+    """Keras and its backend's own module. Raises as `load_backend` does."""
+    backend = load_backend(backends)
+    if backend.__name__ != "tensorflow":
+        sys.meta_path.insert(0, _NoTensorFlow())
+    try:
         return importlib.import_module("keras"), backend
     except ImportError as error:
-        raise StagewiseError(
-            f"the backend {name} cannot be loaded ({error}); install it, or choose one that is there "
-            "with the environment variable KERAS_BACKEND"
-        ) from error
+        raise _not_loaded(error) from error
+
+
+def _not_loaded(error: ImportError) -> StagewiseError:
+    return StagewiseError(
+        f"the backend {os.environ['KERAS_BACKEND']} cannot be loaded ({error}); install it, or choose one that is "
+        "there with the environment variable KERAS_BACKEND"
+    )
+
+
+def _set_environment() -> None:
+    """What a backend reads as it loads, unless the user has set it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its C++ side reports the absence of a GPU as an error
+    # Else JAX takes three quarters of a GPU's memory, on which a second fold should fit.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    if is_x86():
+        # TensorFlow uses oneDNN by itself only where the processor has AVX512-VNNI, AVX512-BF16 or AMX. With AVX2, a
+        # training step of the demo's net takes four times as long without it.
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if threads := granted_cpus():
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(threads))
+        os.environ.setdefault("PJRT_NPROC", str(threads))  # JAX's
 
 
 def _set_up_tensorflow(tensorflow: ModuleType) -> None:
@@ -62,3 +93,31 @@ def _set_up_tensorflow(tensorflow: ModuleType) -> None:
         # from call to call, enable_op_determinism() or not. One at a time (on all cores) repeats them bit for
         # bit, as fast: measured 0.45 s a gradient against 0.46 s.
         os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+
+
+def seen_gpus(backend: str) -> list[tuple[str, tuple[int, ...] | None]]:
+    """Name and compute capability (of NVIDIA's) of each GPU that a loaded backend sees."""
+    if backend == "tensorflow":
+        import tensorflow
+
+        found = tensorflow.config.list_physical_devices("GPU")
+        details = [tensorflow.config.experimental.get_device_details(device) for device in found]
+        return [(detail.get("device_name", "GPU"), detail.get("compute_capability")) for detail in details]
+    if backend == "jax":
+        import jax
+
+        try:
+            found = [device for device in jax.devices() if device.platform == "gpu"]
+        except RuntimeError:  # CUDA is installed, and shows no GPU to this process
+            return []
+        capabilities = (getattr(device, "compute_capability", None) for device in found)  # such as "9.0"
+        return [
+            (device.device_kind, capability and tuple(map(int, capability.split("."))))
+            for device, capability in zip(found, capabilities, strict=True)
+        ]
+    if backend == "torch":
+        import torch
+
+        numbers = range(torch.cuda.device_count())
+        return [(torch.cuda.get_device_name(k), torch.cuda.get_device_capability(k)) for k in numbers]
+    return []

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from stagewise import paths
+from stagewise import gpus, paths
 from stagewise.engines import ENGINES
 from stagewise.errors import StagewiseError, way_on
+from stagewise.processor import available_cpus
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
@@ -52,9 +53,12 @@ def share(text: str) -> float:
     return value
 
 
-def available_cpus() -> int:
-    """How many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def gpu_choice(text: str) -> int | str:
+    """A type for argparse: the number of a GPU, or `gpus.NONE`."""
+    return text if text == gpus.NONE else at_least(0)(text)
+
+
+gpu_choice.__name__ = "GPU"
 
 
 OPTIONS = {
@@ -62,7 +66,12 @@ OPTIONS = {
     "fold": dict(
         type=int, action="append", dest="folds", metavar="K", help="only this fold; repeatable (default: all)"
     ),
-    "gpu": dict(type=at_least(0), metavar="J", help="run on GPU number J alone (default: what the backend finds)"),
+    "gpu": dict(
+        type=gpu_choice,
+        metavar="J",
+        help="run on GPU number J alone, of those that CUDA_VISIBLE_DEVICES shows; none: on the CPU (default: what the "
+        "backend finds)",
+    ),
     "workers": dict(
         type=at_least(0),
         default=available_cpus(),
@@ -90,7 +99,7 @@ OPTIONS = {
     "dry-run": dict(action="store_true", help="print what would be read and written, and stop"),
     "engine": dict(
         choices=ENGINES,
-        help="what predicts (default: openvino on a machine without GPU, unless KERAS_BACKEND is set; else keras)",
+        help="what predicts (default: openvino where no GPU is of use, unless KERAS_BACKEND is set; else keras)",
     ),
     "force": dict(action="store_true", help="start over and replace what is there"),
     "keep-going": dict(action="store_true", help="set bad inputs aside and go on; exit code 5 says so at the end"),

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stagewise.backends import load_keras, show_only
-from stagewise.cli import available_cpus
-from stagewise.engines import KERAS, OPENVINO, default_engine, has_gpu
+from stagewise.backends import load_backend, load_keras, seen_gpus
+from stagewise.engines import KERAS, OPENVINO, has_openvino
 from stagewise.errors import InputError, StagewiseError
+from stagewise.gpus import NONE, Choice, has_gpu, maker, show_only
+from stagewise.processor import available_cpus, instruction_set
 
 if TYPE_CHECKING:
     import keras
@@ -18,52 +19,83 @@ BACKENDS = ("tensorflow", "jax", "torch")
 BFLOAT16_SINCE = (8, 0)  # NVIDIA's compute capability of the first GPUs that compute in it
 
 
-def prepare(gpu: int | None = None, engine: str = KERAS) -> str:
+def prepare(gpu: Choice = None, engine: str = KERAS, needs_gpu: bool = False) -> str:
     """Choose the device, load Keras on it, and print the line that names what is really used.
 
     Call it before anything imports Keras. `KERAS_BACKEND` chooses the backend (default: tensorflow).
-    gpu: the number of one GPU, as nvidia-smi counts them; None leaves the choice to the backend.
+    gpu: one GPU, as `gpus.show_only` counts them; "none" for the CPU; None leaves the choice to the backend.
     engine: "keras", or "openvino", which predicts, on the CPU alone, and does not train.
+    needs_gpu: whether a GPU that is there and that the backend does not see is an error; else it is a warning.
 
     Returns: the printed line, that of `describe`.
     Raises: StagewiseError if the backend is unknown, cannot be loaded, or does not see the GPU asked for.
     """
     if engine == OPENVINO:
-        if gpu is not None:
+        if gpu not in (None, NONE):
             raise InputError(f"--engine openvino runs on the CPU; to use GPU {gpu}, give --engine keras")
         os.environ["KERAS_BACKEND"] = OPENVINO
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its C++ side reports the absence of a GPU as an error
     if gpu is not None:
         show_only(gpu)
     keras, backend = load_keras(BACKENDS if engine != OPENVINO else (OPENVINO,))
     # The layers' axes are those of (T, H, W, C); a user's keras.json could say otherwise.
     keras.config.set_image_data_format("channels_last")
     found = gpus()
-    if gpu is not None and not found:
+    if gpu not in (None, NONE) and not found:
         raise StagewiseError(
-            f"GPU {gpu} was asked for, but {keras.backend.backend()} {backend.__version__} sees no GPU there; list the "
-            "GPUs with: nvidia-smi -L; install the backend with CUDA (see the README), or leave --gpu out"
+            f"GPU {gpu} was asked for, but {backend.__name__} {backend.__version__} sees no GPU there; list the GPUs "
+            f"with: nvidia-smi -L; {_cuda_mend(backend.__name__)}; to use the CPU, give --gpu none"
         )
     line = describe()
     print(line, flush=True)
-    if not found and engine == KERAS and has_gpu() and os.environ.get("CUDA_VISIBLE_DEVICES") != "":
-        name = keras.backend.backend()
-        print(f"warning: {name} does not see this machine's GPU; install it with CUDA (see the README)", flush=True)
+    if not found and engine == KERAS and has_gpu():
+        _tell_unseen(backend.__name__, needs_gpu)
     return line
 
 
-def prepare_to_predict(gpu: int | None = None, engine: str | None = None) -> str:
-    """`prepare` for a script that does not train; engine: None for `default_engine`."""
-    return prepare(gpu, engine or default_engine(gpu))
+def _tell_unseen(backend: str, needs_gpu: bool) -> None:
+    """Warn of a GPU that the backend does not see; with `needs_gpu`, raise StagewiseError instead."""
+    unseen = f"{backend} does not see this machine's {maker()} GPU; {_cuda_mend(backend)}"
+    if needs_gpu:
+        raise StagewiseError(f"{unseen}; to train on the CPU all the same, give --gpu none")
+    print(f"warning: {unseen}", flush=True)
+
+
+def _cuda_mend(backend: str) -> str:
+    """How a backend comes to see the machine's GPU."""
+    if maker() == "AMD":
+        return f"install the build of {backend} for ROCm"
+    return f"to install it with CUDA, run: python -m pip install -r requirements-gpu-{backend}.txt"
+
+
+def prepare_to_predict(gpu: Choice = None, engine: str | None = None) -> str:
+    """`prepare` for a script that does not train; engine: None for the fastest one on the device."""
+    return prepare(gpu, engine or _fastest_engine(gpu))
+
+
+def _fastest_engine(gpu: Choice) -> str:
+    """OpenVINO where it is installed and Keras would run on the CPU, unless `KERAS_BACKEND` was chosen; else Keras.
+
+    Where a GPU is there, Keras' backend is asked whether it sees it, and if not, OpenVINO it is, chosen or not.
+    """
+    if not has_openvino() or gpu not in (None, NONE):
+        return KERAS
+    if gpu == NONE or not has_gpu():
+        return KERAS if "KERAS_BACKEND" in os.environ else OPENVINO
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    backend = load_backend(BACKENDS).__name__
+    if seen_gpus(backend):
+        return KERAS
+    print(f"warning: {backend} does not see this machine's {maker()} GPU; OpenVINO predicts on the CPU", flush=True)
+    return OPENVINO
 
 
 def describe() -> str:
-    """Keras, its backend, and the device in use, such as `keras 3.15.1 on tensorflow 2.21.0: CPU, 2 cores`."""
+    """Keras, its backend, and the device, such as `keras 3.15.1 on tensorflow 2.21.0: CPU (AVX2), 2 cores`."""
     import keras
 
     name = keras.backend.backend()
-    used = ", ".join(gpus()) or f"CPU, {available_cpus()} cores"
+    used = ", ".join(gpus()) or f"CPU ({instruction_set()}), {available_cpus()} cores"
     version = sys.modules[name].__version__.partition("-")[0]  # OpenVINO adds its build
     return f"keras {keras.__version__} on {name} {version}: {used}"
 
@@ -145,31 +177,7 @@ def gpus() -> list[str]:
 
 
 def _gpus() -> list[tuple[str, tuple[int, ...] | None]]:
-    """Name and compute capability (of NVIDIA's) of each GPU that the loaded backend sees."""
+    """Name and compute capability (of NVIDIA's) of each GPU that the backend of Keras sees."""
     import keras
 
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow
-
-        found = tensorflow.config.list_physical_devices("GPU")
-        details = [tensorflow.config.experimental.get_device_details(device) for device in found]
-        return [(detail.get("device_name", "GPU"), detail.get("compute_capability")) for detail in details]
-    if backend == "jax":
-        import jax
-
-        try:
-            found = [device for device in jax.devices() if device.platform == "gpu"]
-        except RuntimeError:  # CUDA is installed, and shows no GPU to this process
-            return []
-        capabilities = (getattr(device, "compute_capability", None) for device in found)  # such as "9.0"
-        return [
-            (device.device_kind, capability and tuple(map(int, capability.split("."))))
-            for device, capability in zip(found, capabilities, strict=True)
-        ]
-    if backend == "torch":
-        import torch
-
-        numbers = range(torch.cuda.device_count())
-        return [(torch.cuda.get_device_name(k), torch.cuda.get_device_capability(k)) for k in numbers]
-    return []
+    return seen_gpus(keras.backend.backend())

@@ -1,11 +1,12 @@
 """What answers clips: Keras on its backend, or OpenVINO, made for CPUs."""
 
 import importlib.util
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from stagewise.processor import granted_cpus
 
 if TYPE_CHECKING:
     import keras
@@ -16,16 +17,9 @@ ENGINES = OPENVINO, KERAS = ("openvino", "keras")
 Predictor = Callable[["np.ndarray"], "np.ndarray"]
 
 
-def has_gpu() -> bool:
-    """Whether the machine has a GPU, be it of use to the installed packages or not."""
-    device_files = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows' Linux
-    return any(Path(file).exists() for file in device_files)
-
-
-def default_engine(gpu: int | None) -> str:
-    """OpenVINO where it is installed, no GPU is there or asked for, and no `KERAS_BACKEND` was chosen; else Keras."""
-    wanted = gpu is not None or "KERAS_BACKEND" in os.environ or has_gpu()
-    return KERAS if wanted or not importlib.util.find_spec("openvino") else OPENVINO
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed."""
+    return importlib.util.find_spec("openvino") is not None
 
 
 def predictor(model: "keras.Model", openvino_precision: str) -> Predictor:
@@ -45,5 +39,8 @@ def predictor(model: "keras.Model", openvino_precision: str) -> Predictor:
     with tempfile.TemporaryDirectory() as folder:
         graph = str(Path(folder) / "model.xml")
         model.export(graph, format="openvino", verbose=False)
-        compiled = openvino.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": precision})
+        settings = {"INFERENCE_PRECISION_HINT": precision}
+        if threads := granted_cpus():
+            settings["INFERENCE_NUM_THREADS"] = threads
+        compiled = openvino.compile_model(graph, "CPU", settings)
     return lambda clips: compiled(clips)[0]

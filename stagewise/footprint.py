@@ -8,6 +8,7 @@ from stagewise.recipes.config import Recipe
 from stagewise.slots import slots_of
 
 GIBIBYTE = 2**30
+UNITS = ((GIBIBYTE, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 FLOAT = 4  # bytes
 # Measured resident sizes on CPU: a process that has loaded TensorFlow and built the net; a worker that makes batches of
 # the full preset (the demo's take 0.09).
@@ -16,6 +17,12 @@ STREAMS = 2  # of batches: the training's, which waits with its slots full while
 IN_MEMORY = 6  # sets of weights: the net's, Adam's two moments, accumulated and new gradients, the best ones
 IN_A_STATE = 5  # the same on disk, without new gradients
 STATES = 3  # the last one, the one before, and the one that is being written
+
+
+def size(count: float) -> str:
+    """Bytes in words, such as `7.8 GiB` or `45 MiB`: in the largest unit of which there is one."""
+    unit, name = next((pair for pair in UNITS if count >= pair[0]), UNITS[-1])
+    return f"{count / unit:.{int(count < 10 * unit)}f} {name}"
 
 
 @dataclass(frozen=True)
@@ -35,9 +42,8 @@ class Footprint:
 
     def __str__(self) -> str:
         return (
-            f"about {self.ram / GIBIBYTE:.1f} GiB of RAM on a CPU (or {self.gpu / GIBIBYTE:.1f} GiB of a GPU's "
-            f"memory), and {self.disk / GIBIBYTE:.2f} GiB of disk for the fold that trains, {self.kept / GIBIBYTE:.2f} "
-            "for each that is finished"
+            f"about {size(self.ram)} of RAM on a CPU (or {size(self.gpu)} of a GPU's memory), and {size(self.disk)} of "
+            f"disk for the fold that trains, {size(self.kept)} for each that is finished"
         )
 
 

@@ -14,14 +14,14 @@ import time
 from pathlib import Path
 
 from stagewise import paths
+from stagewise.control_groups import groups
 from stagewise.errors import StagewiseError, way_on
-from stagewise.footprint import GIBIBYTE, Footprint
+from stagewise.footprint import GIBIBYTE, Footprint, size
 from stagewise.run_log import LOGGER
 
 SHARE = 0.9  # of what is free, as the cap: the page cache and others need some
 INTERVAL = 0.1  # seconds; a GB can come in that time
 MEMINFO = Path("/proc/meminfo")
-CONTROL_GROUP, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")  # the outermost; this process's, by name
 
 
 def free() -> float | None:
@@ -33,18 +33,10 @@ def free() -> float | None:
     with contextlib.suppress(OSError):
         lines = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
         known.append(1024 * int(lines["MemAvailable"].split()[0]))
-    for group in _control_groups():
+    for group in groups():
         with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
             known.append(_room_in(group))
     return min(known, default=None)
-
-
-def _control_groups() -> list[Path]:
-    """The control group of this process and those around it, any of which may have a limit."""
-    lines = OWN_GROUP.read_text().splitlines() if OWN_GROUP.exists() else []
-    name = next((line.removeprefix("0::/") for line in lines if line.startswith("0::/")), "")
-    own = CONTROL_GROUP / name
-    return [group for group in (own, *own.parents) if group.is_relative_to(CONTROL_GROUP)]
 
 
 def _room_in(group: Path) -> int:
@@ -102,8 +94,8 @@ def _require_disk(needed: float, folder: Path) -> None:
     left = shutil.disk_usage(next(parent for parent in (folder, *folder.parents) if parent.exists())).free
     if needed > left:
         raise StagewiseError(
-            f"the training needs about {needed / GIBIBYTE:.2f} GiB in {paths.shown(folder)}, and "
-            f"{left / GIBIBYTE:.2f} are free there; free some, or choose another place with STAGEWISE_ROOT"
+            f"the training needs about {size(needed)} in {paths.shown(folder)}, and {size(left)} are free there; free "
+            "some, or choose another place with STAGEWISE_ROOT"
         )
 
 

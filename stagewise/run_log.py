@@ -16,8 +16,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from stagewise import paths
-from stagewise.cli import available_cpus
 from stagewise.errors import StagewiseError
+from stagewise.processor import available_cpus
 
 LOGGER = logging.getLogger("stagewise")  # what is said; other packages' warnings come through the root logger
 LOGGER.addHandler(logging.NullHandler())

@@ -53,7 +53,8 @@ def _recipe(stage: Recipe, arguments: argparse.Namespace) -> Recipe:
 def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.Namespace) -> list:
     from stagewise import device, memory
 
-    device.prepare(arguments.gpu)
+    # Days on a GPU should not become months on the CPU after one line of warning.
+    device.prepare(arguments.gpu, needs_gpu=arguments.preset == "full")
     if unfinished:
         memory.require(needed, unfinished, arguments.memory, on_gpu=bool(device.gpus()))
     from stagewise.train import train_folds

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import tiny
 
-from stagewise import memory, runs
+from stagewise import control_groups, memory, runs
 from stagewise.callbacks import ValidationScores
 from stagewise.errors import StagewiseError
-from stagewise.footprint import GIBIBYTE, footprint
+from stagewise.footprint import GIBIBYTE, footprint, size
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.nets.sizes import activation_floats, parameters
 from stagewise.plans import plan_training
-from stagewise.recipes.d121 import D121, DEMO_NET
+from stagewise.recipes.d121 import D121, DEMO_NET, demo
 from stagewise.score import mcc_curve, note_on_constant
 from stagewise.splits import read_split
 from stagewise.stage import train_stage
@@ -33,6 +33,26 @@ def test_the_estimate_of_the_full_preset_is_within_a_tenth_of_the_measured_peak(
     assert 7.5 <= footprint(D121, workers=0).ram / GIBIBYTE <= 7.5 * 1.1  # measured: bench/RESULTS.md
 
 
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (7.8 * 2**30, "7.8 GiB"),
+        (2**30, "1.0 GiB"),
+        (1000 * 2**20, "1000 MiB"),
+        (45.4 * 2**20, "45 MiB"),
+        (3.14 * 2**20, "3.1 MiB"),
+        (700, "0.7 KiB"),
+        (0, "0.0 KiB"),
+    ],
+)
+def test_a_size_is_told_in_a_unit_that_shows_it(count, words):
+    assert size(count) == words
+
+
+def test_nothing_that_the_demo_needs_is_said_to_be_next_to_nothing():
+    assert " 0.0" not in str(footprint(demo(D121), workers=2))
+
+
 def test_more_workers_and_larger_batches_take_more():
     few = footprint(D121, workers=1)
     assert footprint(D121, workers=9).ram > few.ram
@@ -47,7 +67,7 @@ def test_a_need_above_the_cap_is_refused_before_anything_starts(root):
 
 def test_a_full_disk_is_refused_before_anything_starts(root, monkeypatch):
     monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder: SimpleNamespace(free=0.5 * GIBIBYTE))
-    with pytest.raises(StagewiseError, match=r"needs about 0\.\d\d GiB in models, and 0.50 are free there"):
+    with pytest.raises(StagewiseError, match=r"needs about \d\d\d MiB in models, and 512 MiB are free there"):
         memory.require(footprint(D121, workers=0), 5, gibibytes=99, on_gpu=False)
 
 
@@ -82,8 +102,8 @@ def test_finished_folds_need_no_memory_and_no_disk_unless_they_begin_anew(root, 
 @pytest.fixture
 def control_group(tmp_path, monkeypatch):
     """A function that writes the files of a control group, by its path; this process is in `/outer/inner`."""
-    monkeypatch.setattr(memory, "CONTROL_GROUP", tmp_path / "groups")
-    monkeypatch.setattr(memory, "OWN_GROUP", tmp_path / "own")
+    monkeypatch.setattr(control_groups, "FOLDER", tmp_path / "groups")
+    monkeypatch.setattr(control_groups, "OWN", tmp_path / "own")
     (tmp_path / "own").write_text("4:memory:/elsewhere\n0::/outer/inner\n")
 
     def write(group: str, limit: int | str, used: int, cache: int = 0) -> None:
