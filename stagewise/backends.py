@@ -26,47 +26,46 @@ class _NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         raise ModuleNotFoundError(f"no tensorflow beside {os.environ['KERAS_BACKEND']}", name=module.__name__)
 
 
-def load_backend(backends: tuple[str, ...]) -> ModuleType:
-    """The module of the backend that `KERAS_BACKEND` names, set up, without Keras.
+def load_keras(backends: tuple[str, ...]) -> tuple[ModuleType, ModuleType]:
+    """Keras and the module of the backend that `KERAS_BACKEND` names.
 
     Raises StagewiseError where that is none of `backends`, does not load, or cannot run on this processor.
     """
     name = os.environ["KERAS_BACKEND"]
     if name not in backends:
         raise StagewiseError(f"KERAS_BACKEND={name} is none of {', '.join(backends)}; run: unset KERAS_BACKEND")
+    try:
+        backend = _loaded(name)
+        if name != "tensorflow":
+            sys.meta_path.insert(0, _NoTensorFlow())
+        return importlib.import_module("keras"), backend
+    except ImportError as error:
+        raise StagewiseError(
+            f"the backend {name} cannot be loaded ({error}); install it, or choose one that is there "
+            "with the environment variable KERAS_BACKEND"
+        ) from error
+
+
+def count_gpus(name: str) -> int:
+    """How many GPUs a backend sees that is loaded for the question."""
+    _loaded(name)
+    return len(seen_gpus(name))
+
+
+def _loaded(name: str) -> ModuleType:
+    """A backend's module, set up."""
     if name in NEED_AVX and lacks_avx():
         raise StagewiseError(
             f"this processor has no AVX instructions, which {name} needs; PyTorch does not, if slowly: "
             "python -m pip install torch, and export KERAS_BACKEND=torch"
         )
     _set_environment()
-    try:
-        backend = importlib.import_module(name)
-    except ImportError as error:
-        raise _not_loaded(error) from error
+    backend = importlib.import_module(name)
     if name == "tensorflow":
         _set_up_tensorflow(backend)
     elif name == "torch" and granted_cpus() and "OMP_NUM_THREADS" not in os.environ:
         backend.set_num_threads(granted_cpus())
     return backend
-
-
-def load_keras(backends: tuple[str, ...]) -> tuple[ModuleType, ModuleType]:
-    """Keras and its backend's own module. Raises as `load_backend` does."""
-    backend = load_backend(backends)
-    if backend.__name__ != "tensorflow":
-        sys.meta_path.insert(0, _NoTensorFlow())
-    try:
-        return importlib.import_module("keras"), backend
-    except ImportError as error:
-        raise _not_loaded(error) from error
-
-
-def _not_loaded(error: ImportError) -> StagewiseError:
-    return StagewiseError(
-        f"the backend {os.environ['KERAS_BACKEND']} cannot be loaded ({error}); install it, or choose one that is "
-        "there with the environment variable KERAS_BACKEND"
-    )
 
 
 def _set_environment() -> None:

@@ -1,12 +1,13 @@
 """Sets up the device that Keras runs on; with `backends`, the only module that knows one backend from another."""
 
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stagewise.backends import load_backend, load_keras, seen_gpus
+from stagewise.backends import load_keras, seen_gpus
 from stagewise.engines import KERAS, OPENVINO, has_openvino
 from stagewise.errors import InputError, StagewiseError
 from stagewise.gpus import NONE, Choice, has_gpu, maker, show_only
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 BACKENDS = ("tensorflow", "jax", "torch")
+ASK = "import sys; from stagewise import backends; print(backends.count_gpus(sys.argv[1]))"
 BFLOAT16_SINCE = (8, 0)  # NVIDIA's compute capability of the first GPUs that compute in it
 
 
@@ -70,10 +72,10 @@ def _cuda_mend(backend: str) -> str:
 
 def prepare_to_predict(gpu: Choice = None, engine: str | None = None) -> str:
     """`prepare` for a script that does not train; engine: None for the fastest one on the device."""
-    return prepare(gpu, engine or _fastest_engine(gpu))
+    return prepare(gpu, engine or fastest_engine(gpu))
 
 
-def _fastest_engine(gpu: Choice) -> str:
+def fastest_engine(gpu: Choice) -> str:
     """OpenVINO where it is installed and Keras would run on the CPU, unless `KERAS_BACKEND` was chosen; else Keras.
 
     Where a GPU is there, Keras' backend is asked whether it sees it, and if not, OpenVINO it is, chosen or not.
@@ -82,9 +84,10 @@ def _fastest_engine(gpu: Choice) -> str:
         return KERAS
     if gpu == NONE or not has_gpu():
         return KERAS if "KERAS_BACKEND" in os.environ else OPENVINO
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    backend = load_backend(BACKENDS).__name__
-    if seen_gpus(backend):
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    # In a process of its own, since TensorFlow loads Keras, whose backend would then be settled.
+    asked = subprocess.run([sys.executable, "-c", ASK, backend], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    if asked.stdout != b"0\n":  # it sees one; or it does not load, and has its own message for that
         return KERAS
     print(f"warning: {backend} does not see this machine's {maker()} GPU; OpenVINO predicts on the CPU", flush=True)
     return OPENVINO

@@ -4,21 +4,25 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from stagewise import device
+from stagewise import backends, device, engines, gpus
 from stagewise.errors import StagewiseError
+from stagewise.processor import available_cpus, instruction_set, is_x86
 from stagewise.recipes.d121 import D121
+
+REPOSITORY = Path(__file__).parents[1]
 
 
 def in_fresh_process(code: str, **environment: str) -> subprocess.CompletedProcess:
     """Run a line of Python as a script would start; an environment value of "" unsets the variable."""
     merged = {**os.environ, **environment}
     merged = {name: value for name, value in merged.items() if value}
-    command = [sys.executable, "-c", f"from stagewise import cli, device\ncli.run(lambda: {code})"]
+    command = [sys.executable, "-c", f"from stagewise import cli, device, gpus\ncli.run(lambda: {code})"]
     return subprocess.run(command, env=merged, capture_output=True, text=True, timeout=120)
 
 
@@ -27,7 +31,7 @@ def test_prepare_prints_the_device_really_used(capsys):
     assert capsys.readouterr().out == f"{line}\n"
     assert line.startswith(f"keras {keras.__version__} on {keras.backend.backend()} ")
     if not device.gpus():
-        assert line.endswith(f"CPU, {len(os.sched_getaffinity(0))} cores")
+        assert line.endswith(f"CPU ({instruction_set()}), {available_cpus()} cores")
 
 
 def test_a_gpu_that_is_not_there_ends_the_script():
@@ -95,13 +99,110 @@ def test_a_gpu_computes_in_bfloat16_where_it_can(monkeypatch, capsys, capability
     assert ("a GPU does not compute in bfloat16" in capsys.readouterr().out) == (policy == "float32")
 
 
-def test_a_gpu_that_the_backend_does_not_see_is_pointed_out(monkeypatch, capsys):
+@pytest.fixture
+def unseen_gpu(monkeypatch, tmp_path):
+    """A machine with an NVIDIA GPU, as its device file tells, that the backend does not see."""
     if device.gpus():
         pytest.skip("the backend sees one")
-    for there in (True, False):
-        monkeypatch.setattr(device, "has_gpu", lambda there=there: there)
+    (tmp_path / "nvidia0").touch()
+    monkeypatch.setattr(gpus, "NVIDIA_FILES", (str(tmp_path / "nvidia0"),))
+    monkeypatch.delenv(gpus.VISIBLE, raising=False)
+
+
+def test_a_gpu_that_the_backend_does_not_see_is_a_warning_or_an_error_with_its_mend(unseen_gpu, capsys):
+    backend = keras.backend.backend()
+    device.prepare()
+    shown = capsys.readouterr().out
+    assert f"warning: {backend} does not see this machine's NVIDIA GPU" in shown
+    file = shown.rpartition("pip install -r ")[2].strip()
+    assert file == f"requirements-gpu-{backend}.txt" and (REPOSITORY / file).exists()
+    with pytest.raises(StagewiseError, match=f"NVIDIA GPU.*-r {file}; to train on the CPU all the same.*--gpu none"):
+        device.prepare(needs_gpu=True)
+
+
+def test_where_no_gpu_is_or_all_are_hidden_nothing_is_said_of_them(unseen_gpu, monkeypatch, capsys):
+    monkeypatch.setenv(gpus.VISIBLE, "")
+    assert device.prepare(needs_gpu=True) in capsys.readouterr().out
+    monkeypatch.delenv(gpus.VISIBLE)
+    monkeypatch.setattr(gpus, "NVIDIA_FILES", ())
+    device.prepare(needs_gpu=True)
+    assert "GPU" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("backend", [None, "jax"])
+def test_openvino_predicts_where_the_backend_does_not_see_the_gpu(unseen_gpu, monkeypatch, capsys, backend):
+    if backend is None:
+        monkeypatch.delenv("KERAS_BACKEND")
+    else:
+        monkeypatch.setenv("KERAS_BACKEND", backend)
+    assert device.fastest_engine(None) == engines.OPENVINO
+    told = f"warning: {backend or 'tensorflow'} does not see this machine's NVIDIA GPU; OpenVINO predicts on the CPU\n"
+    assert capsys.readouterr().out == told
+
+
+@pytest.mark.parametrize(
+    ("gpu", "backend", "engine"),
+    [(None, None, "openvino"), ("none", None, "openvino"), (None, "jax", "keras"), ("none", "jax", "keras"),
+     (1, None, "keras")],
+)  # fmt: skip
+def test_without_a_gpu_openvino_predicts_unless_a_backend_was_chosen(monkeypatch, gpu, backend, engine):
+    monkeypatch.setattr(gpus, "NVIDIA_FILES", ())
+    monkeypatch.setattr(gpus, "AMD_FILE", "/none")
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    if backend:
+        monkeypatch.setenv("KERAS_BACKEND", backend)
+    assert device.fastest_engine(gpu) == engine
+
+
+ANSWERS = """
+import sys
+from stagewise import device
+device.prepare()
+import keras, numpy as np, tensorflow as tf, tiny
+from stagewise.nets.densenet3d import densenet3d
+net = densenet3d(tiny.NET, seed=(1, 2))
+clips = np.random.default_rng(0).integers(0, 256, (4, *tiny.NET.input_shape, 3), np.uint8)
+with tf.GradientTape() as tape:
+    answers = net(clips, training=True)
+    loss = tf.reduce_mean(keras.losses.binary_crossentropy(np.array([[0], [1], [0], [1]]), answers))
+gradients = tape.gradient(loss, [variable.value for variable in net.trainable_variables])
+np.savez(file, net(clips), answers, *gradients)
+"""
+
+
+def test_with_and_without_onednn_answers_and_gradients_agree(tmp_path):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("oneDNN is an option of TensorFlow's")
+    if is_x86():
+        assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == "1"  # which TensorFlow leaves off on a processor with AVX2 alone
+    with_it, without = tmp_path / "with.npz", tmp_path / "without.npz"
+    exec(ANSWERS, {"file": with_it})
+    settings = {"TF_ENABLE_ONEDNN_OPTS": "0", "ONEDNN_VERBOSE": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = in_fresh_process(f"exec({ANSWERS!r}, {{'file': {str(without)!r}}})", **settings)
+    assert done.returncode == 0, done.stderr
+    assert "exec,cpu,convolution" not in done.stdout  # a user who switches it off has it off
+    for ours, plain in zip(np.load(with_it).values(), np.load(without).values(), strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=0, atol=1e-5 * max(1, np.abs(plain).max()))
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_a_processor_without_avx_is_told_before_the_backend_dies_of_it(monkeypatch, backend):
+    monkeypatch.setattr(backends, "lacks_avx", lambda: True)
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    with pytest.raises(StagewiseError, match=f"no AVX instructions, which {backend} needs; .*KERAS_BACKEND=torch"):
         device.prepare()
-        assert ("does not see this machine's GPU" in capsys.readouterr().out) == there
+
+
+def test_a_quota_bounds_the_threads_of_every_backend(monkeypatch):
+    for module in (backends, engines):
+        monkeypatch.setattr(module, "granted_cpus", lambda: 1)
+    for name in ("TF_NUM_INTRAOP_THREADS", "PJRT_NPROC"):
+        monkeypatch.delenv(name, raising=False)
+    device.prepare()
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == os.environ["PJRT_NPROC"] == "1"
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
+    device.prepare()
+    assert os.environ["TF_NUM_INTRAOP_THREADS"] == "3"  # a user's choice stays
 
 
 def test_training_on_cpu_repeats_bit_for_bit():
