@@ -4,10 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from stagewise import cli, errors
+
+REPOSITORY = Path(__file__).parents[1]
 
 
 def exit_code(main) -> int:
@@ -105,3 +108,16 @@ def test_an_option_has_one_name(capsys):
     with pytest.raises(SystemExit):
         cli.parser("", "force").parse_args(["--forc"])
     assert "unrecognized arguments: --forc" in capsys.readouterr().err
+
+
+def test_on_windows_every_script_says_what_to_do_before_an_import_fails():
+    code = (
+        "import glob, runpy, sys\nsys.platform = 'win32'\n"
+        "for script in sorted(glob.glob('*/r[0-9]*.py')):\n"
+        "    try: runpy.run_path(script, run_name='__main__')\n"
+        "    except SystemExit as end: print(script, end)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(list(REPOSITORY.glob("*/r[0-9]*.py"))) > 10, done.stderr
+    assert all("error: this runs on Linux and macOS; on Windows, run it in WSL 2" in line for line in lines)

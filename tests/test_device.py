@@ -9,11 +9,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tiny
 
-from stagewise import backends, device, engines, gpus
+from stagewise import backends, device, engines, gpus, memory
 from stagewise.errors import StagewiseError
 from stagewise.processor import available_cpus, instruction_set, is_x86
 from stagewise.recipes.d121 import D121
+from stagewise.stage import train_stage
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -118,6 +120,21 @@ def test_a_gpu_that_the_backend_does_not_see_is_a_warning_or_an_error_with_its_m
     assert file == f"requirements-gpu-{backend}.txt" and (REPOSITORY / file).exists()
     with pytest.raises(StagewiseError, match=f"NVIDIA GPU.*-r {file}; to train on the CPU all the same.*--gpu none"):
         device.prepare(needs_gpu=True)
+
+
+@pytest.mark.parametrize(("preset", "code"), [("full", 1), ("small", 0), ("demo", 0)])
+def test_the_full_preset_does_not_start_beside_a_gpu_that_is_not_seen(unseen_gpu, root, monkeypatch, preset, code):
+    tiny.write_split()
+    trained = []
+    monkeypatch.setattr("stagewise.train.train_folds", lambda *arguments: trained.append(arguments) or [])
+    monkeypatch.setattr("sys.argv", ["r31_train.py", "--preset", preset])
+    monkeypatch.setattr(memory, "require", lambda *arguments, **more: None)
+    if code:
+        with pytest.raises(StagewiseError, match="give --gpu none"):
+            train_stage(tiny.recipe(), "", following="")
+    else:
+        train_stage(tiny.recipe(), "", following="")
+    assert len(trained) == 1 - code
 
 
 def test_where_no_gpu_is_or_all_are_hidden_nothing_is_said_of_them(unseen_gpu, monkeypatch, capsys):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny
 
-from stagewise import control_groups, memory, runs
+from stagewise import control_groups, gpus, memory, runs
 from stagewise.callbacks import ValidationScores
 from stagewise.errors import StagewiseError
 from stagewise.footprint import GIBIBYTE, footprint, size
@@ -95,6 +95,7 @@ def test_finished_folds_need_no_memory_and_no_disk_unless_they_begin_anew(root, 
     monkeypatch.setattr(memory, "require", lambda needed, folds, *others, **more: asked.append(folds))
     monkeypatch.setattr("stagewise.train.train_folds", lambda *arguments: [])
     monkeypatch.setattr("sys.argv", ["r31_train.py", *options])
+    monkeypatch.setenv(gpus.VISIBLE, "")  # a GPU that the backend does not see would be an error
     train_stage(recipe, "", following="")
     assert asked == folds
 

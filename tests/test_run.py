@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+BACKENDS = ("jax", "tensorflow", "torch")
 FILES = ("run.sh", "setup_env.sh", "requirements.txt", "pyproject.toml")
+FILES += tuple(f"requirements-gpu-{backend}.txt" for backend in BACKENDS)
 PYTHON = """#!/bin/sh
 [ "$1" = -c ] && exit  # which cores there are: none that are told
 echo "$*" >> asked.txt
@@ -137,3 +139,45 @@ def test_a_python_that_the_pinned_packages_do_not_run_on_is_refused(house, versi
     assert len(asked(house)) == fits
     if not fits:
         assert done.returncode == 1 and "Python 3.11 to 3.13 is needed; run: PYTHON=python3.12 " in done.stderr
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_for_gpus_is_installed_once_and_every_step_runs_on_it(house, backend):
+    write_program(house / ".venv" / "bin" / "python", PYTHON.replace('"$*" >>', '"$*, on $KERAS_BACKEND" >>'))
+    for installed in (True, False):
+        assert run(house, "--gpu-backend", backend).returncode == 0
+        text = (house / "asked.txt").read_text()
+        assert (f"pip install --disable-pip-version-check -r requirements-gpu-{backend}.txt" in text) == installed
+        commands = asked(house)
+        assert len(commands) > 10 and all(command.endswith(f", on {backend}") for command in commands)
+        (house / "asked.txt").unlink()
+
+
+@pytest.mark.parametrize("gpu", ["none", "3"])
+def test_the_gpu_is_told_to_every_step_that_has_the_option(house, gpu):
+    assert run(house, "--gpu", gpu).returncode == 0
+    told = [command.partition("/")[2].partition("_")[0] for command in asked(house) if f"--gpu {gpu}" in command]
+    assert told == ["r31", "r31", "r31", "r41", "r42", "r52", "r51"]
+
+
+@pytest.mark.parametrize("arguments", [("--gpu",), ("--gpu", "-1"), ("--gpu", "x"), ("--gpu-backend", "theano")])
+def test_a_gpu_or_a_backend_that_is_not_one_starts_nothing(house, arguments):
+    done = run(house, *arguments)
+    assert done.returncode == 2 and f"error: {arguments[0]} takes " in done.stderr and not asked(house)
+
+
+def test_an_installation_shows_its_messages_where_it_fails_and_only_there(house):
+    noisy = 'case "$*" in *install*) echo "WARNING: a new pip"; echo "ERROR: why" >&2; exit "$PIP" ;; esac\n'
+    write_program(house / ".venv" / "bin" / "python", PYTHON + noisy)
+    done = run(house, PIP="1")
+    assert done.returncode == 1 and not asked(house)
+    assert "WARNING: a new pip" in done.stderr and "ERROR: why" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("error: pip install -r requirements.txt failed")
+    done = run(house, PIP="0")
+    assert done.returncode == 0 and "new pip" not in done.stdout + done.stderr and "ERROR" not in done.stderr
+
+
+def test_on_windows_outside_wsl_nothing_is_started(house):
+    write_program(house / "bin" / "uname", "#!/bin/sh\necho MINGW64_NT-10.0-19045\n")
+    done = run(house, PATH=f"{house / 'bin'}:{os.environ['PATH']}")
+    assert done.returncode == 1 and "on Windows, run it in WSL 2" in done.stderr and not asked(house)
