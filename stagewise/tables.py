@@ -119,8 +119,29 @@ def read_labels(path: Path, mend: str = CORRECT_INPUT, absent: str = INPUT_MEND)
 
 
 def read_submission_format(path: Path) -> pd.DataFrame:
-    """`submission_format.csv`: the file names in the order to answer them; its stalled is a placeholder."""
-    return read_labels(path)
+    """`submission_format.csv`: filename, the videos to answer in their order; its stalled is a placeholder, never read.
+
+    Returns: filename, and asked, the names as the file spells them.
+    """
+    frame = read_videos(path, (), CORRECT_INPUT, INPUT_MEND)
+    return frame.assign(asked=frame["filename"])
+
+
+def videos_to_answer() -> pd.DataFrame:
+    """The test videos to answer: those of submission_format.csv in its order, or without it all of them by name.
+
+    Returns: filename, the video's own name, which its volume and every table of answers go by; asked, the name as
+    submission_format.csv spells it, which submission.csv repeats (without that file it is the video's own). Videos
+    that were quarantined, or have no volume for another reason, are among them. No rows where there is no test set.
+    Raises InputError where a table cannot be read, or videos are there and r01 has not been run on them.
+    """
+    path = paths.input_folder() / "submission_format.csv"
+    if path.exists():
+        return read_submission_format(path)[["filename", "asked"]]
+    if not paths.roi_index("test").exists() and not any(paths.videos_folder("test").glob("[!.]*")):
+        return pd.DataFrame({"filename": [], "asked": []}, dtype=str)
+    names = read_roi_index(paths.roi_index("test"))["filename"].sort_values(ignore_index=True)
+    return pd.DataFrame({"filename": names, "asked": names})
 
 
 def read_metadata(path: Path, required: Sequence[str] = TRAIN_METADATA) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import tracemalloc
 import pytest
 from conftest import real_file
 
+from stagewise import paths
 from stagewise.errors import InputError
 from stagewise.splits import read_split
 from stagewise.tables import (
@@ -18,6 +19,7 @@ from stagewise.tables import (
     read_submission_format,
     read_table,
     require_values,
+    videos_to_answer,
     whole_numbers,
 )
 
@@ -279,3 +281,24 @@ def test_roi_index(table):
 def test_bad_roi_index(table, row, problem):
     with pytest.raises(InputError, match=f"line 2: {problem}.*run: python preproc_data/r01_extract_roi.py train"):
         read_roi_index(table(HEADER + row, "train.csv"))
+
+
+@pytest.mark.parametrize("text", ["filename,stalled\nb.mp4,0\na.mp4,\n", "filename\nb.mp4\na.mp4\n"])
+def test_the_videos_to_answer_are_the_formats_in_its_order_whatever_its_label_says(root, text):
+    paths.input_folder().mkdir()
+    (paths.input_folder() / "submission_format.csv").write_text(text)
+    assert videos_to_answer().to_dict("list") == {"filename": ["b.mp4", "a.mp4"], "asked": ["b.mp4", "a.mp4"]}
+
+
+def test_without_a_format_all_test_videos_are_to_be_answered_by_name(root):
+    assert videos_to_answer().columns.tolist() == ["filename", "asked"] and videos_to_answer().empty
+    paths.videos_folder("test").mkdir(parents=True)
+    (paths.videos_folder("test") / ".gitkeep").touch()
+    assert videos_to_answer().empty
+    (paths.videos_folder("test") / "a.mp4").touch()
+    with pytest.raises(InputError, match=r"roi_parts/test\.csv is not there; run: python .*r01_extract_roi\.py test"):
+        videos_to_answer()
+    paths.roi_index("test").parent.mkdir(parents=True)
+    bad = "a.mp4,0,0,0,0,0,0,0,0,0,,quarantined,cut off\n"
+    paths.roi_index("test").write_text(HEADER + GOOD.replace("a.mp4", "b.mp4") + bad)
+    assert videos_to_answer()["filename"].tolist() == ["a.mp4", "b.mp4"]
