@@ -10,9 +10,10 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedGroupKFold
 
 from stagewise import paths
+from stagewise.columns import booleans, labels, whole_numbers
 from stagewise.commands import MAKE_SPLIT, fold_options
 from stagewise.errors import InputError
-from stagewise.tables import booleans, labels, read_videos, whole_numbers
+from stagewise.tables import read_videos
 
 ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never validated
 LARGEST_SEED = 2**32 - 1

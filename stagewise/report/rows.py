@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stagewise.columns import booleans
 from stagewise.projects import score_projects, sharing
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
 from stagewise.splits import ALWAYS_TRAINED
-from stagewise.tables import booleans
 
 SIZES = ("frames", "height", "width")
 NOTHING = "–"
