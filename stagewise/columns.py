@@ -79,10 +79,10 @@ def refuse_rows(bad: pd.Series, frame: pd.DataFrame, column: str, problem: str, 
         row = int(np.flatnonzero(bad)[0])
         others = f" (and {int(bad.sum()) - 1} more lines)" if bad.sum() > 1 else ""
         value = str(frame[column].iloc[row])[:LONGEST_SHOWN]
-        where = f"{paths.shown(path)}, line {line_of(frame, row)}"
+        where = f"{paths.shown(path)}, line {line_of(frame, frame.index[row])}"
         raise InputError(f"{where}: {column} {value!r} {problem}{others}; {mend}")
 
 
 def line_of(frame: pd.DataFrame, row: int) -> int:
-    """The line of the file that row `row` (0, 1, ...) of its table stands in; -1 is that of the columns' names."""
+    """The line of the file that the row of this label (0, 1, ...) stands in; -1 is that of the columns' names."""
     return row + frame.attrs.get("first_line", 2)

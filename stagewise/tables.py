@@ -25,14 +25,15 @@ from stagewise.columns import (
     require_values,
     whole_numbers,
 )
-from stagewise.commands import EXTRACT
+from stagewise.commands import EXTRACT, MAKE_PHANTOM
 from stagewise.csv_text import read_cells
-from stagewise.errors import INPUT_MEND, InputError
+from stagewise.errors import InputError
 from stagewise.roi_index import ROI_INDEX, ROI_SIZES, ROI_STATUS
 from stagewise.video_names import names_in, resolve
 
 KNOWN = ("tier1", "project_id", "num_frames", "crowd_score")  # columns that a table may have, for what uses them
 CLASSES = {0: "flowing", 1: "stalled"}  # what a label means
+LABELS_MEND = f"put a table with the columns filename and stalled there, or, into an empty input/, run: {MAKE_PHANTOM}"
 CORRECT_INPUT = "put the competition's own file there, or correct this one"
 
 
@@ -94,7 +95,9 @@ def read_videos(
     return frame.assign(filename=names)
 
 
-def read_labels(path: Path, mend: str = CORRECT_INPUT, absent: str = INPUT_MEND, subset: str = "train") -> pd.DataFrame:
+def read_labels(
+    path: Path, mend: str = CORRECT_INPUT, absent: str = LABELS_MEND, subset: str = "train"
+) -> pd.DataFrame:
     """`train_labels.csv`: filename (str), stalled (int64, 1 stalled, 0 flowing); tier1 bool, where it is there."""
     frame = read_videos(path, ("stalled",), mend, absent, subset=subset)
     frame["stalled"] = labels(frame, path, mend)
@@ -111,8 +114,8 @@ def read_submission_format(path: Path) -> pd.DataFrame:
 
     Returns: filename, and asked, the names as the file spells them.
     """
-    asked = read_table(path, ("filename",), CORRECT_INPUT, INPUT_MEND)["filename"]
-    return read_videos(path, (), CORRECT_INPUT, INPUT_MEND, subset="test").assign(asked=asked)
+    asked = read_table(path, ("filename",), CORRECT_INPUT)["filename"]
+    return read_videos(path, (), CORRECT_INPUT, subset="test").assign(asked=asked)
 
 
 def videos_to_answer() -> pd.DataFrame:
@@ -134,7 +137,7 @@ def videos_to_answer() -> pd.DataFrame:
 
 def read_metadata(path: Path, subset: str = "train") -> pd.DataFrame:
     """`train_metadata.csv` or `test_metadata.csv`: filename, tier1 bool where it is there, other columns as text."""
-    return with_tiers(read_videos(path, (), CORRECT_INPUT, INPUT_MEND, subset=subset), path, CORRECT_INPUT)
+    return with_tiers(read_videos(path, (), CORRECT_INPUT, subset=subset), path, CORRECT_INPUT)
 
 
 def read_oof_table(path: Path, mend: str, absent: str | None = None) -> pd.DataFrame:

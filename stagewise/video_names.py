@@ -6,7 +6,7 @@ Every reader of a table with a row a video comes through here, so that all table
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -71,18 +71,19 @@ def _stem(name: str) -> str:
     return name[: name.rindex(".")] if is_video(name) else name
 
 
+SUFFIX_ALONE = "its suffix"
 FOLDS: dict[str, Callable[[str], str]] = {  # what two names of one video differ in, and how it is evened out
     "the Unicode form of its letters": lambda name: unicodedata.normalize("NFC", name),
     "upper and lower case": str.casefold,
     "leading zeros": lambda name: re.sub(r"(?<![0-9])0+(?=[0-9])", "", name),
     "spaces": lambda name: re.sub(r"\s", "", name),
-    "its suffix": _stem,
+    SUFFIX_ALONE: _stem,
 }
 
 
-def _folded(name: str, but: str = "") -> str:
+def _folded(name: str, but: Collection[str] = ()) -> str:
     for difference, fold in FOLDS.items():
-        if difference != but:
+        if difference not in but:
             name = fold(name)
     return name
 
@@ -95,6 +96,14 @@ def near(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
 
 def told_apart(name: str, other: str) -> str:
     """What a message says of a name and the other one that it nearly is."""
-    differences = [what for what in FOLDS if _folded(name, but=what) != _folded(other, but=what)]
+    same_suffix = name.removeprefix(_stem(name)).lower() == other.removeprefix(_stem(other)).lower()
+    ignored = [SUFFIX_ALONE] * same_suffix  # or its case would be cut off with it
+    differences = [what for what in FOLDS if _folded(name, [what, *ignored]) != _folded(other, [what, *ignored])]
     shown = other if other.isprintable() else ascii(other)
     return f"{shown} differs in {' and '.join(differences) or 'spelling'}"
+
+
+def hint(names: Iterable[str], others: Iterable[str]) -> str:
+    """Of names that are not among the others, what a message adds about the first that nearly is; or ""."""
+    name, other = next(iter(near(names, others).items()), ("", ""))
+    return f" ({name}: {told_apart(name, other)})" if name else ""

@@ -9,7 +9,8 @@ from sklearn.model_selection import KFold
 
 from stagewise import paths
 from stagewise.errors import InputError
-from stagewise.splits import gen_kfold_split, read_split
+from stagewise.fold_making import FoldMaking, gen_kfold_split
+from stagewise.splits import read_split
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def write(root, text: str):
 
 
 def test_split_of_the_real_labels_is_scikit_learns(micro):
-    split = gen_kfold_split(micro, folds=5, seed=42, group=None)
+    split = gen_kfold_split(micro, FoldMaking())
     for fold, (_, held_out) in enumerate(KFold(5, shuffle=True, random_state=42).split(micro)):
         assert (split["fold"].to_numpy()[held_out] == fold).all()
     assert split["filename"].tolist() == micro["filename"].tolist()
@@ -32,13 +33,13 @@ def test_split_of_the_real_labels_is_scikit_learns(micro):
 
 def test_split_is_scikit_learns_on_all_metadata():
     metadata = pd.read_csv(real_file("stallcatchers/train_metadata.csv.xz"), usecols=["filename"])
-    split = gen_kfold_split(metadata, folds=5, seed=42, group=None)
+    split = gen_kfold_split(metadata, FoldMaking())
     expected = list(KFold(5, shuffle=True, random_state=42).split(metadata))[3][1]
     assert (split.index[split["fold"] == 3] == expected).all()
 
 
 def test_grouped_folds_share_no_project(micro):
-    split = gen_kfold_split(micro, folds=4, seed=42, group="project_id")
+    split = gen_kfold_split(micro, FoldMaking(4, group="project_id"))
     assert split.groupby("project_id")["fold"].nunique().max() == 1
     sizes, largest = split["fold"].value_counts(), split["project_id"].value_counts().max()
     assert sorted(sizes.index) == [0, 1, 2, 3]
@@ -47,7 +48,7 @@ def test_grouped_folds_share_no_project(micro):
 
 def test_more_folds_than_groups_are_refused(micro):
     with pytest.raises(InputError, match="cannot fill 99 folds"):
-        gen_kfold_split(micro, folds=99, seed=42, group="project_id")
+        gen_kfold_split(micro, FoldMaking(99, group="project_id"))
 
 
 def test_own_split_may_have_any_folds_and_rows_that_are_always_trained(root):
@@ -106,7 +107,7 @@ def test_the_mend_of_an_own_split_never_overwrites_it(root):
 
 def test_a_seed_beyond_scikit_learns_is_refused(micro):
     with pytest.raises(InputError, match="give one up to 4294967295 with --seed"):
-        gen_kfold_split(micro, folds=5, seed=2**32, group=None)
+        gen_kfold_split(micro, FoldMaking(seed=2**32))
 
 
 def test_missing_split_names_the_command(root):
