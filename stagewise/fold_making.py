@@ -17,6 +17,7 @@ from stagewise.split_flaws import flaws
 LARGEST_SEED = 2**32 - 1
 FOLDS, SEED = 5, 42  # winner's values
 STALLED = ("stalled",)  # what --stratify alone spreads evenly
+WITH_TIERS = (*STALLED, "tier1")
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,11 @@ def ways_out(table: pd.DataFrame, making: FoldMaking) -> list[FoldMaking]:
 
     table: as for `flaws`, in the order of the labels.
     """
-    even = [replace(making, stratify=columns) for columns in (STALLED, (*STALLED, "tier1"))]
+    counts = range(making.folds, 1, -1)
+    even = [replace(making, folds=count, stratify=columns) for count in counts for columns in (STALLED, WITH_TIERS)]
     grouped = [replace(making, group="project_id")] if making.group is None else []
-    fewer = range(making.folds - 1, 1, -1)
-    kinds = (even, grouped, [replace(making, folds=folds) for folds in fewer])
-    ways = [way for kind in kinds for way in _nearest(table, kind)]
-    return ways or _nearest(table, [replace(way, folds=folds) for folds in fewer for way in even])
+    fewer = [replace(making, folds=count) for count in counts[1:]]
+    return [way for kind in (even, grouped, fewer) for way in _nearest(table, kind)]
 
 
 def _nearest(table: pd.DataFrame, ways: Iterable[FoldMaking]) -> list[FoldMaking]:
