@@ -130,15 +130,15 @@ def labelled_volumes(data: Data) -> pd.DataFrame:
 
 def _check_classes(data: Data, rows: pd.DataFrame) -> None:
     """Both classes among the labelled volumes, and in tier 1, where a table has it."""
-    tiers = [("the labelled volumes", rows)]
+    parts = [("the labelled volumes", rows, "add videos of it")]
     known = next((data.tables[t] for t in ("train_metadata", "train_labels") if _has_tiers(data, t)), None)
     if known is not None:
-        of_tier1 = known.loc[known["tier1"], "filename"]
-        tiers.append(("the labelled volumes of tier 1", rows[rows["filename"].isin(of_tier1)]))
-    for where, chosen in tiers:
+        of_tier1 = rows[rows["filename"].isin(known.loc[known["tier1"], "filename"])]
+        parts.append(("the labelled volumes of tier 1", of_tier1, f"correct tier1, or {WITHOUT_TIER1}"))
+    for where, chosen, mend in parts:
         data.notes.append(f"{where}: {_counts(chosen)}")
         missing = [name for value, name in CLASSES.items() if not (chosen["stalled"] == value).any()]
-        data.find(f"{where} without a video of class", missing, f"add some, or, where tier1 is wrong, {WITHOUT_TIER1}")
+        data.find(f"{where} without a video of class", missing, mend)
 
 
 def _has_tiers(data: Data, table: str) -> bool:

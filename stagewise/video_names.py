@@ -90,8 +90,9 @@ def _folded(name: str, but: Collection[str] = ()) -> str:
 
 def near(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:
     """Of the names, those that one of `others` is nearly, by name; each with the other one."""
-    folded = {_folded(other): other for other in sorted(others, reverse=True)}
-    return {name: folded[_folded(name)] for name in names if _folded(name) in folded}
+    wanted = {name: _folded(name) for name in names}
+    folded = {_folded(other): other for other in sorted(others, reverse=True)} if wanted else {}
+    return {name: folded[form] for name, form in wanted.items() if form in folded}
 
 
 def told_apart(name: str, other: str) -> str:

@@ -145,7 +145,7 @@ CASES = {
             paths.split_csv().unlink()
             or change(data / "train_metadata.csv", lambda lines: [line.replace("True", "no") for line in lines])
         ),
-        "the labelled volumes of tier 1 without a video of class (2): flowing, stalled; add some, or, where tier1",
+        "the labelled volumes of tier 1 without a video of class (2): flowing, stalled; correct tier1, or take",
     ),
     "not extracted": (
         lambda data: (data / "train" / "300000.mp4").touch(),
