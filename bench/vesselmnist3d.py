@@ -29,7 +29,8 @@ from trainings import SHARED, STAGES, Data, answer, script, side_by_side, spread
 
 from stagewise import cli
 from stagewise.errors import InputError
-from stagewise.splits import ALWAYS_TRAINED, gen_kfold_split
+from stagewise.fold_making import FoldMaking, gen_kfold_split
+from stagewise.splits import ALWAYS_TRAINED
 from stagewise.volumes import save_volume
 
 FOLDS = 5
@@ -71,7 +72,7 @@ def make_data(folder: Path, npz: Path, weights: Path) -> Data:
     tables["test"].to_csv(data.folder / "truth.csv", index=False)
     both = pd.concat([tables["train"].assign(fold=ALWAYS_TRAINED), tables["val"].assign(fold=0)], ignore_index=True)
     both.to_csv(data.split("official"), index=False)
-    gen_kfold_split(both, FOLDS, seed=42, group=None).to_csv(data.split("folds"), index=False)
+    gen_kfold_split(both, FoldMaking(FOLDS)).to_csv(data.split("folds"), index=False)
     script(shared, "preproc_data/r04_inflate_imagenet.py", "--weights", weights.absolute())
     return data
 

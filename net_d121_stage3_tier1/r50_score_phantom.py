@@ -19,16 +19,18 @@ STAGE = Path(__file__).parent.name
 def main() -> None:
     """Print the submission's confusion matrix, MCC and ROC AUC."""
     cli.parser(__doc__).parse_args()
+    from stagewise.columns import numbers, require_values
     from stagewise.score import confusion, mcc_of_counts, roc_auc
-    from stagewise.tables import numbers, read_labels, read_videos, require_values
+    from stagewise.tables import read_labels, read_videos
 
     known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {STAGE}/r42_process_test.py"
-    truth = read_labels(known, absent="only phantom data has known answers").set_index("filename")["stalled"]
+    truth = read_labels(known, absent="only phantom data has known answers", subset="test")
+    truth = truth.set_index("filename")["stalled"]
     path = paths.submission_csv()
-    answers = read_labels(path, mend, mend)
+    answers = read_labels(path, mend, mend, "test")
     require_values(answers, "filename", truth.index, path, mend)
     path = paths.test_csv(STAGE)
-    means = read_videos(path, ("probability",), mend)
+    means = read_videos(path, ("probability",), mend, subset="test")
     require_values(means, "filename", truth.index, path, mend)
     stalled = truth.loc[answers["filename"]].to_numpy()
     tp, fp, fn, tn = confusion(stalled, answers["stalled"].to_numpy())

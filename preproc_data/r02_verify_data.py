@@ -4,7 +4,8 @@
     python preproc_data/r02_verify_data.py --split my.csv
     python preproc_data/r02_verify_data.py --keep-going      # a part of the videos is meant: exit code 5, not 2
 
-Reads:   input/*.csv, input/{train,test}/, modified_data/roi_parts/, the split CSV if there is one
+Reads:   input/train_labels.csv, the other tables of input/ that are there, input/{train,test}/,
+         modified_data/roi_parts/, the split CSV if there is one
 Writes:  modified_data/verify/{crop_sizes,class_share,contact_sheet}.png, modified_data/verify/problems.csv
 Time:    about 100 volumes a second and core
 Expect:  "no problems"; otherwise each kind of problem with its mend, every name in problems.csv, and exit code 2

@@ -1,44 +1,21 @@
 """Assign every training video to a fold.
 
     python preproc_data/r03_gen_kfold_split.py                       the winner's split: 5 folds, seed 42
+    python preproc_data/r03_gen_kfold_split.py --stratify            for rare classes: as many in each fold
     python preproc_data/r03_gen_kfold_split.py --group project_id    no project in two folds
 
-Reads:  input/train_labels.csv, input/train_metadata.csv, modified_data/roi_parts/train.csv
+Reads:  input/train_labels.csv, input/train_metadata.csv if it is there, modified_data/roi_parts/train.csv
 Writes: modified_data/kfold_split_5_42.csv (folds and seed are in its name)
 Time:   seconds
+Expect: both classes in every fold; where a fold would lack one, nothing is written, and what helps is named
 """
 
 import argparse
 from pathlib import Path
 
 from stagewise import cli, paths
-from stagewise.commands import VERIFY_DATA
 from stagewise.ending import ending, first_training
 from stagewise.errors import InputError
-
-
-def labelled_videos():
-    """Labels with their metadata, a row each video that was extracted, in the labels' order.
-
-    A column that both tables have is the metadata's, but for the label. Raises InputError where nothing is left,
-    or a video has no metadata.
-    """
-    from stagewise.tables import read_labels, read_metadata, read_roi_index
-
-    labels = read_labels(paths.input_folder() / "train_labels.csv")
-    metadata = read_metadata(paths.input_folder() / "train_metadata.csv")
-    index = read_roi_index(paths.roi_index("train"))
-    labels = labels[labels["filename"].isin(index.loc[index["status"] == "ok", "filename"])]
-    mend = f"to see all that does not fit, run: {VERIFY_DATA}"
-    if labels.empty:
-        raise InputError(f"no video of input/train_labels.csv has a volume; {mend}")
-    without = labels.loc[~labels["filename"].isin(metadata["filename"]), "filename"].tolist()
-    if without:
-        raise InputError(
-            f"{len(without)} labelled videos, first {without[0]}, have no row in input/train_metadata.csv; {mend}"
-        )
-    metadata = metadata.drop(columns="stalled", errors="ignore")
-    return labels.drop(columns=metadata.columns.drop("filename"), errors="ignore").merge(metadata, on="filename")
 
 
 def main() -> None:
@@ -46,6 +23,13 @@ def main() -> None:
     parser = cli.parser(__doc__, "seed", "dry-run", "force")
     parser.add_argument("--folds", type=cli.at_least(2), default=5, metavar="N", help="how many (default: 5)")
     parser.add_argument("--group", metavar="COLUMN", help="keep rows of the same value in this column together")
+    parser.add_argument(
+        "--stratify",
+        nargs="?",
+        const="stalled",
+        metavar="COLUMN,...",
+        help="spread the values of these columns evenly over the folds (without a name: stalled)",
+    )
     parser.add_argument("--output", type=Path, metavar="CSV", help="write here instead")
     arguments = parser.parse_args()
     path = arguments.output or paths.split_csv(arguments.folds, arguments.seed)
@@ -59,10 +43,18 @@ def main() -> None:
         )
 
     from stagewise.csv_text import OPEN
-    from stagewise.splits import gen_kfold_split
+    from stagewise.fold_making import FoldMaking, gen_kfold_split
+    from stagewise.labelled import labelled_videos
+    from stagewise.split_checks import require_trainable
 
-    split = gen_kfold_split(labelled_videos(), arguments.folds, arguments.seed, arguments.group)
+    stratify = tuple(name.strip() for name in (arguments.stratify or "").split(",") if name.strip())
+    making = FoldMaking(arguments.folds, arguments.seed, arguments.group, stratify)
+    split = gen_kfold_split(labelled_videos(), making)
+    output = ["--output", str(arguments.output)] if arguments.output else []
+    require_trainable(split, making, output + ["--force"] * arguments.force)
     print(split.groupby("fold")["stalled"].agg(videos="size", stalled="sum").to_string())
+    if "tier1" not in split:
+        print("no table has a column tier1: every video is of tier 1")
     if arguments.dry_run:
         print(f"would write {paths.shown(path)}")
         return

@@ -7,13 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from stagewise import paths, runs
+from stagewise.columns import probabilities
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan
 from stagewise.plans import volumes_of
 from stagewise.score import is_stalled
 from stagewise.splits import named
 from stagewise.submission import read_settings
-from stagewise.tables import CLASSES, probabilities, read_oof_table, read_videos
+from stagewise.tables import CLASSES, read_oof_table, read_videos
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) ->
     settings = read_settings(plan.stage, mend) if names else None
     examples, test = [], {}
     if settings:
-        table = read_videos(path, ("probability",), mend)
+        table = read_videos(path, ("probability",), mend, subset="test")
         test = dict(zip(table["filename"], probabilities(table, "probability", path, mend), strict=True))
     for name in names:
         subset, _, bare = name.rpartition("/")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from stagewise import paths
 from stagewise.errors import InputError
+from stagewise.video_names import near, told_apart
 
 SHOWN_NAMES = 5
 PROBLEM_COLUMNS = ("problem", "name", "optional", "mend")
@@ -63,10 +64,28 @@ class Data:
         if found := tuple(name if name.isprintable() else ascii(name) for name in sorted(names)):
             self.findings.append(Finding(what, found, mend, optional))
 
+    def find_absent(
+        self, what: str, names: Iterable[str], others: Iterable[str], mend: str, optional: bool = False
+    ) -> set[str]:
+        """Note the names that the others lack; those that are nearly among them are a problem of their own.
+
+        Returns: the others that were meant by such names, it seems.
+        """
+        names, others = set(names), set(others)
+        alike = near(names - others, others - names)
+        self.find(what, names - others - alike.keys(), mend, optional)
+        told = [f"{name} ({told_apart(name, other)})" for name, other in alike.items()]
+        self.find(f"{what}, but for one of nearly the same name", told, "spell them alike")
+        return set(alike.values())
+
     def read(self, table: str, reader: Callable[..., pd.DataFrame], path: Path, *arguments: object) -> None:
         """Read a table, or note why it cannot be read."""
         try:
             self.tables[table] = reader(path, *arguments)
         except InputError as error:
-            message, _, mend = str(error).rpartition("; ")
-            self.findings.append(Finding(message, (), mend))
+            self.find_unread(error)
+
+    def find_unread(self, error: InputError, optional: bool = False) -> None:
+        """Note why a table, or a column of one, cannot be read."""
+        message, _, mend = str(error).rpartition("; ")
+        self.findings.append(Finding(message, (), mend, optional))

@@ -12,8 +12,10 @@ from stagewise import paths, runs
 from stagewise.commands import EXTRACT, INFLATE
 from stagewise.errors import InputError
 from stagewise.recipes.config import GPU_PRECISIONS, Recipe
-from stagewise.sampling import require_both_classes, validation_rows
+from stagewise.sampling import validation_rows
+from stagewise.split_checks import require_learnable
 from stagewise.splits import Split
+from stagewise.video_names import hint, names_in
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
         "split": {"file": paths.shown(split.path), "sha256": split.sha256},
     }
     start_weights = _start_weights(recipe, made_from)
+    require_learnable(split, [fold])
     held_out = split.table["fold"] == fold
-    training = _rows(split, ~held_out, f"the training rows of fold {fold}")
-    validation = _rows(split, held_out, f"the rows of fold {fold}")
+    training, validation = _rows(split, ~held_out), _rows(split, held_out)
     chosen = validation_rows(validation.stalled, recipe.validation_flowing_per_stalled, seed, fold)
     return TrainingPlan(
         recipe=recipe,
@@ -111,20 +113,21 @@ def volumes_of(subset: str, filenames: Iterable[str], split: Split) -> tuple[Pat
     split: whose check finds every video without a volume.
     """
     volumes = tuple(paths.volume_path(subset, filename) for filename in filenames)
-    missing = [path.name for path in volumes if not path.exists()]
+    missing = [path.stem for path in volumes if not path.exists()]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        folder = paths.roi_folder(subset)
+        near = hint(missing, [name.removesuffix(".pklz") for name in names_in(folder)])
         raise InputError(
-            f"no volume {', '.join(missing[:3])}{more} in {paths.shown(paths.roi_folder(subset))}; "
+            f"no volume {', '.join(f'{name}.pklz' for name in missing[:3])}{more} in {paths.shown(folder)}{near}; "
             f"run: {EXTRACT} {subset}; if that makes none, see which rows have no video: {split.check}"
         )
     return volumes
 
 
-def _rows(split: Split, chosen: pd.Series, what: str) -> Rows:
-    stalled = split.table.loc[chosen, "stalled"].to_numpy()
-    require_both_classes(stalled, f"{what} in {paths.shown(split.path)}")
-    return Rows(volumes_of("train", split.table.loc[chosen, "filename"], split), stalled)
+def _rows(split: Split, chosen: pd.Series) -> Rows:
+    rows = split.table[chosen]
+    return Rows(volumes_of("train", rows["filename"], split), rows["stalled"].to_numpy())
 
 
 def _start_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path | None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stagewise.commands import MAKE_SPLIT
 from stagewise.errors import InputError
 
 ROW, AUGMENTATION = 0, 1  # the two independent streams of one sample
@@ -50,12 +49,8 @@ def validation_rows(stalled: np.ndarray, flowing_per_stalled: int, seed: int, fo
     return np.sort(np.concatenate([positive, chosen]))
 
 
-def require_both_classes(stalled: np.ndarray, what: str) -> None:
+def require_both_classes(stalled: np.ndarray, what: str, mend: str) -> None:
     """Raise InputError unless `stalled` holds flowing (0) and stalled (1) rows; `what` names them."""
     missing = [name for value, name in enumerate(("flowing", "stalled")) if not np.any(stalled == value)]
     if missing:
-        raise InputError(
-            f"{what} hold no {' and no '.join(missing)} clip, so there is nothing to learn or score there; "
-            "give --split a table with both classes in every fold, such as one with fewer folds: "
-            f"{MAKE_SPLIT} --folds N"
-        )
+        raise InputError(f"{what} hold no {' and no '.join(missing)} clip, so there is nothing to score there; {mend}")

@@ -18,14 +18,17 @@ def train_stage(stage: Recipe, doc: str, following: str) -> None:
     """
     arguments = _arguments(stage, doc)
     from stagewise.plans import plan_training, started_config
+    from stagewise.split_checks import require_learnable
     from stagewise.splits import read_split
 
     recipe = _recipe(stage, arguments)
-    split = read_split(arguments.split, tier1_only=recipe.tier1_only)
+    split = read_split(arguments.split)
     folds = split.chosen_folds(arguments.folds)
-    plans = [plan_training(recipe, split, fold, arguments.seed) for fold in folds]
+    require_learnable(split, folds)  # as every stage will read it, and not the present one alone
+    rows = split.of_tier1() if recipe.tier1_only else split
+    plans = [plan_training(recipe, rows, fold, arguments.seed) for fold in folds]
     needed = footprint(recipe, arguments.workers)
-    print(*plans, f"needs {needed}", sep="\n", flush=True)
+    print(*[split.note] * bool(split.note), *plans, f"needs {needed}", sep="\n", flush=True)
     started = [] if arguments.force else [started_config(plan) for plan in plans]
     finished = sum(config["finished"] for config in started if config)
     if not arguments.dry_run:

@@ -7,18 +7,25 @@ import pandas as pd
 from stagewise import paths
 from stagewise.commands import EXTRACT
 from stagewise.findings import Data
-from stagewise.names import SUFFIX
 from stagewise.progress import progress
-from stagewise.table_checks import check_leaks, check_split, check_test, check_train, labelled_volumes
-from stagewise.tables import (
-    TEST_METADATA,
-    read_labels,
-    read_metadata,
-    read_roi_index,
-    read_submission_format,
+from stagewise.table_checks import (
+    check_frame_counts,
+    check_leaks,
+    check_split,
+    check_test,
+    check_train,
+    labelled_volumes,
 )
+from stagewise.tables import read_labels, read_metadata, read_roi_index, read_submission_format
+from stagewise.video_names import is_video, names_in
 from stagewise.volumes import ExpectedVolume, volume_problem
 from stagewise.workers import WorkerPool
+
+OPTIONAL_TABLES = (  # name, reader and its further arguments, what it means where the table is not there
+    ("train_metadata", read_metadata, (), "the labels' columns are all that is known of the videos"),
+    ("test_metadata", read_metadata, ("test",), ""),
+    ("submission_format", read_submission_format, (), "all test videos are answered, in the order of their names"),
+)
 
 
 def verify(split: Path | None, workers: int) -> Data:
@@ -26,24 +33,37 @@ def verify(split: Path | None, workers: int) -> Data:
 
     split: a split CSV to check as well; None for the recipe's own, if it is there.
     """
-    data, folder = Data(), paths.input_folder()
-    data.read("train_labels", read_labels, folder / "train_labels.csv")
-    data.read("train_metadata", read_metadata, folder / "train_metadata.csv")
-    data.read("test_metadata", read_metadata, folder / "test_metadata.csv", TEST_METADATA)
-    data.read("submission_format", read_submission_format, folder / "submission_format.csv")
-    for subset in paths.SUBSETS:
-        data.read(f"{subset}_volumes", read_roi_index, paths.roi_index(subset))
+    data = Data()
+    _read_tables(data)
     with WorkerPool(workers) as pool:
         for subset in paths.SUBSETS:
             if data.has(f"{subset}_volumes"):
                 _check_files(data, subset)
                 _check_volumes(data, subset, pool)
-                _check_frame_counts(data, subset)
+                _note_outlines(data, subset)
+                check_frame_counts(data, subset)
     check_train(data)
     check_test(data)
     check_leaks(data)
     check_split(data, split)
     return data
+
+
+def _read_tables(data: Data) -> None:
+    """The input's tables, of which only the labels must be there, and the extraction's."""
+    folder = paths.input_folder()
+    data.read("train_labels", read_labels, folder / "train_labels.csv")
+    for name, reader, arguments, without in OPTIONAL_TABLES:
+        path = folder / f"{name}.csv"
+        if path.exists():
+            data.read(name, reader, path, *arguments)
+        elif without:
+            data.notes.append(f"no {paths.shown(path)}: {without}")
+    data.read("train_volumes", read_roi_index, paths.roi_index("train"))
+    if data.has("submission_format") or paths.roi_index("test").exists() or names_in(paths.videos_folder("test")):
+        data.read("test_volumes", read_roi_index, paths.roi_index("test"))
+    else:
+        data.notes.append("no test set: training and scores out of fold, and no answers")
 
 
 def usable_volumes(data: Data) -> pd.DataFrame:
@@ -71,19 +91,14 @@ def _check_files(data: Data, subset: str) -> None:
     """Videos, the index, and the folder of volumes name the same files."""
     index = data.tables[f"{subset}_volumes"]
     command = f"run: {EXTRACT} {subset}"
-    videos = {name for name in _names_in(paths.videos_folder(subset)) if name.lower().endswith(SUFFIX)}
-    volumes = {name.removesuffix(".pklz") for name in _names_in(paths.roi_folder(subset)) if name.endswith(".pklz")}
+    videos = {name for name in names_in(paths.videos_folder(subset)) if is_video(name)}
+    volumes = {name.removesuffix(".pklz") for name in names_in(paths.roi_folder(subset)) if name.endswith(".pklz")}
     data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command)
     unknown, folder = volumes - data.names(f"{subset}_volumes"), paths.shown(paths.roi_folder(subset))
     data.find(f"{subset} volumes without a row in the index", unknown, f"delete them from {folder}")
     bad = index[index["status"] == "quarantined"]
     labelled = [f"{name} ({reason})" for name, reason in zip(bad["filename"], bad["reason"], strict=True)]
     data.find(f"{subset} videos quarantined", labelled, f"replace them and {command}", optional=True)
-
-
-def _names_in(folder: Path) -> list[str]:
-    """Names that are not hidden; none where there is no folder. glob would find none in one that cannot be read."""
-    return [path.name for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
 
 
 def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
@@ -103,16 +118,10 @@ def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
     data.damaged |= problems.keys()
     command = f"run: {EXTRACT} {subset}"
     listed = [f"{name} ({problem})" for name, problem in problems.items()]
-    data.find(f"{subset} volumes that cannot be used", listed, command)
+    data.find(f"{subset} volumes that cannot be used", listed, command, optional=subset == "test")
 
 
-def _check_frame_counts(data: Data, subset: str) -> None:
-    """Frames decoded against frames promised; a note, since the competition's own counts may be approximate."""
+def _note_outlines(data: Data, subset: str) -> None:
     index = data.tables[f"{subset}_volumes"]
-    if data.has(f"{subset}_metadata"):
-        merged = index[index["status"] == "ok"].merge(data.tables[f"{subset}_metadata"], on="filename")
-        unequal = merged.loc[merged["frames"] != merged["num_frames"], "filename"]
-        shown = f", first {unequal.iloc[0]}" if len(unequal) else ""
-        data.notes.append(f"{subset}: {len(unequal)} volumes differ from the metadata's num_frames{shown}")
     partly = int((index["frames_with_outline"] < index["frames"]).sum())
     data.notes.append(f"{subset}: {partly} of {len(index)} videos have frames without outline")

@@ -28,15 +28,13 @@ IN_ONE_LINE = st.characters(exclude_categories=("Cc", "Cs"))
 STEMS = st.text(st.characters(categories=("L", "N"), include_characters=" _-()<>\"'&,;"), min_size=1, max_size=12)
 NAMES = st.builds("{}{}".format, STEMS, st.sampled_from([".mp4", ".MP4"])).filter(lambda name: not name_problem(name))
 LARGEST_FOLD = 5
-BAD_NUMBERS = st.sampled_from(
-    ["", " ", "nan", "NaN", "inf", "2.5", "-7", "0,5", "1_0", "x", "0x1", "True", "1 1", "９"]
-)
+BAD_NUMBERS = st.sampled_from(["", " ", "nan", "NaN", "inf", "2.5", "-7", "0,5", "1_0", "x", "0x1", "1 1", "９"])
 BAD_CELLS = {
     "filename": st.sampled_from(
-        ["", "../x.mp4", "/x.mp4", "C:\\x.mp4", "=1+1.mp4", "@x.mp4", "x", "x.mp4 ", "\x1b.mp4"]
+        ["", "../x.mp4", "/x.mp4", "C:\\x.mp4", "=1+1.mp4", "@x.mp4", "x ", "x.mp4 ", "\x1b.mp4"]
     ),
-    "stalled": BAD_NUMBERS | st.sampled_from(["2", "-1", "stalled"]),
-    "fold": BAD_NUMBERS | st.sampled_from(["-2", "1e300"]),
+    "stalled": BAD_NUMBERS | st.sampled_from(["2", "-1", "stall"]),
+    "fold": BAD_NUMBERS | st.sampled_from(["-2", "1e300", "True"]),
 }
 
 
@@ -63,19 +61,29 @@ def harmless_ways(draw) -> dict:
         "columns": draw(st.permutations(["filename", "stalled", "fold", "note"])),
         "header_spaces": draw(st.booleans()),
         "as_floats": draw(st.booleans()),
+        "decimal_commas": draw(st.booleans()),  # beside other delimiters than the comma
+        "first_line": draw(st.booleans()),  # Excel's, which names the delimiter
+        "words": draw(st.sampled_from([{}, {0: "False", 1: "True"}, {0: "flowing", 1: "Stalled"}])),  # for labels
+        "name_case": draw(st.sampled_from([str.lower, str.upper, str.title])),  # of the columns that are asked for
         "blank_lines": draw(st.integers(0, 3)),
     }
 
 
 def write(path, table: pd.DataFrame, ways: dict) -> None:
     ways = dict(ways)
-    blank = ways["lineterminator"] * ways.pop("blank_lines")
+    blank, decimal = ways["lineterminator"] * ways.pop("blank_lines"), ways.pop("decimal_commas")
     table = table.astype({"stalled": float, "fold": float}) if ways.pop("as_floats") else table
-    table = table[ways.pop("columns")]
-    header = [f" {name} " for name in table.columns] if ways.pop("header_spaces") else True
-    table.to_csv(path, header=header, **ways)
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(blank)
+    table = table.assign(stalled=table["stalled"].replace(ways.pop("words")))
+    table, case, spaces = table[ways.pop("columns")], ways.pop("name_case"), " " * ways.pop("header_spaces")
+    header = [f"{spaces}{name if name == 'note' else case(name)}{spaces}" for name in table.columns]
+    first = f"sep={ways['sep']}{ways['lineterminator']}" if ways.pop("first_line") else ""
+    text = table.to_csv(None, header=header, decimal="," if decimal and ways["sep"] != "," else ".", **ways)
+    path.write_bytes((first + text + blank).encode(ways["encoding"]))
+
+
+def line(row: int, ways: dict) -> int:
+    """The line of the file that a row of the table stands in."""
+    return row + 2 + ways["first_line"]
 
 
 @FIXED
@@ -96,8 +104,8 @@ def test_one_bad_cell_is_refused_with_its_line(root, table, ways, data):
     column = data.draw(st.sampled_from(list(BAD_CELLS)))
     table = table.astype(str)
     table.loc[row, column] = data.draw(BAD_CELLS[column])
-    write(path, table, {**ways, "as_floats": False})
-    with pytest.raises(InputError, match=f"^split.csv, line {row + 2}: {column} .*; correct it, or "):
+    write(path, table, {**ways, "as_floats": False, "words": {}})
+    with pytest.raises(InputError, match=f"^split.csv, line {line(row, ways)}: {column} .*; correct it, or "):
         read_split(path)
 
 
@@ -108,7 +116,8 @@ def test_a_name_that_stands_there_twice_is_refused_with_both_lines(root, table, 
     first, second = sorted(data.draw(st.permutations(range(len(table))))[:2])
     table.loc[second, "filename"] = table.loc[first, "filename"]
     write(path, table, ways)
-    with pytest.raises(InputError, match=rf"^split.csv, line {second + 2}: .* second time, first in line {first + 2}"):
+    told = rf"^split.csv, line {line(second, ways)}: .* second time, first in line {line(first, ways)}"
+    with pytest.raises(InputError, match=told):
         read_split(path)
 
 

@@ -12,9 +12,10 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from stagewise import paths, score
 from stagewise.errors import InputError
+from stagewise.fold_making import FoldMaking, gen_kfold_split
 from stagewise.leakage import RESAMPLES, compare_splits, scorer
 from stagewise.projects import projects_of
-from stagewise.splits import Split, gen_kfold_split
+from stagewise.splits import Split
 from stagewise.tables import read_oof_table
 
 STAGE = "net_d121_stage3_tier1"
@@ -34,7 +35,7 @@ def clips(stalled_share: np.ndarray, seed: int) -> tuple[pd.DataFrame, np.ndarra
 
 def out_of_fold(table: pd.DataFrame, seen: np.ndarray, group: str | None) -> pd.DataFrame:
     """What a classifier of nearest neighbours answers to the folds of r03's split, as r41 writes it."""
-    split = gen_kfold_split(table, 5, 42, group)
+    split = gen_kfold_split(table, FoldMaking(group=group))
     probability = np.empty(len(split))
     for fold in range(5):
         own = (split["fold"] == fold).to_numpy()

@@ -48,5 +48,5 @@ def test_validation_takes_all_flowing_rows_where_too_few_are_there():
 
 
 def test_a_missing_class_is_an_error():
-    with pytest.raises(InputError, match=r"fold 3 hold no stalled clip.*r03_gen_kfold_split"):
-        require_both_classes(np.zeros(4), "the rows of fold 3")
+    with pytest.raises(InputError, match=r"^the rows of fold 3 hold no stalled clip.*; mend it$"):
+        require_both_classes(np.zeros(4), "the rows of fold 3", "mend it")

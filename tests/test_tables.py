@@ -4,21 +4,22 @@ import gzip
 import time
 import tracemalloc
 
+import pandas as pd
 import pytest
 from conftest import real_file
 
+from stagewise import paths
+from stagewise.columns import booleans, probabilities, require_values, whole_numbers
 from stagewise.errors import InputError
 from stagewise.splits import read_split
 from stagewise.tables import (
-    TEST_METADATA,
-    booleans,
     read_labels,
     read_metadata,
+    read_oof_table,
     read_roi_index,
     read_submission_format,
     read_table,
-    require_values,
-    whole_numbers,
+    videos_to_answer,
 )
 
 
@@ -36,12 +37,13 @@ def test_real_train_metadata():
     metadata = read_metadata(real_file("stallcatchers/train_metadata.csv.xz"))
     assert len(metadata) == 573_048
     assert metadata["tier1"].dtype == bool and metadata["tier1"].sum() == 540_242
-    assert metadata["num_frames"].between(17, 434).all() and metadata["crowd_score"].between(0, 1).all()
+    assert pd.to_numeric(metadata["num_frames"]).between(17, 434).all()
+    assert pd.to_numeric(metadata["crowd_score"]).between(0, 1).all()
     assert {"url", "micro", "nano"} <= set(metadata.columns)
 
 
 def test_real_test_tables_name_the_same_videos():
-    metadata = read_metadata(real_file("stallcatchers/test_metadata.csv.xz"), TEST_METADATA)
+    metadata = read_metadata(real_file("stallcatchers/test_metadata.csv.xz"), "test")
     submission = read_submission_format(real_file("stallcatchers/submission_format.csv.xz"))
     assert len(metadata) == 14_160 and set(metadata["filename"]) == set(submission["filename"])
 
@@ -92,6 +94,15 @@ def test_bad_labels_are_named(table, text, problem):
         "filename,stalled,,\na.mp4,1,,\nb.mp4,0,,\n,,,\n\n",  # empty columns and rows of a spreadsheet
         ",filename,stalled\n0,a.mp4,1\n1,b.mp4,0\n",  # pandas' index
         "stalled,filename\n1.0,a.mp4\n0.0,b.mp4\n",
+        "sep=;\r\nfilename;stalled\r\na.mp4;1\r\nb.mp4;0\r\n",  # Excel's first line
+        "\ufeffsep=,\nfilename,stalled\na.mp4,1\nb.mp4,0\n",
+        '"sep=|"\nfilename|stalled\na.mp4|1\nb.mp4|0\n',
+        "filename;stalled\na.mp4;1,0\nb.mp4;0,0\n",
+        "Filename, STALLED\na.mp4,1\nb.mp4,0\n",
+        "filename,stalled\na,1\nb,0\n",
+        "filename,stalled\na.mp4,True\nb.mp4,FALSE\n",
+        "filename,stalled\na.mp4,stalled\nb.mp4,Flowing\n",
+        "filename,stalled,tier1,project_id\na.mp4,yes,,\nb.mp4,no,,\n",  # blank columns that nobody asks for
     ],
 )
 def test_what_can_be_read_in_one_way_alone_is_read(table, text):
@@ -114,14 +125,19 @@ def test_other_columns_are_carried_along(table):
         ('filename,stalled,note\na.mp4,1,"x\ny"\n', "is not a CSV table: line 2 has a quoted cell that goes on"),
         ('filename,stalled\n"a.mp4,1\nb.mp4",0\n', "is not a CSV table: line 2 has a quoted cell that goes on"),
         ("filename,stalled\na.mp4,1\nb.mp4,0,7\n", "is not a CSV table: line 3 has 3 cells under 2 names"),
-        ("sep=;\nfilename;stalled\na.mp4;1\n", "line 1: no column filename, stalled; found sep="),
+        ("sep=|;\nfilename;stalled\na.mp4;1\n", "is not a CSV table: line 1 is|line 1: no column filename, stalled"),
         ("filename,\x1b[2Jb\na.mp4,1\n", r"no column stalled; found filename, '\\x1b\[2Jb'"),
-        ("Filename,Stalled\na.mp4,1\n", "line 1: no column filename, stalled; found Filename, Stalled"),
-        ("filename,stalled\na.mp4,1\nb.mp4,flowing\n", r"line 3: .* is not a number; it must be 1 .stalled. or 0"),
-        ("filename,stalled\na.mp4,True\n", "line 2: stalled 'True' is not a number; it must be"),
+        ("Filename,FILENAME,stalled\na.mp4,a.mp4,1\n", "line 1: no column filename; found Filename, FILENAME, stalled"),
+        ("filename,stalled\na.mp4,1\nb.mp4,maybe\n", r"line 3: .* is not a number; it must be 1 .stalled. or 0"),
         ("filename,stalled\na.mp4,1\na.mp4,1\n", "line 3: .* a second time, first in line 2"),
         ("filename,stalled\na.mp4,1\na.mp4,0\n", "line 3: .* a second time, first in line 2"),
-        ("filename;stalled\na.mp4;1,0\n", "line 2: stalled '1,0' is not a number"),
+        ('filename,stalled\na.mp4,"1,0"\n', "line 2: stalled '1,0' is not a number"),
+        ("filename;stalled\na.mp4;0\nb.mp4;1,000\n", "line 3: stalled '1,000' may be thousands or have decimals"),
+        ("filename,stalled\na.mp4,1\na,0\n", "line 3: filename 'a' stands there a second time, first in line 2"),
+        ("sep=;\nfilename;stalled\na.mp4;1\na.mp4;1\n", "line 4: .* a second time, first in line 3"),
+        ("sep=;\nfilename;stalled\na.mp4;1\nb.mp4;7\n", "line 4: stalled '7' is not one of 0, 1"),
+        ("sep=;\nfile;stalled\na.mp4;1\n", "line 2: no column filename; found file, stalled"),
+        ("sep=;\nfilename;stalled\na.mp4;1;5\n", "is not a CSV table: line 3 has 3 cells under 2 names"),
     ],
 )
 def test_what_could_be_read_in_two_ways_is_refused(table, text, problem):
@@ -146,7 +162,8 @@ def test_what_could_be_read_in_two_ways_is_refused(table, text, problem):
         ("a\u202e4pm.mp4", "has a character that cannot be printed"),  # shown backwards
         ("a\u200b.mp4", "has a character that cannot be printed"),
         ("a\x00.mp4", "has a character that cannot be printed"),
-        ("100000", "does not end in .mp4"),
+        ("100000 ", "does not end in .mp4"),
+        ("notes.txt", "does not end in .mp4"),
         ("a.mp4 ", "does not end in .mp4"),
         ("a.mp4.pklz", "does not end in .mp4"),
         ("é" * 99 + ".mp4", "is longer than 200 bytes"),
@@ -162,7 +179,7 @@ def test_a_name_that_no_video_may_have_is_refused_by_every_reader(table, name, p
     for reader, text in rows.items():
         with pytest.raises(InputError) as error:
             reader(table(text))
-        assert f"table.csv, line 3: filename {name!r} {problem}; " in str(error.value)
+        assert f"table.csv, line 3: filename {name!r} {problem}" in str(error.value)
         assert str(error.value).isprintable()
 
 
@@ -242,7 +259,28 @@ def test_a_cut_off_compressed_table(root):
     path = root / "metadata.csv.xz"
     path.write_bytes(real_file("stallcatchers/test_metadata.csv.xz").read_bytes()[:5000])
     with pytest.raises(InputError, match="cannot be read"):
-        read_metadata(path, TEST_METADATA)
+        read_metadata(path, "test")
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (("True", "False"), (True, False)),
+        (("yes", " NO "), (True, False)),
+        (("y", "N"), (True, False)),
+        (("1", "0.0"), (True, False)),
+    ],
+)
+def test_booleans_are_words_or_numbers(table, words, values):
+    path = table("filename,tier1\na.mp4,{}\nb.mp4,{}\n".format(*words))
+    assert tuple(read_metadata(path)["tier1"]) == values
+
+
+def test_decimal_commas_beside_semicolons_are_read(table):
+    path = table("filename;belief;frames\na;0,5;12\nb;1,000;12,0\nc;.25;7\n")
+    frame = read_table(path, ("filename",), "mend it")
+    assert probabilities(frame, "belief", path, "mend it").tolist() == [0.5, 1, 0.25]
+    assert whole_numbers(frame, "frames", path, "mend it").tolist() == [12, 12, 7]
 
 
 def test_columns_become_values(table):
@@ -279,3 +317,68 @@ def test_roi_index(table):
 def test_bad_roi_index(table, row, problem):
     with pytest.raises(InputError, match=f"line 2: {problem}.*run: python preproc_data/r01_extract_roi.py train"):
         read_roi_index(table(HEADER + row, "train.csv"))
+
+
+@pytest.fixture
+def videos(root):
+    """Makes empty files in input/train and input/test."""
+
+    def make(subset, *names):
+        paths.videos_folder(subset).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (paths.videos_folder(subset) / name).touch()
+
+    return make
+
+
+def test_a_name_without_suffix_is_that_of_the_video_that_is_there(videos, table):
+    videos("train", "1.avi", "2.MP4", "mouse.1.mov", "3.mp4", "3.avi", "4.txt")
+    videos("test", "5.mkv")
+    read_roi = HEADER + GOOD.replace("a.mp4", "6.webm")
+    paths.roi_index("train").parent.mkdir(parents=True)
+    paths.roi_index("train").write_text(read_roi)  # videos that were taken away after r01
+    names = ["1", "2", "mouse.1", "3.avi", "3.mp4", "4", "5", "6", "7.mp4"]
+    found = ["1.avi", "2.MP4", "mouse.1.mov", "3.avi", "3.mp4", "4.mp4", "5.mp4", "6.webm", "7.mp4"]
+    rows = {
+        read_labels: "filename,stalled\n" + "".join(f"{name},1\n" for name in names),
+        read_metadata: "filename,tier1\n" + "".join(f"{name},1\n" for name in names),
+        read_split: "filename,stalled,fold\n" + "".join(f"{name},1,{k % 2}\n" for k, name in enumerate(names)),
+        lambda path: read_oof_table(path, "mend it"): "filename,stalled,fold,probability,unflipped\n"
+        + "".join(f"{name},1,0,0.5,0.5\n" for name in names),
+    }
+    for reader, text in rows.items():
+        read = reader(table(text))
+        assert getattr(read, "table", read)["filename"].tolist() == found
+
+
+def test_a_name_without_suffix_that_two_videos_fit_is_refused_with_both(videos, table):
+    videos("train", "100000.mp4", "100000.avi")
+    with pytest.raises(InputError, match=r"line 2: filename '100000' may be 100000\.avi or 100000\.mp4: write it with"):
+        read_labels(table("filename,stalled\n100000,1\n"))
+
+
+def test_the_answers_can_be_written_with_the_names_that_were_asked_for(videos):
+    videos("test", "1.avi")
+    (paths.input_folder() / "submission_format.csv").write_text("Filename\n2.mp4\n1\n")
+    assert videos_to_answer().to_dict("list") == {"filename": ["2.mp4", "1.avi"], "asked": ["2.mp4", "1"]}
+
+
+@pytest.mark.parametrize("text", ["filename,stalled\nb.mp4,0\na.mp4,\n", "filename\nb.mp4\na.mp4\n"])
+def test_the_videos_to_answer_are_the_formats_in_its_order_whatever_its_label_says(root, text):
+    paths.input_folder().mkdir()
+    (paths.input_folder() / "submission_format.csv").write_text(text)
+    assert videos_to_answer().to_dict("list") == {"filename": ["b.mp4", "a.mp4"], "asked": ["b.mp4", "a.mp4"]}
+
+
+def test_without_a_format_all_test_videos_are_to_be_answered_by_name(root):
+    assert videos_to_answer().columns.tolist() == ["filename", "asked"] and videos_to_answer().empty
+    paths.videos_folder("test").mkdir(parents=True)
+    (paths.videos_folder("test") / ".gitkeep").touch()
+    assert videos_to_answer().empty
+    (paths.videos_folder("test") / "a.mp4").touch()
+    with pytest.raises(InputError, match=r"roi_parts/test\.csv is not there; run: python .*r01_extract_roi\.py test"):
+        videos_to_answer()
+    paths.roi_index("test").parent.mkdir(parents=True)
+    bad = "a.mp4,0,0,0,0,0,0,0,0,0,,quarantined,cut off\n"
+    paths.roi_index("test").write_text(HEADER + GOOD.replace("a.mp4", "b.mp4") + bad)
+    assert videos_to_answer()["filename"].tolist() == ["a.mp4", "b.mp4"]

@@ -2,7 +2,9 @@
 
 import os
 import runpy
+import shutil
 import sys
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -128,9 +130,22 @@ CASES = {
         lambda data: change(data / "train_metadata.csv", drop_last),
         "labelled train videos without metadata (1): 100005.mp4",
     ),
-    "no metadata": (
-        lambda data: (data / "train_metadata.csv").unlink(),
-        "input/train_metadata.csv is not there",
+    "other frames": (
+        lambda data: change(
+            data / "train_metadata.csv", lambda lines: [line.replace(",10,", ",11,") for line in lines]
+        ),
+        "train videos with more or fewer frames than the metadata says (1): 100005.mp4 (has 10, num_frames is 11); put",
+    ),
+    "no number of frames": (
+        lambda data: change(data / "test_metadata.csv", lambda lines: [*lines[:-1], f"{TEST[1]},many"]),
+        "input/test_metadata.csv, line 3: num_frames 'many' is not a number; correct it",
+    ),
+    "tier 1 nowhere": (
+        lambda data: (
+            paths.split_csv().unlink()
+            or change(data / "train_metadata.csv", lambda lines: [line.replace("True", "no") for line in lines])
+        ),
+        "the labelled volumes of tier 1 without a video of class (2): flowing, stalled; correct tier1, or take",
     ),
     "not extracted": (
         lambda data: (data / "train" / "300000.mp4").touch(),
@@ -180,7 +195,7 @@ CASES = {
         lambda data: change(
             paths.split_csv(), lambda lines: [line.replace("3.mp4,1,1", "3.mp4,1,0") for line in lines]
         ),
-        "fold 1 without a video of class (1): stalled",
+        "the split cannot be trained on (1): fold 1 has no stalled clip; run: python",
     ),
     "split contradicts": (
         lambda data: change(paths.split_csv(), lambda lines: [line.replace("4.mp4,0", "4.mp4,1") for line in lines]),
@@ -220,9 +235,105 @@ def test_the_mend_of_an_own_split_is_to_correct_it(data, root):
     assert f"test names in the split (1): 200000.mp4; correct {path}" in found
 
 
-def test_an_empty_house_lacks_its_files_and_nothing_else(root):
+def test_an_empty_house_lacks_its_labels_and_volumes_and_nothing_else(root):
     found = findings()
-    assert len(found) == 6 and all("is not there; " in line for line in found)
+    assert len(found) == 2 and all("is not there; " in line for line in found)
+
+
+def test_two_columns_of_labels_and_volumes_are_enough(data):
+    for name in ("train_metadata", "test_metadata", "submission_format"):
+        (data / f"{name}.csv").unlink()
+    found = verify(None, workers=0)
+    assert found.findings == []
+    notes = "\n".join(found.notes)
+    assert "no input/train_metadata.csv: the labels' columns are all" in notes
+    assert "no input/submission_format.csv: all test videos are answered" in notes
+    assert "kfold_split_5_42.csv has no column tier1: every row is of tier 1" in notes and "no test set" not in notes
+
+
+def test_without_a_test_set_nothing_is_missing(data):
+    for path in (data / "test_metadata.csv", data / "submission_format.csv", paths.roi_index("test")):
+        path.unlink()
+    shutil.rmtree(data / "test")
+    found = verify(None, workers=0)
+    assert found.findings == [] and "no test set: training and scores out of fold, and no answers" in found.notes
+
+
+def test_damage_to_test_clips_stops_no_training(data):
+    resave(data)
+    paths.volume_path("test", TEST[1]).unlink()
+    change(paths.roi_index("test"), lambda lines: [*lines[:-1], f"{TEST[1]},0,0,0,0,0,0,0,0,0,,quarantined,cut off"])
+    found = verify(None, workers=0).findings
+    assert len(found) == 3 and all(finding.optional for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("video", "label", "difference"),
+    [
+        ("0007.mp4", "7.mp4", "leading zeros"),
+        ("A.mp4", "a.mp4", "upper and lower case"),
+        ("a.mp4", "a.MP4", "upper and lower case"),
+        ("mouse 1.mp4", "mouse1.mp4", "spaces"),
+        (
+            unicodedata.normalize("NFD", "é.mp4"),
+            unicodedata.normalize("NFC", "é.mp4"),
+            "the Unicode form of its letters",
+        ),
+        ("a.avi", "a.mp4", "its suffix"),
+        ("Mouse 01.mp4", "mouse1.mp4", "upper and lower case and leading zeros and spaces"),
+    ],
+)
+def test_a_name_that_is_nearly_a_videos_is_told_with_what_differs(data, video, label, difference):
+    names = [*TRAIN[:-1], video]
+    make_volumes("train", names)
+    (data / "train" / TRAIN[-1]).unlink()
+    paths.volume_path("train", TRAIN[-1]).unlink()
+    (data / "train_metadata.csv").unlink()
+    change(data / "train_labels.csv", lambda lines: [*lines[:-1], f"{label},1"])
+    paths.split_csv().unlink()
+    what = "labels without a train video, but for one of nearly the same name (1)"
+    (found,) = verify(None, workers=0).findings
+    assert str(found) == f"{what}: {label} ({video} differs in {difference}); spell them alike"
+    assert not found.optional
+
+
+S_TIER = {  # columns of a split of six clips, and what every stage would make of them
+    "one fold without tier 1": (dict(tier1=[1, 1, 0, 0, 1, 1]), "fold 1 has no flowing and no stalled clip of tier 1"),
+    "one class in tier 1 of a fold": (dict(tier1=[1, 1, 1, 0, 1, 1]), "fold 1 has no stalled clip of tier 1"),
+    "one class to train on": (
+        dict(tier1=[1, 1, 1, 0, 1, 0], fold=[0, 0, 1, 1, 1, -1]),
+        "the training rows of fold 0 have no stalled clip of tier 1",
+    ),
+    "none": (dict(tier1=["no"] * 6), "no row is of tier 1"),
+    "other words": (
+        dict(tier1=["yes", "Y", "no", "n", "t", "f"]),
+        "fold 1 has no flowing and no stalled clip of tier 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("columns", "flaw"), S_TIER.values(), ids=S_TIER)
+def test_a_split_is_looked_at_as_the_last_stage_reads_it(data, root, columns, flaw):
+    path = root / "own.csv"
+    write_csv(path, **dict(filename=TRAIN, stalled=[0, 1] * 3, fold=[0, 0, 1, 1, -1, -1]) | columns)
+    (found,) = verify(path, workers=0).findings
+    assert any(name.startswith(flaw) for name in found.names) and not found.optional
+    assert "correct its column tier1" in found.mend and "r03" not in found.mend
+
+
+@pytest.mark.parametrize("words", [("yes", "no"), ("Y", "n"), ("1", "0")])
+def test_tiers_in_other_words_are_as_good(data, root, words):
+    path = root / "own.csv"
+    tier1 = [words[0]] * 4 + [words[1]] * 2
+    write_csv(path, filename=TRAIN, stalled=[0, 1] * 3, fold=[0, 0, 1, 1, -1, -1], tier1=tier1)
+    assert verify(path, workers=0).findings == []
+
+
+def test_that_the_metadata_has_tiers_which_the_split_lacks_is_said_aloud(data):
+    assert any(
+        note.endswith("has no column tier1: every row is of tier 1, though input/train_metadata.csv has one")
+        for note in verify(None, workers=0).notes
+    )
 
 
 def test_a_name_that_is_no_text_is_listed_in_one_line(data):
@@ -242,9 +353,9 @@ def test_names_of_formulas_and_other_alphabets_are_drawn_without_a_word(data, ro
 def test_all_problems_are_collected(data):
     damage(data)
     change(data / "train_labels.csv", drop_last)
-    (data / "submission_format.csv").unlink()
+    change(data / "submission_format.csv", lambda lines: lines[:1])
     found = "\n".join(findings())
-    for part in ("cannot be used", "without a label", "submission_format.csv is not there"):
+    for part in ("cannot be used", "without a label", "submission_format.csv: no rows after the header"):
         assert part in found
 
 

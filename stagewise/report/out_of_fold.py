@@ -54,7 +54,7 @@ def read_out_of_fold(stage: str, runs: Sequence[Run], projects: pd.DataFrame, me
             f"{paths.shown(path)} has clips of fold {others}, which is not trained or was not asked for; ask for it, "
             f"too, or {mend}"
         )
-    require_both_classes(table["stalled"].to_numpy(), paths.shown(path))
+    require_both_classes(table["stalled"].to_numpy(), f"the rows of {paths.shown(path)}", mend)
     content = read_scores(stage, weights, mend)
     try:
         seed, prevalence, counts = content["seed"], content["at_prevalence"]["share"], content["confusion"]

@@ -9,7 +9,6 @@ from stagewise.projects import score_projects, sharing
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
 from stagewise.splits import ALWAYS_TRAINED
-from stagewise.tables import booleans
 
 SIZES = ("frames", "height", "width")
 NOTHING = "–"
@@ -37,7 +36,7 @@ def of_data(evidence: Evidence) -> dict[str, Any]:
 def _split(evidence: Evidence) -> pd.DataFrame:
     """The split's rows with their projects, and tier1 as bool, where the stage asks for it."""
     split = evidence.split
-    tiers = booleans(split.table, "tier1", split.path, "correct it") if evidence.recipe["tier1_only"] else False
+    tiers = split.tier1 if evidence.recipe["tier1_only"] else False
     table = split.table[["filename", "stalled", "fold"]].assign(tier1=tiers)
     return table.merge(evidence.projects, on="filename")
 

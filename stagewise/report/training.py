@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from stagewise import paths, runs
+from stagewise.columns import numbers
 from stagewise.errors import InputError
 from stagewise.runs import train_command
-from stagewise.tables import numbers, read_table
+from stagewise.tables import read_table
 
 SCORES = ("epoch", "loss", "val_loss", "val_auc", "val_mcc")
 FINISHED, NOT_FINISHED, NOT_TRAINED = "finished", "not finished", "not trained"
