@@ -9,6 +9,7 @@ from stagewise.commands import EXTRACT
 from stagewise.findings import Data
 from stagewise.progress import progress
 from stagewise.table_checks import (
+    TEST_VIDEOS_MEND,
     check_frame_counts,
     check_leaks,
     check_split,
@@ -60,8 +61,11 @@ def _read_tables(data: Data) -> None:
         elif without:
             data.notes.append(f"no {paths.shown(path)}: {without}")
     data.read("train_volumes", read_roi_index, paths.roi_index("train"))
-    if data.has("submission_format") or paths.roi_index("test").exists() or names_in(paths.videos_folder("test")):
+    if paths.roi_index("test").exists() or names_in(paths.videos_folder("test")):
         data.read("test_volumes", read_roi_index, paths.roi_index("test"))
+    elif data.has("submission_format"):
+        what = "submission_format names without a test volume"
+        data.find(what, data.names("submission_format"), TEST_VIDEOS_MEND, optional=True)
     else:
         data.notes.append("no test set: training and scores out of fold, and no answers")
 
@@ -71,6 +75,13 @@ def usable_volumes(data: Data) -> pd.DataFrame:
     tables = [data.tables[name] for name in ("train_volumes", "test_volumes") if data.has(name)]
     rows = pd.concat(tables) if tables else pd.DataFrame({"filename": [], "status": []})
     return rows[(rows["status"] == "ok") & ~rows["filename"].isin(data.damaged)]
+
+
+def unanswerable(data: Data) -> set[str]:
+    """The test videos that are asked for and have no whole volume, so that r42 could not answer them."""
+    table = next((table for table in ("submission_format", "test_volumes") if data.has(table)), None)
+    asked = set(data.tables[table]["filename"]) if table else set()
+    return asked - (data.names("test_volumes") - data.damaged if data.has("test_volumes") else set())
 
 
 def labelled_groups(data: Data) -> dict[str, pd.DataFrame]:
@@ -88,14 +99,14 @@ def labelled_groups(data: Data) -> dict[str, pd.DataFrame]:
 
 
 def _check_files(data: Data, subset: str) -> None:
-    """Videos, the index, and the folder of volumes name the same files."""
-    index = data.tables[f"{subset}_volumes"]
+    """Videos, the index, and the folder of volumes name the same files; nothing in training hangs on those of test."""
+    index, test = data.tables[f"{subset}_volumes"], subset == "test"
     command = f"run: {EXTRACT} {subset}"
     videos = {name for name in names_in(paths.videos_folder(subset)) if is_video(name)}
     volumes = {name.removesuffix(".pklz") for name in names_in(paths.roi_folder(subset)) if name.endswith(".pklz")}
-    data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command)
+    data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command, test)
     unknown, folder = volumes - data.names(f"{subset}_volumes"), paths.shown(paths.roi_folder(subset))
-    data.find(f"{subset} volumes without a row in the index", unknown, f"delete them from {folder}")
+    data.find(f"{subset} volumes without a row in the index", unknown, f"delete them from {folder}", test)
     bad = index[index["status"] == "quarantined"]
     labelled = [f"{name} ({reason})" for name, reason in zip(bad["filename"], bad["reason"], strict=True)]
     data.find(f"{subset} videos quarantined", labelled, f"replace them and {command}", optional=True)
