@@ -2,7 +2,8 @@
 
 from stagewise.errors import InputError
 
-SUFFIX = ".mp4"  # in any case
+SUFFIX = ".mp4"  # of a video whose name lacks one; in any case
+SUFFIXES = (SUFFIX, ".mov", ".m4v", ".avi", ".mkv", ".webm")
 LARGEST_BYTES = 200  # a file system's 255, less what a volume's name and a temporary name add
 FORMULA = ("=", "+", "-", "@")  # a cell that begins with one is run by spreadsheets; "-" is an option in a shell, too
 
@@ -17,8 +18,8 @@ def name_problem(name: str) -> str:
         return f"begins with {name[0]}, which spreadsheets take for a formula"
     if name.startswith((".", " ")):
         return "begins with a dot or a space"
-    if not name.lower().endswith(SUFFIX):
-        return f"does not end in {SUFFIX}"
+    if not name.lower().endswith(SUFFIXES):
+        return f"does not end in {', '.join(SUFFIXES)}"
     return f"is longer than {LARGEST_BYTES} bytes" if len(name.encode()) > LARGEST_BYTES else ""
 
 
