@@ -9,7 +9,7 @@ MAKE_SPLIT = "python preproc_data/r03_gen_kfold_split.py"
 INFLATE = "python preproc_data/r04_inflate_imagenet.py"
 # Every frame once, bit for bit, of any size. Without passthrough (FFmpeg before 5.1: -vsync 0) frames are repeated or
 # left out to make an even rate. FFV1 has a checksum.
-CONVERT = "ffmpeg -i OLD -map 0:v:0 -fps_mode passthrough -c:v ffv1 -level 3 NEW.mkv"
+CONVERT = "ffmpeg -i OLD -map 0:v:0 -fps_mode passthrough -pix_fmt bgr0 -c:v ffv1 -level 3 NEW.mkv"
 COPY = "ffmpeg -i OLD -map 0:v:0 -c copy NEW.mkv"  # the same frames as they are coded
 # FFmpeg reads the first page of a TIFF alone
 CONVERT_TIFF = (
