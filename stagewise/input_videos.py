@@ -16,6 +16,16 @@ MOVING = (  # other names of files that may hold a video
 )
 TIFF = (".tif", ".tiff")
 SHOWN_NAMES = 3
+HIDDEN, BELOW, UNNAMED = ("hidden file", ""), ("file", " in a sub-folder"), ("video", " without a video's suffix")
+STACK, UNREAD, OTHER = ("TIFF file", ""), ("file", " of a type that is not read"), ("other file", "")
+KINDS = {  # what is passed over, in the order in which it is told, and what to do
+    HIDDEN: "rename those that are videos",
+    BELOW: "move the videos among them up",
+    UNNAMED: f"give it one of {', '.join(SUFFIXES)}",
+    STACK: f"convert it if it is a video: {CONVERT_TIFF}",
+    UNREAD: f"convert it: {CONVERT}",
+    OTHER: "no video by its name",
+}
 
 
 def list_videos(subset: str) -> list[Path]:
@@ -32,20 +42,13 @@ def list_videos(subset: str) -> list[Path]:
 
 def passed_over(subset: str) -> list[str]:
     """What the folder holds beside its videos: a line a kind, with the number of files, some names, and what to do."""
-    kinds = {
-        "hidden": ([], "rename those that are videos"),
-        "in a sub-folder": ([], "move the videos among them up"),
-        "without a video's suffix, but a video": ([], f"give it one of {', '.join(SUFFIXES)}"),
-        "TIFF": ([], f"convert it, if it is a video: {CONVERT_TIFF}"),
-        "of a type that is not read": ([], f"convert it: {CONVERT}"),
-        "no video by its name": ([], "nothing is done with it"),
-    }
+    found = {kind: [] for kind in KINDS}
     for path in _listed(subset):
         if not _is_video(path):
-            kinds[_kind(path)][0].extend(_files_in(path) if path.is_dir() else [path.name])
+            found[_kind(path)].extend(_files_in(path) if path.is_dir() else [path.name])
     return [
-        f"{len(names)} {'file' if len(names) == 1 else 'files'} {kind} ({_shown(names)}): {mend}"
-        for kind, (names, mend) in kinds.items()
+        f"{len(names)} {noun}{'s' * (len(names) > 1)}{kind} ({_shown(names)}): {KINDS[noun, kind]}"
+        for (noun, kind), names in found.items()
         if names
     ]
 
@@ -60,17 +63,15 @@ def _is_video(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
 
 
-def _kind(path: Path) -> str:
+def _kind(path: Path) -> tuple[str, str]:
     ending = path.suffix.lower()
     if path.name.startswith("."):
-        return "hidden"
+        return HIDDEN
     if path.is_dir():
-        return "in a sub-folder"
+        return BELOW
     if _is_video_inside(path):
-        return "without a video's suffix, but a video"
-    if ending in TIFF:
-        return "TIFF"
-    return "of a type that is not read" if ending in MOVING else "no video by its name"
+        return UNNAMED
+    return STACK if ending in TIFF else UNREAD if ending in MOVING else OTHER
 
 
 def _is_video_inside(path: Path) -> bool:
