@@ -5,6 +5,7 @@ name stays text, and it can open no other file and no network address.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +25,7 @@ MOST_PIXELS = 1 << 24  # of a frame, 48 MiB in BGR; the competition's have 512x3
 # explode: an error is an error. aggressive: a CAVLC slice must end where its bits end, which finds more flipped bits;
 # it refused none of 58 files of other encoder settings (docs/LOG.md)
 DECODER = {"err_detect": "crccheck+bitstream+buffer+explode+aggressive", "max_pixels": str(MOST_PIXELS)}
+ONLY_LOGGING = ("ffv1",)  # puts an older frame's pixels where a checksum is wrong, and marks nothing
 
 
 class VideoError(InputError):
@@ -90,18 +92,43 @@ def _decoded(file: BinaryIO, container: str, codecs: tuple[str, ...]) -> Iterato
     }
     with av.open(file, format=container, options=options, metadata_errors="replace") as opened:
         stream = opened.streams.video[0]
-        _require_codec(stream, codecs)
+        codec = _codec_of(stream, codecs)
         stream.thread_type, stream.codec_context.thread_count = "NONE", 1  # there is a worker process for every core
         stream.codec_context.options = DECODER
-        for packet in opened.demux(stream):
-            if packet.size:  # an AVI repeats a frame by an empty one, which a decoder takes for the end
-                yield from packet.decode()
-        yield from stream.decode(None)
+        with _reported_by(codec) as reports:
+            for frame in _frames(opened, stream):
+                if reports:
+                    raise ContainerError(f"a frame is damaged ({reports[0][2].strip()})")
+                yield frame
 
 
-def _require_codec(stream: av.VideoStream, codecs: tuple[str, ...]) -> None:
+def _frames(opened: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    for packet in opened.demux(stream):
+        if packet.size:  # an AVI repeats a frame by an empty one, which a decoder takes for the end
+            yield from packet.decode()
+    yield from stream.decode(None)
+
+
+def _codec_of(stream: av.VideoStream, codecs: tuple[str, ...]) -> str:
+    """The stream's codec. Raises ContainerError where it is none of `codecs`."""
     codec = stream.codec_context and stream.codec_context.codec
     name = codec.canonical_name if codec else "unknown"
     if name not in codecs:
         allow = f"allow it: {EXTRACT} --codecs {name},...; or " if codec else ""
         raise ContainerError(f"holds {name} video, and {', '.join(codecs)} are read; {allow}convert it: {CONVERT}")
+    return name
+
+
+@contextmanager
+def _reported_by(codec: str) -> Iterator[list[tuple[int, str, str]]]:
+    """What the decoder logs as an error, where that is all that it does about one: level, decoder, message."""
+    level = av.logging.get_level()
+    if codec not in ONLY_LOGGING:
+        yield []
+        return
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as reports:
+            yield reports
+    finally:
+        av.logging.set_level(level)

@@ -247,3 +247,28 @@ def test_a_recording_without_an_end_gets_it_by_the_command(tmp_path):
 def test_bytes_behind_the_segment_are_refused(webm, tmp_path):
     assert "behind the end" in refusal(tmp_path / "b.webm", webm + webm)
     assert not refusal(tmp_path / "b.webm", webm + b"\xec\x82\0\0")  # but for a void
+
+
+# --- flipped bits, in containers without a checksum
+
+CHECKED = {
+    "ffv1": ("avi", {}),
+    "png": ("mov", {}),
+    "libx265": ("mp4", {"x265-params": "log-level=none:pools=1:hash=1"}),
+}
+
+
+@pytest.mark.parametrize("codec", CHECKED)
+def test_a_codec_with_a_checksum_gives_no_pixel_that_was_not_in_the_video(tmp_path, codec):
+    suffix, options = CHECKED[codec]
+    path = tmp_path / f"a.{suffix}"
+    write_video(path, outlined_frames(5, [BOX], height=72, width=96), codec, options=options)
+    content, frames, found = path.read_bytes(), np.stack(list(read_frames(path))), 0
+    for bit in np.random.default_rng(6).integers(0, 8 * len(content), 40):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        if refusal(path, bytes(damaged)):
+            found += 1
+        else:
+            np.testing.assert_array_equal(list(read_frames(path)), frames)
+    assert found > 20
