@@ -4,12 +4,15 @@ FFmpeg shows an AVI that was cut off as a shorter video without an error. Its li
 used: the frames are read as they lie.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from stagewise.container_error import MOST_FRAMES, ContainerError, text
 
-MOST_CHUNKS = 8 * MOST_FRAMES  # a frame, its sound, and their places in an index
+MOST_CHUNKS = 4 * MOST_FRAMES  # a frame, its sound, and some more
+MOST_STREAMS = 100
+DEEPEST = 8  # levels of lists; three are usual
 FRAME_KINDS = (b"dc", b"db")  # behind two digits, the number of the stream; compressed and uncompressed frames
 
 
@@ -27,21 +30,31 @@ def frames_promised(file: BinaryIO) -> int:
 
     Raises ContainerError unless every chunk ends within the file and the stream's header counts as many as there are.
     """
-    chunks, length = [], file.seek(0, 2)
-    for chunk in _chunks(file, 0, length):
-        if chunk.kind not in (b"AVI ", b"AVIX"):
-            raise ContainerError(f"is damaged: behind its end there is {text(chunk.kind)}")
-        chunks += _all_within(file, chunk)
-        if len(chunks) > MOST_CHUNKS:
+    streams, found, shown = [], Counter(), Counter()
+    for number, chunk in enumerate(_all(file, file.seek(0, 2))):
+        if number > MOST_CHUNKS:
             raise ContainerError(f"has more than {MOST_CHUNKS} chunks")
-    stream, counted = _video_stream(file, chunks)
-    frames = [chunk for chunk in chunks if chunk.kind[:2] == b"%02d" % stream and chunk.kind[2:] in FRAME_KINDS]
-    if len(frames) != counted:
-        raise ContainerError(f"is damaged or cut off: its header counts {counted} frames, and it has {len(frames)}")
-    shown = sum(chunk.end > chunk.start for chunk in frames)
-    if not 0 < shown <= MOST_FRAMES:
-        raise ContainerError(f"has {shown or 'no'} frames")
-    return shown
+        if chunk.kind == b"strh":
+            streams.append(chunk)
+        elif chunk.kind[:2].isdigit() and chunk.kind[2:] in FRAME_KINDS:
+            found[int(chunk.kind[:2])] += 1
+            shown[int(chunk.kind[:2])] += chunk.end > chunk.start
+    if found.total() > MOST_FRAMES or len(streams) > MOST_STREAMS:
+        raise ContainerError(f"has {found.total()} frames and {len(streams)} streams")
+    stream, counted = _video_stream(file, streams)
+    if found[stream] != counted:
+        raise ContainerError(f"is damaged or cut off: its header counts {counted} frames, and it has {found[stream]}")
+    if not shown[stream]:
+        raise ContainerError("has no frames")
+    return shown[stream]
+
+
+def _all(file: BinaryIO, length: int) -> Iterator[Chunk]:
+    """Every chunk of the file, those in lists behind their list."""
+    for part in _chunks(file, 0, length):
+        if part.kind not in (b"AVI ", b"AVIX"):
+            raise ContainerError(f"is damaged: behind its end there is {text(part.kind)}")
+        yield from _all_within(file, part, DEEPEST)
 
 
 def _chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
@@ -61,16 +74,18 @@ def _chunks(file: BinaryIO, start: int, end: int) -> Iterator[Chunk]:
         start = stop + size % 2
 
 
-def _all_within(file: BinaryIO, chunk: Chunk) -> Iterator[Chunk]:
+def _all_within(file: BinaryIO, chunk: Chunk, levels: int) -> Iterator[Chunk]:
+    if not levels:
+        raise ContainerError(f"is damaged: it has lists in more than {DEEPEST} lists")
     for inner in _chunks(file, chunk.start, chunk.end):
         yield inner
         if inner.is_list:
-            yield from _all_within(file, inner)
+            yield from _all_within(file, inner, levels - 1)
 
 
-def _video_stream(file: BinaryIO, chunks: list[Chunk]) -> tuple[int, int]:
+def _video_stream(file: BinaryIO, headers: list[Chunk]) -> tuple[int, int]:
     """The number of the first video stream, and how many frames its header counts."""
-    for number, header in enumerate(chunk for chunk in chunks if chunk.kind == b"strh"):
+    for number, header in enumerate(headers):
         file.seek(header.start)
         content = file.read(min(header.end - header.start, 56))
         if content[:4] == b"vids":

@@ -69,10 +69,9 @@ def _segment(file: BinaryIO, length: int) -> Iterator[Element]:
 def _within_clusters(file: BinaryIO, elements: Iterator[Element]) -> Iterator[Element]:
     """The elements in their order, and in the place of each that holds frames what it holds."""
     for element in elements:
-        if element.kind in (CLUSTER, GROUP):
-            yield from _within_clusters(file, _elements(file, element.start, element.end))
-        else:
-            yield element
+        inner = _elements(file, element.start, element.end) if element.kind == CLUSTER else (element,)
+        for part in inner:
+            yield from _elements(file, part.start, part.end) if part.kind == GROUP else (part,)
 
 
 def _elements(file: BinaryIO, start: int, end: int) -> Iterator[Element]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stagewise.container_error import MOST_FRAMES, ContainerError
+from stagewise.container_error import MOST_FRAMES, NO_END, ContainerError
 from stagewise.mp4_boxes import Boxes, Span, word
 from stagewise.mp4_ends import require_end
 
@@ -50,8 +50,10 @@ def frames_in_fragments(top: Boxes, movie: Boxes, track: Boxes, first_times: np.
     _require_sequence([word(Boxes(top.file, *span[1:]).content(b"mfhd"), 4) for span in fragments])
     parts = list(_parts(top, fragments, number, _defaults(movie, number)))
     count = len(first_times) + sum(len(part.durations) for part in parts)
-    if not parts or not 0 < count <= MOST_FRAMES:
-        raise ContainerError(f"has {count or 'no'} frames")
+    if count == len(first_times):
+        raise ContainerError(f"may be cut off, since it has no fragments: {NO_END}" if count else "has no frames")
+    if count > MOST_FRAMES:
+        raise ContainerError(f"has {count} frames")
     starts, lengths = (np.concatenate([part[place] for part in parts]).astype(np.int64) for place in (1, 2))
     top.require_frames(starts, lengths)
     _require_all_shown(track, np.append(_times(parts, begin if len(first_times) else None), first_times))

@@ -272,3 +272,23 @@ def test_a_codec_with_a_checksum_gives_no_pixel_that_was_not_in_the_video(tmp_pa
         else:
             np.testing.assert_array_equal(list(read_frames(path)), frames)
     assert found > 20
+
+
+def test_lists_within_lists_end_somewhere(riff, tmp_path):
+    nested = b""
+    for _ in range(3000):
+        nested = chunk(b"LIST", b"rec " + nested)
+    header = riff[12 : riff.index(b"movi") - 8]
+    deep = chunk(b"RIFF", b"AVI " + header + chunk(b"LIST", b"movi" + nested))
+    assert "in more than 8 lists" in refusal(tmp_path / "deep.avi", deep)
+
+
+def test_frames_in_groups_and_in_clusters_of_unknown_size_are_counted(tmp_path):
+    path = tmp_path / "a.mkv"
+    write_video(path, noise_frames(3), "ffv1", write_crc32="0")
+    content = path.read_bytes()
+    place = content.index(matroska.CLUSTER.to_bytes(4, "big")) + 4
+    size = 9 - content[place].bit_length()
+    unknown = content[:place] + ((1 << 7 * size + 1) - 1).to_bytes(size, "big") + content[place + size :]
+    assert not refusal(tmp_path / "b.mkv", unknown)
+    assert len(list(read_frames(tmp_path / "b.mkv"))) == 3
