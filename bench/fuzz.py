@@ -20,6 +20,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from fuzz_videos import VIDEO_MODULES, check_video, video_files
+
 from stagewise import cli
 from stagewise.errors import InputError, StagewiseError
 
@@ -68,46 +70,10 @@ def check_split(path: Path, content: bytes) -> None:
         assert table["filename"].is_unique and not table["filename"].str.contains("/").any()
 
 
-def video_files() -> list[bytes]:
-    """A few outlined frames in H.264: CAVLC with the index last, CABAC with it first, and frames out of order."""
-    import av
-    import numpy as np
-
-    settings = (
-        {"preset": "ultrafast"},
-        {"preset": "medium"},
-        {"preset": "medium", "x264-params": "bframes=2:keyint=3"},
-    )
-    found = []
-    for number, options in enumerate(settings):
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "video.mp4"
-            with av.open(path, "w", options={"movflags": "faststart"} if number else {}) as container:
-                stream = container.add_stream("libx264", rate=20, options={**options, "threads": "1"})
-                stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
-                for shade in range(3 + 3 * number):
-                    frame = np.full((32, 32, 3), 20 * shade, np.uint8)
-                    frame[8:24, 8:24] = (20, 106, 232)
-                    container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
-                container.mux(stream.encode())
-            found.append(path.read_bytes())
-    return found
-
-
-def check_video(path: Path, content: bytes) -> None:
-    from stagewise.roi import extract_roi
-
-    video = path.with_suffix(".mp4")
-    video.write_bytes(content)
-    roi = extract_roi(video)
-    assert roi.volume.size and 0 < roi.frames_with_outline <= len(roi.volume)
-    assert roi.volume.shape[1:3] == (roi.box[2] - roi.box[0], roi.box[3] - roi.box[1])
-
-
 TARGETS: dict[str, tuple[Callable[[], list[bytes]], Callable[[Path, bytes], None], tuple[str, ...]]] = {
     "volume": (volume_files, check_volume, ("stagewise.array_pickle", "stagewise.volumes", "pickletools")),
     "split": (split_files, check_split, ("stagewise.tables", "stagewise.splits")),
-    "video": (video_files, check_video, ("stagewise.mp4", "stagewise.mp4_boxes", "stagewise.video", "stagewise.roi")),
+    "video": (video_files, check_video, tuple(f"stagewise.{name}" for name in VIDEO_MODULES)),
 }
 
 

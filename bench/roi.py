@@ -26,6 +26,7 @@ import numpy as np
 from measure import in_turn, machine, ratio, script, write_section
 
 from stagewise import cli, extraction, paths
+from stagewise.input_videos import list_videos
 from stagewise.roi import OUTLINE_HIGHEST, OUTLINE_LOWEST
 from stagewise.workers import WorkerPool
 
@@ -98,7 +99,7 @@ def main() -> None:
 
 def measure(repeats: int) -> None:
     """Time the candidates on the clips of the root folder."""
-    videos = [str(path) for path in extraction.list_videos("train")]
+    videos = [str(path) for path in list_videos("train")]
     extraction.extract_subset("train", WORKERS, force=True)
     if not same_boxes(videos):
         sys.exit("error: the original's rule gives other boxes")

@@ -5,6 +5,7 @@ interrupted run leaves the journal; the next one believes a line only if the vol
 """
 
 import csv
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import TextIO
 
 from stagewise import paths
-from stagewise.errors import INPUT_MEND, InputError
+from stagewise.codecs import CODECS
+from stagewise.input_videos import list_videos
 from stagewise.locks import owned
 from stagewise.names import require_video_name
 from stagewise.progress import progress
@@ -22,49 +24,41 @@ from stagewise.video import VideoError
 from stagewise.volumes import save_volume
 from stagewise.workers import WorkerPool
 
+# of a dangling link, missing rights, a loop of links, a file that was replaced on its server; not EIO, of a disk
+OF_ONE_FILE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ESTALE)
+
 Row = dict[str, str]  # a line of the index, columns `ROI_INDEX`, as text
 
 
 @dataclass(frozen=True)
 class Extraction:
-    """One video to extract; `known` is what an earlier run wrote down about it."""
+    """One video to extract; `known` is what an earlier run wrote down about it, `codecs` what may be decoded."""
 
     video: Path
     volume: Path
     known: Row | None = None
+    codecs: tuple[str, ...] = CODECS
 
     def __str__(self) -> str:
         return paths.shown(self.video)
 
 
-def list_videos(subset: str) -> list[Path]:
-    """Every mp4 (in any case, hidden files aside) of the subset, sorted by name; InputError if there is none."""
-    folder = paths.videos_folder(subset)
-    try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() == ".mp4" and not path.name.startswith(".")]
-    except FileNotFoundError:
-        found = []
-    if not found:
-        raise InputError(f"no mp4 files in {paths.shown(folder)}; {INPUT_MEND.replace('file', 'files')}")
-    return sorted(found)
-
-
-def plan(subset: str, force: bool = False) -> list[Extraction]:
-    """What extraction has to do; with `force` nothing that is there counts."""
+def plan(subset: str, force: bool = False, codecs: tuple[str, ...] = CODECS) -> list[Extraction]:
+    """What extraction has to do; with `force` nothing that is there counts. codecs: those that may be decoded."""
     known, videos = {} if force else _known_rows(subset), list_videos(subset)
     for video in videos:
         require_video_name(video.name, paths.shown(paths.videos_folder(subset)))
-    return [Extraction(video, paths.volume_path(subset, video.name), known.get(video.name)) for video in videos]
+    return [Extraction(video, paths.volume_path(subset, video.name), known.get(video.name), codecs) for video in videos]
 
 
-def extract_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
-    """Extract every video of `train` or `test`, and write the index.
+def extract_subset(subset: str, workers: int, force: bool = False, codecs: tuple[str, ...] = CODECS) -> list[Row]:
+    """Extract every video of `train` or `test`, and write the index. codecs: those that may be decoded.
 
     Returns: the index's rows, those with status "quarantined" among them; the same for any number of workers.
     Raises BusyError where another process extracts the subset, StagewiseError if a worker dies.
     """
     with _journal(subset) as journal, WorkerPool(workers) as pool:
-        rows = _extract_all(plan(subset, force), subset, journal, pool)
+        rows = _extract_all(plan(subset, force, codecs), subset, journal, pool)
         write_index(subset, rows)
     return rows
 
@@ -85,21 +79,37 @@ def _extract_all(tasks: list[Extraction], subset: str, journal: TextIO, pool: Wo
 def extract(task: Extraction) -> Row:
     """Make one volume, or keep it if it is whole and newer than its video; a bad video leaves no volume.
 
-    The volume may not be on the disk yet.
+    The volume may not be on the disk yet. Raises OSError where more than this one video cannot be read or written.
     """
-    if task.known and _is_whole(task):
-        return task.known
-    task.volume.unlink(missing_ok=True)
     blank = dict.fromkeys(ROI_INDEX, "0") | {"filename": task.video.name, "sha256": "", "reason": ""}
     try:
         with paths.naming(task.video):
+            if task.known and _is_whole(task):
+                return task.known
+            task.volume.unlink(missing_ok=True)
             video_bytes = task.video.stat().st_size
-            roi = extract_roi(task.video)
-    except VideoError as error:
-        return blank | {"status": "quarantined", "reason": " ".join(error.reason.split())}
+            roi = extract_roi(task.video, task.codecs)
+    except (VideoError, OSError) as error:
+        reason = _reason(error, task.video)
+        task.volume.unlink(missing_ok=True)
+        return blank | {"status": "quarantined", "reason": " ".join(reason.split())}
     sizes = (*roi.volume.shape[:3], *roi.box, roi.frames_with_outline, video_bytes)
     found = dict(zip(ROI_SIZES, map(str, sizes), strict=True))
     return blank | found | {"status": "ok", "sha256": save_volume(task.volume, roi.volume, durable=False)}
+
+
+def _reason(error: VideoError | OSError, video: Path) -> str:
+    """Why the video is set aside. Raises the error where it is not this one video's: a disk or a mount that fails."""
+    if isinstance(error, VideoError):
+        return error.reason
+    if error.errno not in OF_ONE_FILE or str(error.filename) != str(video):
+        raise error
+    try:  # the folder is still there, and the video in it, if only as a link
+        video.parent.stat() if error.errno == errno.ESTALE else video.lstat()
+    except OSError:
+        raise error from None
+    link = f", and is a link to {video.readlink()}" if video.is_symlink() else ""
+    return f"cannot be read: {error.strerror}{link}"
 
 
 def write_index(subset: str, rows: list[Row]) -> None:

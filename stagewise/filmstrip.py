@@ -1,12 +1,14 @@
 """Windows of decoded frames, turned to BGR without converting the rest of the frames.
 
-H.264 frames are luma and, at half the resolution, two planes of chroma. swscale makes a BGR pixel of such a frame out
+Most frames are luma and, at half the resolution, two planes of chroma. swscale makes a BGR pixel of such a frame out
 of its own luma and the chroma of its 2x2 block alone, wherever it lies; so a window of a frame, cut at even places,
 gives the pixels that the whole frame would give.
 """
 
 import av
 import numpy as np
+
+from stagewise.orientation import UPRIGHT, turn_of
 
 FRAMES_A_PICTURE = 16  # 16 windows of 100x100 and their BGR pixels fit a core's cache
 # matrix coefficients by ITU-T H.273, table 4: BT.601's two numbers, and "unspecified", which swscale takes for BT.601
@@ -16,9 +18,10 @@ Box = tuple[int, int, int, int]  # (y0, x0, y1, x1) in pixels, half open
 
 
 def can_be_cut(frame: av.VideoFrame) -> bool:
-    """Whether windows of the frame give the pixels that the whole frame gives, and its chroma is BT.601's."""
+    """Whether windows of the frame give the pixels that the whole frame gives, upright, and its chroma is BT.601's."""
     even = frame.width % 2 == frame.height % 2 == 0
-    return even and frame.format.name == "yuv420p" and frame.colorspace in BT601
+    plain = frame.format.name == "yuv420p" and frame.colorspace in BT601
+    return even and plain and turn_of(frame) == UPRIGHT
 
 
 def planes(frame: av.VideoFrame) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""The structure of an mp4 file, checked before a decoder sees it.
+"""The structure of an mp4 or QuickTime file, checked before a decoder sees it.
 
 A decoder takes what the index of an mp4 promises for granted: it shows a file with a lowered frame count, or one cut
 behind a box, as a shorter video without an error.
@@ -8,12 +8,12 @@ from typing import BinaryIO
 
 import numpy as np
 
-from stagewise.mp4_boxes import Boxes, Mp4Error, text
+from stagewise.container_error import MOST_FRAMES, ContainerError, text
+from stagewise.mp4_boxes import Boxes
+from stagewise.mp4_fragments import frames_in_fragments
 
-MOST_FRAMES = 1 << 20  # 2,400 times the competition's longest video
 MOST_EDITS = 100  # one, or a pause and one, are usual
 FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip")
-H264 = (b"avc1", b"avc3")
 # where version 0 and version 1, of longer times, keep it (8.2.2, 8.3.2, 8.4.2)
 HEADER_FIELDS = {
     (b"mvhd", "clock"): (slice(12, 16), slice(20, 24)),
@@ -26,56 +26,52 @@ HEADER_FIELDS = {
 def frames_promised(file: BinaryIO) -> int:
     """How many frames the first video track shows.
 
-    file: an mp4, seekable, at any position; left at any other. Raises Mp4Error unless it has one whole index (`moov`),
-    an H.264 track in this very file, tables that agree, and the bytes of every frame.
+    file: an mp4, seekable, at any position; left at any other. Raises ContainerError unless it has one whole index
+    (`moov`), a video track in this very file, tables that agree, and the bytes of every frame.
     """
-    length = file.seek(0, 2)
-    if not length:
-        raise Mp4Error("is an empty file")
-    file.seek(0)
-    beginning = file.read(8)
-    if beginning[4:] not in FIRST_BOXES:
-        raise Mp4Error(f"is no mp4 file; it begins with {beginning!r}")
-    boxes = Boxes(file, 0, length)
-    if boxes.all(b"moof"):
-        raise Mp4Error("is a fragmented mp4, where a lost fragment leaves no gap; `ffmpeg -c copy` mends it")
+    boxes = Boxes(file, 0, file.seek(0, 2))
     movie = boxes.within(b"moov")
     track = _video_track(movie)
-    samples = track.within(b"mdia", b"minf", b"stbl")
-    sizes = _sizes(samples)
-    _require_content(samples, sizes, boxes)
-    return _left_by_edits(movie, track, _times(samples, len(sizes)))
+    samples, in_fragments = track.within(b"mdia", b"minf", b"stbl"), movie.all(b"mvex")
+    sizes = _sizes(samples, least=0 if in_fragments else 1)
+    if len(sizes):
+        _require_content(samples, sizes, boxes)
+    times = _times(samples, len(sizes))
+    if in_fragments:
+        return frames_in_fragments(boxes, movie, track, times, _length(samples))
+    if boxes.all(b"moof"):
+        raise ContainerError("is damaged: it has fragments (moof), and its index tells of none")
+    return _left_by_edits(movie, track, times)
 
 
 def _video_track(movie: Boxes) -> Boxes:
     for span in movie.all(b"trak"):
         track = Boxes(movie.file, span.start, span.end)
         if track.within(b"mdia").content(b"hdlr")[8:12] == b"vide":
-            _require_h264_of_this_file(track.within(b"mdia", b"minf"))
+            _require_this_file(track.within(b"mdia", b"minf"))
             return track
-    raise Mp4Error("has no video stream")
+    raise ContainerError("has no video stream")
 
 
-def _require_h264_of_this_file(information: Boxes) -> None:
+def _require_this_file(information: Boxes) -> None:
     codecs = information.within(b"stbl").within(b"stsd", skip=8).spans  # behind version and count
-    for codec in codecs:
-        if codec.kind not in H264:
-            raise Mp4Error(f"holds {text(codec.kind)} video; only H.264 is read, and `ffmpeg -c:v libx264` makes it")
     sources = information.within(b"dinf").within(b"dref", skip=8).spans
     for source in sources:
         information.file.seek(source.start)
         if information.file.read(4)[3:] != b"\1":  # the flag "in this file" (8.7.2)
-            raise Mp4Error("takes its frames from another file")
+            raise ContainerError("takes its frames from another file")
     if not codecs or not sources:
-        raise Mp4Error("is damaged: its index does not say what its frames are")
+        raise ContainerError("is damaged: its index does not say what its frames are")
+    if len({codec.kind for codec in codecs}) > 1:  # FFmpeg would leave out those of all kinds but one
+        raise ContainerError("changes its codec: " + ", ".join(text(codec.kind) for codec in codecs))
 
 
-def _sizes(samples: Boxes) -> np.ndarray:
+def _sizes(samples: Boxes, least: int) -> np.ndarray:
     """Bytes of each frame, int64 (8.7.3)."""
     content = samples.content(b"stsz")
     common, count = int.from_bytes(content[4:8], "big"), int.from_bytes(content[8:12], "big")
-    if not 0 < count <= MOST_FRAMES:
-        raise Mp4Error(f"has {count or 'no'} frames")
+    if not least <= count <= MOST_FRAMES:
+        raise ContainerError(f"has {count or 'no'} frames")
     return np.full(count, common) if common else samples.table(b"stsz", "u4", skip=8)[:, 0]
 
 
@@ -86,11 +82,16 @@ def _times(samples: Boxes, count: int) -> np.ndarray:
     return times + _repeated(samples, b"ctts", "u4 i4", count) if samples.all(b"ctts") else times
 
 
+def _length(samples: Boxes) -> int:
+    counts, steps = samples.table(b"stts", "u4 u4").T
+    return int((counts * steps).sum())
+
+
 def _repeated(samples: Boxes, kind: bytes, columns: str, count: int) -> np.ndarray:
     """The values of a table of (how often, value)."""
     times, values = samples.table(kind, columns).T
     if times.sum() != count:
-        raise Mp4Error(f"is damaged: its index has {count} frames in box stsz and {times.sum()} in {text(kind)}")
+        raise ContainerError(f"is damaged: its index has {count} frames in box stsz and {times.sum()} in {text(kind)}")
     return np.repeat(values, times)
 
 
@@ -102,15 +103,10 @@ def _require_content(samples: Boxes, sizes: np.ndarray, top: Boxes) -> None:
     repeats = np.diff(first_chunks - 1, append=len(starts))
     placed = len(frames) and first_chunks[0] == 1 and repeats.min() > 0 and frames.min() > 0
     if not placed or (repeats * frames).sum() != len(sizes):
-        raise Mp4Error(f"is damaged: its index does not place its {len(sizes)} frames")
+        raise ContainerError(f"is damaged: its index does not place its {len(sizes)} frames")
     frames = np.repeat(frames, repeats)
     lengths = np.add.reduceat(sizes, np.cumsum(frames) - frames)
-    inside = np.zeros(len(starts), bool)
-    for store in top.all(b"mdat"):
-        inside |= (starts >= store.start) & (lengths <= store.end - starts)
-    order = np.argsort(starts)
-    if not inside.all() or (lengths[order][:-1] > np.diff(starts[order])).any():
-        raise Mp4Error("is damaged or cut off: its index names frames that are not there")
+    top.require_frames(starts, lengths)
 
 
 def _left_by_edits(movie: Boxes, track: Boxes, times: np.ndarray) -> int:
@@ -120,7 +116,7 @@ def _left_by_edits(movie: Boxes, track: Boxes, times: np.ndarray) -> int:
     edits = track.within(b"edts")
     table = edits.table(b"elst", "u8 i8 u4" if edits.content(b"elst")[:1] == b"\1" else "u4 i4 u4").tolist()
     if len(table) > MOST_EDITS:
-        raise Mp4Error(f"has an edit list of {len(table)} parts; {MOST_EDITS} are read at most")
+        raise ContainerError(f"has an edit list of {len(table)} parts; {MOST_EDITS} are read at most")
     media = track.within(b"mdia")
     ticks = _number(media, b"mdhd", "clock") / _number(movie, b"mvhd", "clock")
     spans = [(start, start + round(length * ticks)) for length, start, _ in table if start >= 0]  # -1 is a pause
@@ -129,22 +125,24 @@ def _left_by_edits(movie: Boxes, track: Boxes, times: np.ndarray) -> int:
         # the track's duration is by definition the sum of its edits (8.3.2); each of them may be rounded
         agrees = abs(_number(track, b"tkhd", "duration") - sum(length for length, *_ in table)) <= len(table)
         if not (count and agrees and _is_plausible(media, times, max(stop for _, stop in spans) - ticks)):
-            raise Mp4Error(f"is damaged: its edit list shows {count} of its {len(times)} frames, unlike its header")
+            shown = f"its edit list shows {count} of its {len(times)} frames"
+            raise ContainerError(f"is damaged: {shown}, unlike its header")
     return count
 
 
 def _is_plausible(media: Boxes, times: np.ndarray, last_stop: float) -> bool:
     """Whether the times that an edit list hides frames by agree with each other, and no edit ends behind the last."""
-    counts, steps = media.within(b"minf", b"stbl").table(b"stts", "u4 u4").T
-    whole = abs(_number(media, b"mdhd", "duration") - (counts * steps).sum()) <= steps.max()
+    samples = media.within(b"minf", b"stbl")
+    steps = samples.table(b"stts", "u4 u4")[:, 1]
+    whole = abs(_number(media, b"mdhd", "duration") - _length(samples)) <= steps.max()
     times = np.sort(times)
     return whole and np.isin(np.diff(times), steps).all() and last_stop <= times[-1] + steps.max()
 
 
 def _number(boxes: Boxes, kind: bytes, what: str) -> int:
-    """Ticks a second, or a duration in ticks. Raises Mp4Error where it is 0."""
+    """Ticks a second, or a duration in ticks. Raises ContainerError where it is 0."""
     content = boxes.content(kind)
     number = int.from_bytes(content[HEADER_FIELDS[kind, what][content[:1] == b"\1"]], "big")
     if not number:
-        raise Mp4Error(f"is damaged: box {text(kind)} has no {what}")
+        raise ContainerError(f"is damaged: box {text(kind)} has no {what}")
     return number

@@ -4,12 +4,10 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-MOST_BOXES = 1000  # in one place; a competition file has about 10
+from stagewise.container_error import ContainerError, text
+
+MOST_BOXES = 1 << 16  # in one place; a competition file has about 10, a fragmented one two for each fragment
 LARGEST_CONTENT = 1 << 24  # bytes of one table: 16 for each of a million frames, more than any table has
-
-
-class Mp4Error(Exception):
-    """What is wrong with a file, as the end of a sentence that begins with its name."""
 
 
 class Span(NamedTuple):
@@ -24,14 +22,14 @@ class Boxes:
     """The boxes that fill a span of a file, one level deep."""
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:
-        """Raises Mp4Error unless every box ends within the span, and the last one with it."""
+        """Raises ContainerError unless every box ends within the span, and the last one with it."""
         self.file, self.spans = file, []
         while start < end:
             span = self._span(start, end)
             self.spans.append(span)
             start = span.end
             if len(self.spans) > MOST_BOXES:
-                raise Mp4Error(f"is damaged: it has more than {MOST_BOXES} boxes in one place")
+                raise ContainerError(f"is damaged: it has more than {MOST_BOXES} boxes in one place")
 
     def _span(self, start: int, end: int) -> Span:
         """A box is 4 bytes of size, 4 of type (4.2); size 1 stands for 8 more bytes of size, 0 for "to the end"."""
@@ -43,9 +41,9 @@ class Boxes:
             stop, content = start + int.from_bytes(header[8:], "big"), start + 16
         if max(stop, content) > end:
             missing = max(stop, content) - end
-            raise Mp4Error(f"is cut off: {missing} bytes are missing at its end, in box {text(header[4:8])}")
+            raise ContainerError(f"is cut off: {missing} bytes are missing at its end, in box {text(header[4:8])}")
         if stop < content:
-            raise Mp4Error(f"is damaged: box {text(header[4:8])} is {stop - start} bytes long")
+            raise ContainerError(f"is damaged: box {text(header[4:8])} is {stop - start} bytes long")
         return Span(header[4:8], content, stop)
 
     def all(self, kind: bytes) -> list[Span]:
@@ -53,10 +51,10 @@ class Boxes:
         return [span for span in self.spans if span.kind == kind]
 
     def only(self, kind: bytes) -> Span:
-        """The one box of this kind. Raises Mp4Error where there is none, or another."""
+        """The one box of this kind. Raises ContainerError where there is none, or another."""
         found = self.all(kind)
         if len(found) != 1:
-            raise Mp4Error(f"is damaged or cut off: it has {len(found) or 'no'} boxes {text(kind)}, not one")
+            raise ContainerError(f"is damaged or cut off: it has {len(found) or 'no'} boxes {text(kind)}, not one")
         return found[0]
 
     def within(self, *kinds: bytes, skip: int = 0) -> "Boxes":
@@ -69,9 +67,13 @@ class Boxes:
 
     def content(self, kind: bytes) -> bytes:
         """The content of the only box of this kind."""
-        _, start, end = self.only(kind)
+        return self.content_of(self.only(kind))
+
+    def content_of(self, span: Span) -> bytes:
+        """The content of one of the boxes. Raises ContainerError where it is larger than any video's is."""
+        kind, start, end = span
         if end - start > LARGEST_CONTENT:
-            raise Mp4Error(f"has {end - start} bytes in box {text(kind)}, more than any video needs")
+            raise ContainerError(f"has {end - start} bytes in box {text(kind)}, more than any video needs")
         self.file.seek(start)
         return self.file.read(end - start)
 
@@ -84,11 +86,23 @@ class Boxes:
         rows, rest = int.from_bytes(content[skip : skip + 4], "big"), content[skip + 4 :]
         dtype = np.dtype([(str(number), f">{column}") for number, column in enumerate(columns.split())])
         if len(rest) != rows * dtype.itemsize:
-            raise Mp4Error(f"is damaged: box {text(kind)} does not hold the {rows} rows that it counts")
+            raise ContainerError(f"is damaged: box {text(kind)} does not hold the {rows} rows that it counts")
         table = np.frombuffer(rest, dtype)
         return np.stack([table[name].astype(np.int64) for name in dtype.names], axis=-1)
 
+    def require_frames(self, starts: np.ndarray, lengths: np.ndarray) -> None:
+        """Raise ContainerError unless each run of frames lies in an mdat of this level, and none in another run.
 
-def text(kind: bytes) -> str:
-    """A box's type as a message may show it."""
-    return kind.decode("ascii") if kind.isalnum() else repr(kind)
+        starts, lengths: (runs,) int64, bytes of the file.
+        """
+        inside = np.zeros(len(starts), bool)
+        for store in self.all(b"mdat"):
+            inside |= (starts >= store.start) & (lengths <= store.end - starts)
+        order = np.argsort(starts)
+        if not inside.all() or (lengths[order][:-1] > np.diff(starts[order])).any():
+            raise ContainerError("is damaged or cut off: its index names frames that are not there")
+
+
+def word(content: bytes, place: int) -> int:
+    """The 4-byte number at this place of a box's content."""
+    return int.from_bytes(content[place : place + 4], "big")

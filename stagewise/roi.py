@@ -8,6 +8,7 @@ import av
 import cv2
 import numpy as np
 
+from stagewise.codecs import CODECS
 from stagewise.filmstrip import Box, FilmStrip, can_be_cut, planes
 from stagewise.video import VideoError, decode, read_frames
 from stagewise.volumes import LARGEST_BYTES
@@ -49,15 +50,15 @@ def union(first: Box | None, second: Box | None) -> Box | None:
     return (*map(min, first[:2], second[:2]), *map(max, first[2:], second[2:]))
 
 
-def extract_roi(path: Path) -> Roi:
+def extract_roi(path: Path, codecs: tuple[str, ...] = CODECS) -> Roi:
     """Crop a video to the union of its frames' outline boxes; frames without outline do not count for the box.
 
     Holds a window of the video of up to `KEPT_BYTES` and its crop in memory. Raises VideoError for a video without
     any outline, for a crop too large to be one, and where `decode` does.
     """
-    strip = _strip_around_outline(path)
+    strip = _strip_around_outline(path, codecs)
     windows = strip.bgr() if strip else []
-    boxes = [outline_box(window) for window in windows] or [outline_box(frame) for frame in read_frames(path)]
+    boxes = [outline_box(window) for window in windows] or [outline_box(frame) for frame in read_frames(path, codecs)]
     box = functools.reduce(union, boxes)
     if box is None:
         raise VideoError(path, f"no outline in any of its {len(boxes)} frames")
@@ -66,7 +67,7 @@ def extract_roi(path: Path) -> Roi:
     if np.prod(shape, dtype=np.int64) > LARGEST_BYTES:
         raise VideoError(path, f"its crop of {shape} is larger than {LARGEST_BYTES >> 20} MiB")
     volume = np.empty(shape, np.uint8)
-    for target, frame in zip(volume, windows or read_frames(path), strict=True):
+    for target, frame in zip(volume, windows or read_frames(path, codecs), strict=True):
         target[:] = frame[y0:y1, x0:x1]
     top, left = strip.window[:2] if strip else (0, 0)
     return Roi(volume, (y0 + top, x0 + left, y1 + top, x1 + left), sum(found is not None for found in boxes))
@@ -82,14 +83,14 @@ def orange_chroma(blue: np.ndarray, red: np.ndarray) -> np.ndarray:
     return cv2.addWeighted(red, 0.8, blue, -1, 0.2 * 128 - 2)
 
 
-def _strip_around_outline(path: Path) -> FilmStrip | None:
+def _strip_around_outline(path: Path, codecs: tuple[str, ...]) -> FilmStrip | None:
     """A window of every frame with all outline pixels in it, in one decoding; None where that cannot be had so.
 
     The window lies around the first frame's outline, and an outline that leaves it needs a second decoding, as do a
     first frame without outline, frames that cannot be cut, and more than `KEPT_BYTES`.
     """
     strip = None
-    for frame in decode(path):
+    for frame in decode(path, codecs):
         if not can_be_cut(frame):
             return None
         luma, blue, red = planes(frame)

@@ -7,6 +7,7 @@ import pandas as pd
 from stagewise import paths
 from stagewise.commands import EXTRACT
 from stagewise.findings import Data
+from stagewise.input_videos import passed_over
 from stagewise.progress import progress
 from stagewise.table_checks import (
     TEST_VIDEOS_MEND,
@@ -110,6 +111,7 @@ def _check_files(data: Data, subset: str) -> None:
     bad = index[index["status"] == "quarantined"]
     labelled = [f"{name} ({reason})" for name, reason in zip(bad["filename"], bad["reason"], strict=True)]
     data.find(f"{subset} videos quarantined", labelled, f"replace them and {command}", optional=True)
+    data.notes += [f"{subset}: passed over: {line}" for line in passed_over(subset)]
 
 
 def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:

@@ -5,6 +5,7 @@ name stays text, and it can open no other file and no network address.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,16 +13,19 @@ import av
 import numpy as np
 
 from stagewise import paths
-from stagewise.commands import EXTRACT
+from stagewise.codecs import CODECS, whitelist
+from stagewise.commands import CONVERT, EXTRACT
+from stagewise.container_error import ContainerError
+from stagewise.containers import container_of
 from stagewise.errors import InputError
-from stagewise.mp4 import frames_promised
-from stagewise.mp4_boxes import Mp4Error
+from stagewise.orientation import turn_of, turned
 
 MEND = f"replace the file by a whole one, or leave it out with: {EXTRACT} --keep-going"
 MOST_PIXELS = 1 << 24  # of a frame, 48 MiB in BGR; the competition's have 512x384
 # explode: an error is an error. aggressive: a CAVLC slice must end where its bits end, which finds more flipped bits;
 # it refused none of 58 files of other encoder settings (docs/LOG.md)
 DECODER = {"err_detect": "crccheck+bitstream+buffer+explode+aggressive", "max_pixels": str(MOST_PIXELS)}
+ONLY_LOGGING = ("ffv1",)  # puts an older frame's pixels where a checksum is wrong, and marks nothing
 
 
 class VideoError(InputError):
@@ -32,36 +36,46 @@ class VideoError(InputError):
         self.reason = reason
 
 
-def read_frames(path: Path) -> Iterator[np.ndarray]:
-    """Decode the first video track, one frame in memory at a time.
+def read_frames(path: Path, codecs: tuple[str, ...] = CODECS) -> Iterator[np.ndarray]:
+    """Decode the first video track, one frame in memory at a time, turned as players show it.
 
     Yields: (H, W, 3) uint8 BGR, the same H and W in every frame, pixels. Raises as `decode` does.
     """
-    for frame in decode(path):
-        yield frame.to_ndarray(format="bgr24", threads=1)
+    for frame in decode(path, codecs):
+        # bicubic as in ffmpeg and OpenCV: chroma that has no conversion of its own, as of 10 bits, comes out as theirs
+        pixels = frame.to_ndarray(format="bgr24", threads=1, interpolation="BICUBIC")
+        yield np.ascontiguousarray(turned(pixels, turn_of(frame)))
 
 
-def decode(path: Path) -> Iterator[av.VideoFrame]:
-    """Decode the first video track of an H.264 mp4 into frames as they are coded, all of one size.
+def decode(path: Path, codecs: tuple[str, ...] = CODECS) -> Iterator[av.VideoFrame]:
+    """Decode the first video track into frames as they are coded, all of one size, each once.
 
-    Raises VideoError, possibly after some frames, for a file of another kind and for a video that is cut off, damaged,
-    changes its frame size, or has fewer or more frames than its index promises; OSError where it cannot be read.
+    codecs: those that may be decoded. Raises VideoError, possibly after some frames, for a file of another kind and for
+    a video that is cut off, damaged, changes its frame size, or has fewer or more frames than its container promises;
+    OSError where it cannot be read.
     """
     path = Path(path)
     if path.exists() and not path.is_file():  # a folder or a pipe
         raise VideoError(path, "is not a file")
-    size, count = None, 0
+    shape, count = None, 0
     with path.open("rb") as file:
         try:
-            promised = frames_promised(file)
-            for frame in _decoded(file):
+            container = container_of(file)
+            promised = container.frames_promised(file)
+            for frame in _decoded(file, container.name, codecs):
                 if frame.is_corrupt:  # the decoder has painted over what it could not read
-                    raise Mp4Error("a frame is damaged")
-                if size not in (None, (frame.width, frame.height)):
-                    raise Mp4Error(f"frame size changes from {size[0]}x{size[1]} to {frame.width}x{frame.height}")
-                size, count = (frame.width, frame.height), count + 1
+                    raise ContainerError("a frame is damaged")
+                if shape is None:
+                    shape = (frame.width, frame.height, turn_of(frame))
+                elif shape[:2] != (frame.width, frame.height):
+                    raise ContainerError(
+                        f"frame size changes from {shape[0]}x{shape[1]} to {frame.width}x{frame.height}"
+                    )
+                elif shape[2] != turn_of(frame):
+                    raise ContainerError("is turned at first by another angle than later")
+                count += 1
                 yield frame
-        except Mp4Error as error:
+        except ContainerError as error:
             raise VideoError(path, str(error)) from error
         except av.error.FFmpegError as error:
             raise VideoError(path, f"cannot be decoded ({error.strerror or error})") from error
@@ -69,11 +83,52 @@ def decode(path: Path) -> Iterator[av.VideoFrame]:
         raise VideoError(path, f"shows {count or 'no'} frames, and its index promises {promised}")
 
 
-def _decoded(file: BinaryIO) -> Iterator[av.VideoFrame]:
+def _decoded(file: BinaryIO, container: str, codecs: tuple[str, ...]) -> Iterator[av.VideoFrame]:
     file.seek(0)
-    options = DECODER | {"codec_whitelist": "h264"}  # for the look at the first frames that opening takes
-    with av.open(file, format="mp4", options=options, metadata_errors="replace") as container:
-        stream = container.streams.video[0]
-        stream.thread_type = "NONE"  # one thread: there is a worker process for every core
+    options = DECODER | {
+        "codec_whitelist": whitelist(codecs),  # also for the look at the first frames that opening takes
+        "format_whitelist": container,  # also for files within the file, such as an AVI's subtitles
+        "fflags": "+ignidx",  # an AVI's frames in the order in which they lie
+    }
+    with av.open(file, format=container, options=options, metadata_errors="replace") as opened:
+        stream = opened.streams.video[0]
+        codec = _codec_of(stream, codecs)
+        stream.thread_type, stream.codec_context.thread_count = "NONE", 1  # there is a worker process for every core
         stream.codec_context.options = DECODER
-        yield from container.decode(stream)
+        with _reported_by(codec) as reports:
+            for frame in _frames(opened, stream):
+                if reports:
+                    raise ContainerError(f"a frame is damaged ({reports[0][2].strip()})")
+                yield frame
+
+
+def _frames(opened: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    for packet in opened.demux(stream):
+        if packet.size:  # an AVI repeats a frame by an empty one, which a decoder takes for the end
+            yield from packet.decode()
+    yield from stream.decode(None)
+
+
+def _codec_of(stream: av.VideoStream, codecs: tuple[str, ...]) -> str:
+    """The stream's codec. Raises ContainerError where it is none of `codecs`."""
+    codec = stream.codec_context and stream.codec_context.codec
+    name = codec.canonical_name if codec else "unknown"
+    if name not in codecs:
+        allow = f"allow it: {EXTRACT} --codecs {name},...; or " if codec else ""
+        raise ContainerError(f"holds {name} video, and {', '.join(codecs)} are read; {allow}convert it: {CONVERT}")
+    return name
+
+
+@contextmanager
+def _reported_by(codec: str) -> Iterator[list[tuple[int, str, str]]]:
+    """What the decoder logs as an error, where that is all that it does about one: level, decoder, message."""
+    level = av.logging.get_level()
+    if codec not in ONLY_LOGGING:
+        yield []
+        return
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as reports:
+            yield reports
+    finally:
+        av.logging.set_level(level)

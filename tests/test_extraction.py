@@ -13,6 +13,7 @@ from clips import make_videos, noise_frames, outlined_frames, write_video
 
 from stagewise import extraction, paths
 from stagewise.errors import BusyError, InputError
+from stagewise.input_videos import list_videos
 from stagewise.roi import extract_roi
 from stagewise.tables import read_roi_index
 from stagewise.volumes import load_volume
@@ -81,7 +82,7 @@ def test_rerun_keeps_what_is_whole_and_redoes_the_rest(root, monkeypatch):
     later = time.time() + 5
     os.utime(paths.videos_folder("train") / "100003.mp4", (later, later))  # a new video under an old name
     done = []
-    monkeypatch.setattr(extraction, "extract_roi", lambda path: done.append(path.name) or extract_roi(path))
+    monkeypatch.setattr(extraction, "extract_roi", lambda path, codecs: done.append(path.name) or extract_roi(path))
     extraction.extract_subset("train", workers=0)
     assert done == ["100001.mp4", "100002.mp4", "100003.mp4"]
     assert outputs() == before
@@ -129,7 +130,7 @@ def test_interrupted_run_goes_on_from_its_journal(root, monkeypatch):
     for stop in ("100000.mp4", "100003.mp4"):
         done = []
 
-        def interrupted(path, stop=stop, done=done):
+        def interrupted(path, codecs, stop=stop, done=done):
             if path.name == stop:
                 raise KeyboardInterrupt
             done.append(path.name)
@@ -143,7 +144,7 @@ def test_interrupted_run_goes_on_from_its_journal(root, monkeypatch):
     assert len(done) == 3 and not paths.roi_index("train").exists()
 
     done = []
-    monkeypatch.setattr(extraction, "extract_roi", lambda path: done.append(path.name) or extract_roi(path))
+    monkeypatch.setattr(extraction, "extract_roi", lambda path, codecs: done.append(path.name) or extract_roi(path))
     extraction.extract_subset("train", workers=0)
     assert done == ["100003.mp4"]
     assert outputs() == straight
@@ -202,12 +203,12 @@ def test_script_quarantines_bad_videos(root):
 
 def test_dry_run_and_missing_videos_write_nothing(root):
     result = run_script("test")
-    assert result.returncode == 2 and "no mp4 files in input/test" in result.stderr
+    assert result.returncode == 2 and "no videos (.mp4, .mov" in result.stderr
     make_videos("test", count=1)
     assert run_script("test", "--dry-run").returncode == 0
     assert not paths.modified_data_folder().exists()
     with pytest.raises(InputError):
-        extraction.list_videos("train")
+        list_videos("train")
 
 
 def children_of(process):

@@ -75,7 +75,7 @@ def test_a_still_outline_needs_one_decoding_and_any_other_gives_the_same_crop(ro
     write_video(path, outlined_frames(20, boxes))
     frames = np.stack(list(read_frames(path)))
     opened = []
-    monkeypatch.setattr(video, "_decoded", lambda path, decoded=video._decoded: opened.append(path) or decoded(path))
+    monkeypatch.setattr(video, "_decoded", lambda *of, decoded=video._decoded: opened.append(of) or decoded(*of))
     found = extract_roi(path)
     assert len(opened) == decodings
     y0, x0, y1, x1 = found.box
