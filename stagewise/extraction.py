@@ -99,7 +99,8 @@ def extract(task: Extraction) -> Row:
         return blank | {"status": "quarantined", "reason": " ".join(error.reason.split())}
     sizes = (*roi.volume.shape[:3], *roi.box, roi.frames_with_outline, video_bytes)
     found = dict(zip(ROI_SIZES, map(str, sizes), strict=True))
-    return blank | found | {"status": "ok", "sha256": save_volume(task.volume, roi.volume, durable=False)}
+    sha256 = save_volume(task.volume, roi.volume, durable=False)
+    return blank | found | {"status": "ok", "sha256": sha256, "reason": roi.reason}
 
 
 def write_index(subset: str, rows: list[Row]) -> None:
