@@ -19,8 +19,8 @@ CLOSING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
 # ours, of a line and what it surrounds: a line of 3 pixels in the smallest phantom crop, 21x21, surrounds half; what is
 # orange all over surrounds specks
 LEAST_HOLE = 0.2
-# ours: an area of at least this share of the largest one, or of this width in pixels, is an outline's too, not a letter's
-# or digit's; a line 5 pixels away from a capillary of 4 pixels, as in real frames, leaves 14
+# ours: an area of at least this share of the largest one, or of this width in pixels, is another outline's and no
+# letter's; a line 5 pixels away from a capillary of 4 pixels, as in real frames, leaves 14
 RIVAL_SHARE, RIVAL_WIDTH = 0.1, 14
 
 Walls = tuple[bool, bool, bool, bool]  # which sides of a mask (y0, x0, y1, x1) are sides of the frame
@@ -28,11 +28,15 @@ Walls = tuple[bool, bool, bool, bool]  # which sides of a mask (y0, x0, y1, x1) 
 
 @dataclass(frozen=True)
 class Ring:
-    """A closed line: the box around it and what touches it, and of one area that it surrounds the box and pixels."""
+    """A closed line: the box around it and what touches it, and of one area that it surrounds the box and pixels.
+
+    cut: whether it is closed only with the sides of the frame.
+    """
 
     box: Box
     hole: Box
     area: int
+    cut: bool
 
 
 def orange_pixels(frame: np.ndarray) -> np.ndarray:
@@ -73,30 +77,31 @@ def outlines(mask: np.ndarray, walls: Walls) -> list[Ring]:
             line = labels[part] == label
             touching = (y == 0, x == 0, y + height == mask.shape[0], x + width == mask.shape[1])
             shut = [wall and touches for wall, touches in zip(walls, touching, strict=True)]
-            holes = _holes(line, [False] * 4) or _holes(line, shut)[:1]  # corners that a line cuts off are no holes
-            box = box_around((line & (mask[part] > 0)).astype(np.uint8))
-            rings += [Ring(_moved(box, y, x), _moved(hole, y, x), area) for hole, area in holes]
+            box = _moved(box_around((line & (mask[part] > 0)).astype(np.uint8)), y, x)
+            whole = [Ring(box, _moved(hole, y, x), area, False) for hole, area in _holes(line, [False] * 4)]
+            rings += whole or [Ring(box, _moved(hole, y, x), area, True) for hole, area in _holes(line, shut)]
     rings.sort(key=lambda ring: -ring.area)
     return [ring for ring in rings if _is_outline(ring, rings[0])]
 
 
 def _holes(line: np.ndarray, shut: list[bool]) -> list[tuple[Box, int]]:
-    """Areas that a line surrounds, their boxes and pixels, the largest first. shut: sides with no way out of them."""
+    """Areas that a line surrounds: their boxes and pixels. shut: the sides that it surrounds them with."""
     free = np.pad(~line, 1, constant_values=True)
     for side, is_shut in zip((free[0], free[:, 0], free[-1], free[:, -1]), shut, strict=True):
         side[:] &= not is_shut
     _, labels, statistics, _ = cv2.connectedComponentsWithStats(free.astype(np.uint8), connectivity=4)
     outside = {0, *labels[0], *labels[-1], *labels[:, 0], *labels[:, -1]}
     least = LEAST_HOLE / (1 - LEAST_HOLE) * np.count_nonzero(line)
-    holes = [
+    return [
         ((y - 1, x - 1, y - 1 + height, x - 1 + width), area)
         for label, (x, y, width, height, area) in enumerate(statistics.tolist())
         if label not in outside and area >= least
     ]
-    return sorted(holes, key=lambda hole: -hole[1])
 
 
 def _is_outline(ring: Ring, largest: Ring) -> bool:
+    if ring.cut and ring is not largest and (ring.box == largest.box or union(ring.hole, largest.hole) == largest.hole):
+        return False  # a corner of the frame that the largest one, or another piece of it, cuts off
     y0, x0, y1, x1 = ring.hole
     return ring.area >= RIVAL_SHARE * largest.area or min(y1 - y0, x1 - x0) >= RIVAL_WIDTH
 
