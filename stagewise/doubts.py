@@ -18,6 +18,7 @@ TOLERANCE = 0.1
 # ours, of the frames: what is seen in no more of them is left out; an outline that moves evenly across a clip stays
 # within a tenth of its box without the first and last twentieth
 RARE = 0.05
+SMALLEST_CUT = 20  # ours, pixels: of an outline among other orange pixels; letters are smaller
 LARGEST_SHARE = 0.5  # ours, of the frame: the largest real crop, 335x448, has 0.76, the mean 0.02
 
 
@@ -75,12 +76,12 @@ def judge(masks: Callable[[], Iterable[np.ndarray]], view: View | None) -> Judge
     if reason := _too_little(length, seen, box):
         return Judgement(length, None, seen, reason)
     view = view or View((0, 0, *counts.shape), *counts.shape)
-    found = whole = Judgement(length, box, seen)
+    found = Judgement(length, box, seen)
     if not _is_plain(counts, seen, box, view.walls):
-        found = _followed(masks(), length, view.walls)
-        if found.box is None:
-            return found
-    return _told(whole if _nearly(found.box, box) else found, box, view)
+        alone = _followed(masks(), length, view.walls)
+        if alone.box is None or not _nearly(alone.box, box):
+            found = alone
+    return _told(found, box, view)
 
 
 def _too_little(length: int, seen: int, box: Box | None) -> str:
@@ -142,6 +143,11 @@ def _followed(masks: Iterable[np.ndarray], length: int, walls: Walls) -> Judgeme
 
 def _told(found: Judgement, box: Box, view: View) -> Judgement:
     """The same with the reason of what doubt there was. box: around all orange pixels."""
+    if found.box is None:
+        return found
+    if found.box != box and min(_size(found.box)) < SMALLEST_CUT:
+        reason = f"its orange pixels span {_shown(box)}, the one closed line in them {_shown(found.box)}, as a letter's"
+        return replace(found, box=None, reason=reason)
     reasons = []
     if found.box != box:
         reasons.append(f"cut by its outline alone, {_shown(found.box)}; all orange pixels span {_shown(box)}")

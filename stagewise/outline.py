@@ -16,9 +16,9 @@ SMALLEST_SIDE = 8  # ours, pixels: no vessel with a line around it is smaller
 # ours: a gap of up to 6 pixels is closed. Real frames of 512x384 need none of it; one made four times as small, whose
 # line is a pixel wide, has gaps of 5
 CLOSING = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-# ours, of a line and what it surrounds: a line of 3 pixels in the smallest phantom crop, 21x21, surrounds half; what is
-# orange all over surrounds specks
-LEAST_HOLE = 0.2
+# ours, of a line and what it surrounds: half in phantom clips, and a fifth where a line of 5 pixels goes around 19x19;
+# what is orange all over surrounds specks
+LEAST_HOLE = 0.1
 # ours: an area of at least this share of the largest one, or of this width in pixels, is another outline's and no
 # letter's; a line 5 pixels away from a capillary of 4 pixels, as in real frames, leaves 14
 RIVAL_SHARE, RIVAL_WIDTH = 0.1, 14
@@ -48,6 +48,11 @@ def box_around(mask: np.ndarray) -> Box | None:
     """The bounding rectangle (y0, x0, y1, x1), half open, of what is above 0; None without such a pixel."""
     x, y, width, height = cv2.boundingRect(mask)
     return (y, x, y + height, x + width) if width else None
+
+
+def outline_box(frame: np.ndarray) -> Box | None:
+    """The box around all pixels of the outline's colour in a frame, (H, W, 3) uint8 BGR."""
+    return box_around(orange_pixels(frame))
 
 
 def union(first: Box | None, second: Box | None) -> Box | None:

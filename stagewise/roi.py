@@ -9,7 +9,7 @@ import numpy as np
 
 from stagewise.doubts import View, judge
 from stagewise.filmstrip import Box, FilmStrip, can_be_cut, planes
-from stagewise.outline import box_around, orange_pixels, union
+from stagewise.outline import orange_pixels, outline_box, union
 from stagewise.video import VideoError, decode, read_frames
 from stagewise.volumes import LARGEST_BYTES
 
@@ -29,14 +29,6 @@ class Roi:
     box: Box
     frames_with_outline: int
     reason: str = ""
-
-
-def outline_box(frame: np.ndarray) -> Box | None:
-    """The bounding rectangle of the outline's pixels.
-
-    frame: (H, W, 3) uint8 BGR. Returns: (y0, x0, y1, x1) in pixels, half open; None without such a pixel.
-    """
-    return box_around(orange_pixels(frame))
 
 
 def extract_roi(path: Path) -> Roi:

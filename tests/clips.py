@@ -12,14 +12,14 @@ RATE = 20
 ORANGE = (20, 106, 232)
 
 
-def write_video(path, frames, **container_options):
+def write_video(path, frames, crf="18", **container_options):
     """Encode (H, W, 3) uint8 BGR frames as H.264."""
     height, width = frames[0].shape[:2]
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(path, "w", options=container_options) as container:
         stream = container.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"crf": "18", "preset": "ultrafast", "threads": "1"}
+        stream.options = {"crf": crf, "preset": "ultrafast", "threads": "1"}
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
         container.mux(stream.encode())
