@@ -62,7 +62,7 @@ def specks(mask, number):
 
 
 def time_stamp(mask, number):
-    cv2.putText(mask, f"00:{number:02d}", (4, 230), cv2.FONT_HERSHEY_SIMPLEX, 1, 255, 2)
+    cv2.putText(mask, f"00:{number:02d}", (4, 230), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 2)
 
 
 LEFT_OUT = {
@@ -187,16 +187,16 @@ def test_what_is_not_one_closed_outline_is_refused_with_what_it_is(draws, reason
     assert found.box is None and re.search(reason, found.reason), found
 
 
-def test_the_box_is_the_same_in_a_window_of_the_frames():
-    """Also where the outline touches each side of the window, so that it cuts off corners."""
-    masks = masks_of(UNDOUBTED["long and narrow"], only_in([3], at((100, 140, 103, 143))))
-    whole = judge(lambda: masks, None)
-    y0, x0, y1, x1 = whole.box
-    for margin in (0, 8):
-        window = (y0 - margin, x0 - margin, y1 + margin, x1 + margin)
-        cut = [mask[window[0] : window[2], window[1] : window[3]] for mask in masks]
-        found = judge(lambda cut=cut: cut, View(window, HEIGHT, WIDTH))
-        assert found == replace(whole, box=(margin, margin, margin + y1 - y0, margin + x1 - x0))
+@pytest.mark.parametrize("angle", [360, 180], ids=["closed", "open"])
+@pytest.mark.parametrize("margin", [0, 8])
+def test_a_window_of_the_frames_is_judged_as_they_are(angle, margin):
+    """Also where the line touches each side of the window, which cuts off corners, or would close it."""
+    masks = masks_of(lambda mask, number: cv2.ellipse(mask, (150, 120), (110, 12), 35, 0, angle, 255, 3))
+    whole, (y0, x0, y1, x1) = judge(lambda: masks, None), whole_box(masks)
+    window = (y0 - margin, x0 - margin, y1 + margin, x1 + margin)
+    found = judge(lambda: masks[:, window[0] : window[2], window[1] : window[3]], View(window, HEIGHT, WIDTH))
+    box = (margin, margin, margin + y1 - y0, margin + x1 - x0) if angle == 360 else None
+    assert found == replace(whole, box=box)
 
 
 def test_what_touches_the_outline_in_few_frames_is_left_out():
