@@ -62,7 +62,13 @@ def specks(mask, number):
 
 
 def time_stamp(mask, number):
-    cv2.putText(mask, f"00:{number:02d}", (4, 230), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 2)
+    cv2.putText(mask, f"00:{number:02d}", (4, 230), cv2.FONT_HERSHEY_SIMPLEX, 1, 255, 2)
+
+
+def zeros(mask, number):
+    """What they surround is 13 pixels wide."""
+    for x in (20, 50, 80):
+        cv2.ellipse(mask, (x, 205), (8, 14), 0, 0, 360, 255, 2)
 
 
 LEFT_OUT = {
@@ -70,6 +76,7 @@ LEFT_OUT = {
     "a stray pixel in every frame": at((9, 8, 11, 10)),
     "a scale bar": at((225, 250, 229, 300)),
     "a time stamp": time_stamp,
+    "zeros": zeros,
     "specks": specks,
     "a filled spot": lambda mask, number: cv2.circle(mask, (260, 190), 30, 255, -1),
     "a large spot in few frames": only_in([5], lambda mask, number: cv2.circle(mask, (60, 150), 50, 255, -1)),
