@@ -107,10 +107,7 @@ def main() -> None:
         serve_one(*arguments.serve)
         return
     rows = [
-        row
-        for preset in arguments.preset or CLIPS
-        for work in WAYS
-        for row in compare(preset, work, arguments.repeats)
+        row for preset in arguments.preset or CLIPS for work in WAYS for row in compare(preset, work, arguments.repeats)
     ]
     write_section(
         "Other processors",

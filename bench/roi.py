@@ -27,7 +27,7 @@ from measure import in_turn, machine, ratio, script, write_section
 
 from stagewise import cli, extraction, paths
 from stagewise.input_videos import list_videos
-from stagewise.roi import OUTLINE_HIGHEST, OUTLINE_LOWEST
+from stagewise.outline import OUTLINE_HIGHEST, OUTLINE_LOWEST
 from stagewise.workers import WorkerPool
 
 WORKERS = 2

@@ -9,8 +9,9 @@ Reads:   input/{train,test}/*.mp4, .mov, .m4v, .avi, .mkv, .webm; what else lies
 Writes:  modified_data/roi_parts/{train,test}/<name>.mp4.pklz, modified_data/roi_parts/{train,test}.csv
 Time:    about 12 videos a second and core (512x384, 60 frames); the same command goes on after an interruption,
          and keeps what is whole by its checksum and of the video that is there
-Expect:  a row a video in the index; a video that is cut off, damaged, unreadable or without outline is quarantined:
-         it gets a row with the reason and no volume, and the script ends with exit code 2
+Expect:  a row a video in the index; one that is cut off, damaged, unreadable or without one closed outline is
+         quarantined: it gets a row with the reason and no volume, and the script ends with exit code 2. Where other
+         pixels are orange, too, the closed outline alone is cut, and the row has the reason; r02 shows it
 """
 
 from stagewise import cli, paths
@@ -55,7 +56,10 @@ def main() -> None:
         rows = extraction.extract_subset(subset, arguments.workers, arguments.force, codecs)
         bad = [row for row in rows if row["status"] == "quarantined"]
         problems += [f"{subset}/{row['filename']}: {row['reason']}" for row in bad]
-        print(f"{subset}: {len(rows) - len(bad)} volumes, {len(bad)} quarantined")
+        doubted = [row for row in rows if row["status"] == "ok" and row["reason"]]
+        print(f"{subset}: {len(rows) - len(bad)} volumes, {len(doubted)} of them in doubt, {len(bad)} quarantined")
+        for row in doubted:
+            print(f"  in doubt: {subset}/{row['filename']}: {row['reason']}")
     written = [path for subset in subsets for path in (paths.roi_folder(subset), paths.roi_index(subset))]
     others = [subset for subset in subsets_there() if not paths.roi_index(subset).exists()]
     if others:

@@ -35,6 +35,7 @@ def main() -> None:
         return
 
     from stagewise import data_pictures
+    from stagewise.contact_sheet import draw_contact_sheet
     from stagewise.ending import command, ending, first_training
     from stagewise.findings import write_problems
     from stagewise.verification import labelled_groups, unanswerable, usable_volumes, verify
@@ -48,7 +49,7 @@ def main() -> None:
         data_pictures.draw_sizes(folder / "crop_sizes.png", volumes)
     if groups:
         data_pictures.draw_classes(folder / "class_share.png", {k: v["stalled"] for k, v in groups.items()})
-        data_pictures.draw_contact_sheet(folder / "contact_sheet.png", next(iter(groups.values())))
+        draw_contact_sheet(folder / "contact_sheet.png", groups["all"], volumes)
     write_problems(folder / "problems.csv", data.findings)
     following = first_training(arguments) if data.has("split") else command("preproc_data/r03_gen_kfold_split.py")
     last_lines = ending([folder], following)

@@ -1,20 +1,13 @@
-"""Pictures of the data: sizes of the crops, class share, and the crops themselves."""
+"""Pictures of the data as a whole: sizes of the crops, and class share."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stagewise import paths
 from stagewise.curves import save_figure
 from stagewise.recipes.d121 import INPUT_SHAPE
-from stagewise.tables import CLASSES
-from stagewise.volumes import load_volume
-
-COLUMNS = 8  # of the contact sheet
-ROWS_PER_CLASS = 2
 
 
 def draw_sizes(path: Path, index: pd.DataFrame) -> None:
@@ -51,28 +44,3 @@ def draw_classes(path: Path, groups: dict[str, pd.Series]) -> None:
     axes.invert_yaxis()
     figure.legend(loc="outside upper right", ncols=2)
     save_figure(figure, path)
-
-
-def draw_contact_sheet(path: Path, labelled: pd.DataFrame) -> None:
-    """The middle frame of crops of both classes, evenly spread over the table.
-
-    labelled: columns filename, stalled, of training videos with a whole volume.
-    """
-    rows = ROWS_PER_CLASS * len(CLASSES)
-    figure = Figure(figsize=(1.6 * COLUMNS, 1.9 * rows), layout="constrained")
-    grid = figure.subplots(rows, COLUMNS).reshape(len(CLASSES), -1)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for (value, name), cells in zip(CLASSES.items(), grid, strict=True):
-        names = labelled.loc[labelled["stalled"] == value, "filename"].tolist()
-        chosen = np.unique(np.linspace(0, len(names) - 1, min(len(cells), len(names))).astype(int))
-        for axes, filename in zip(cells, (names[place] for place in chosen), strict=False):
-            volume = load_volume(paths.volume_path("train", filename))
-            axes.imshow(volume[len(volume) // 2, :, :, ::-1])  # BGR to RGB, for the eye alone
-            size = "x".join(map(str, volume.shape[:3]))
-            colour = "tab:red" if value else "tab:blue"
-            # parse_math: a name with two $ is a name, not a formula
-            axes.set_title(f"{filename}\n{name}, {size}", fontsize=7, color=colour, parse_math=False)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a letter that the font lacks is drawn as a box
-        save_figure(figure, path)

@@ -95,7 +95,8 @@ def extract(task: Extraction) -> Row:
         return blank | {"status": "quarantined", "reason": " ".join(reason.split())}
     sizes = (*roi.volume.shape[:3], *roi.box, roi.frames_with_outline, video_bytes)
     found = dict(zip(ROI_SIZES, map(str, sizes), strict=True))
-    return blank | found | {"status": "ok", "sha256": save_volume(task.volume, roi.volume, durable=False)}
+    sha256 = save_volume(task.volume, roi.volume, durable=False)
+    return blank | found | {"status": "ok", "sha256": sha256, "reason": roi.reason}
 
 
 def _reason(error: VideoError | OSError, video: Path) -> str:

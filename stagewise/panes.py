@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from stagewise.lettering import fitting, write
+
 LEAST_HEIGHT = 256  # pixels of a pane: a crop of 60x70 is shown four times as large
 LARGEST_SIDE = 640  # pixels of a pane: three of them are as wide as a screen
 LEAST_WIDTH = 600  # pixels of the picture, so that a title has room above narrow clips
@@ -53,17 +55,9 @@ def _resized(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _banner(title: str, width: int) -> np.ndarray:
     """The title's lines, each cut in its middle where it is too long: (H, width, 3) uint8."""
-    lines, font = title.split("\n"), cv2.FontFace("sans")
+    lines = title.split("\n")
     banner = np.full((2 * MARGIN + LINE * len(lines), width, 3), BACKGROUND, np.uint8)
     for number, line in enumerate(lines):
         place = (MARGIN, MARGIN + LINE * number + TEXT_SIZE)
-        cv2.putText(banner, _fitting(line, width - 2 * MARGIN, font), place, INK, font, TEXT_SIZE)
+        write(banner, fitting(line, width - 2 * MARGIN, TEXT_SIZE), place, INK, TEXT_SIZE)
     return banner
-
-
-def _fitting(line: str, width: int, font: cv2.FontFace) -> str:
-    kept, shown = len(line), line
-    while kept and cv2.getTextSize((width, LINE), shown, (0, 0), font, TEXT_SIZE)[2] > width:
-        kept -= 1
-        shown = f"{line[: (kept + 1) // 2]}…{line[len(line) - kept // 2 :]}"
-    return shown

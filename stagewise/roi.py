@@ -1,6 +1,5 @@
 """The region of interest: the crop inside the orange outline, by the winning recipe's rule."""
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +8,11 @@ import cv2
 import numpy as np
 
 from stagewise.codecs import CODECS
+from stagewise.doubts import View, judge
 from stagewise.filmstrip import Box, FilmStrip, can_be_cut, planes
+from stagewise.outline import orange_pixels, outline_box, union
 from stagewise.video import VideoError, decode, read_frames
 from stagewise.volumes import LARGEST_BYTES
-
-# Winner's values: the orange of the antialiased outline, BGR, both ends inclusive.
-OUTLINE_LOWEST = (9, 13, 104)
-OUTLINE_HIGHEST = (98, 143, 255)
 
 WINDOW_MARGIN = 8  # ours, pixels around the first frame's outline: from frame to frame coding moves it by a few
 KEPT_BYTES = 128 << 20  # ours: the longest video's windows, 434 of 512x384; a longer one is decoded again instead
@@ -26,51 +23,38 @@ class Roi:
     """A video's crop.
 
     volume: (T, h, w, 3) uint8 BGR, every frame of the video, the outline kept; box: where it lies in the frame;
-    frames_with_outline: how many of the T frames had outline pixels.
+    frames_with_outline: how many of the T frames had outline pixels; reason: why the box was in doubt, else blank.
     """
 
     volume: np.ndarray
     box: Box
     frames_with_outline: int
-
-
-def outline_box(frame: np.ndarray) -> Box | None:
-    """The bounding rectangle of the outline's pixels.
-
-    frame: (H, W, 3) uint8 BGR. Returns: (y0, x0, y1, x1) in pixels, half open; None without such a pixel.
-    """
-    x, y, width, height = cv2.boundingRect(cv2.inRange(frame, OUTLINE_LOWEST, OUTLINE_HIGHEST))
-    return (y, x, y + height, x + width) if width else None
-
-
-def union(first: Box | None, second: Box | None) -> Box | None:
-    """The smallest box around both; None is a box around nothing."""
-    if first is None or second is None:
-        return first or second
-    return (*map(min, first[:2], second[:2]), *map(max, first[2:], second[2:]))
+    reason: str = ""
 
 
 def extract_roi(path: Path, codecs: tuple[str, ...] = CODECS) -> Roi:
     """Crop a video to the union of its frames' outline boxes; frames without outline do not count for the box.
 
-    Holds a window of the video of up to `KEPT_BYTES` and its crop in memory. Raises VideoError for a video without
-    any outline, for a crop too large to be one, and where `decode` does.
+    Where that union is in doubt, the crop is the closed outline's alone. Holds a window of the video of up to
+    `KEPT_BYTES` and its crop in memory. Raises VideoError for a video without an outline to trust, for a crop too
+    large to be one, and where `decode` does.
     """
     strip = _strip_around_outline(path, codecs)
     windows = strip.bgr() if strip else []
-    boxes = [outline_box(window) for window in windows] or [outline_box(frame) for frame in read_frames(path, codecs)]
-    box = functools.reduce(union, boxes)
-    if box is None:
-        raise VideoError(path, f"no outline in any of its {len(boxes)} frames")
-    y0, x0, y1, x1 = box
-    shape = (len(boxes), y1 - y0, x1 - x0, 3)
+    view = View(strip.window, strip.like.height, strip.like.width) if strip else None
+    found = judge(lambda: map(orange_pixels, windows or read_frames(path, codecs)), view)
+    if found.box is None:
+        raise VideoError(path, found.reason)
+    y0, x0, y1, x1 = found.box
+    shape = (found.frames, y1 - y0, x1 - x0, 3)
     if np.prod(shape, dtype=np.int64) > LARGEST_BYTES:
         raise VideoError(path, f"its crop of {shape} is larger than {LARGEST_BYTES >> 20} MiB")
     volume = np.empty(shape, np.uint8)
     for target, frame in zip(volume, windows or read_frames(path, codecs), strict=True):
         target[:] = frame[y0:y1, x0:x1]
     top, left = strip.window[:2] if strip else (0, 0)
-    return Roi(volume, (y0 + top, x0 + left, y1 + top, x1 + left), sum(found is not None for found in boxes))
+    box = (y0 + top, x0 + left, y1 + top, x1 + left)
+    return Roi(volume, box, found.frames_with_outline, found.reason)
 
 
 def orange_chroma(blue: np.ndarray, red: np.ndarray) -> np.ndarray:

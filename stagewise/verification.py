@@ -44,6 +44,7 @@ def verify(split: Path | None, workers: int) -> Data:
                 _check_volumes(data, subset, pool)
                 _note_outlines(data, subset)
                 check_frame_counts(data, subset)
+                _note_doubts(data, subset)
     check_train(data)
     check_test(data)
     check_leaks(data)
@@ -72,8 +73,9 @@ def _read_tables(data: Data) -> None:
 
 
 def usable_volumes(data: Data) -> pd.DataFrame:
-    """Rows of the extraction's tables, train and test, whose volume passed."""
-    tables = [data.tables[name] for name in ("train_volumes", "test_volumes") if data.has(name)]
+    """Rows of the extraction's tables, train and test, whose volume passed, with their subset."""
+    names = {f"{subset}_volumes": subset for subset in paths.SUBSETS}
+    tables = [data.tables[name].assign(subset=subset) for name, subset in names.items() if data.has(name)]
     rows = pd.concat(tables) if tables else pd.DataFrame({"filename": [], "status": []})
     return rows[(rows["status"] == "ok") & ~rows["filename"].isin(data.damaged)]
 
@@ -138,3 +140,12 @@ def _note_outlines(data: Data, subset: str) -> None:
     index = data.tables[f"{subset}_volumes"]
     partly = int((index["frames_with_outline"] < index["frames"]).sum())
     data.notes.append(f"{subset}: {partly} of {len(index)} videos have frames without outline")
+
+
+def _note_doubts(data: Data, subset: str) -> None:
+    """Crops whose box was in doubt; a note, since each has the reason why it was cut all the same."""
+    index = data.tables[f"{subset}_volumes"].query("status == 'ok'")
+    doubted = index[index["reason"] != ""]
+    if len(doubted):
+        first = f"first {doubted['filename'].iloc[0]} ({doubted['reason'].iloc[0]})"
+        data.notes.append(f"{subset}: {len(doubted)} of {len(index)} crops in doubt, {first}")

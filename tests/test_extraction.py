@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from clips import make_videos, noise_frames, outlined_frames, write_video
+from clips import ORANGE, make_videos, noise_frames, outlined_frames, write_video
 
 from stagewise import extraction, paths
 from stagewise.errors import BusyError, InputError
@@ -181,6 +181,9 @@ def test_script_quarantines_bad_videos(root):
     whole = (folder / "100000.mp4").read_bytes()
     (folder / "200000.mp4").write_bytes(whole[: len(whole) // 2])
     write_video(folder / "200001.mp4", noise_frames(4))
+    frames = outlined_frames(6, [(10, 20, 60, 80)])
+    frames[3][90:92, 120:122] = ORANGE
+    write_video(folder / "100002.mp4", frames)
     stale = paths.volume_path("train", "200001.mp4")
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"of an older video")
@@ -189,12 +192,17 @@ def test_script_quarantines_bad_videos(root):
     assert result.returncode == 2, result.stderr
     assert "200000.mp4: is cut off" in result.stderr and "200001.mp4: no outline in any" in result.stderr
     index = read_roi_index(paths.roi_index("train")).set_index("filename")
-    assert index["status"].tolist() == ["ok", "ok", "quarantined", "quarantined"]
+    assert index["status"].tolist() == ["ok", "ok", "ok", "quarantined", "quarantined"]
+    assert index["reason"].tolist()[:2] == ["", ""]
+    doubt = index.loc["100002.mp4", "reason"]
+    assert (
+        doubt.startswith("cut by its outline alone") and f"\n  in doubt: train/100002.mp4: {doubt}\n" in result.stdout
+    )
     assert "no outline" in index.loc["200001.mp4", "reason"]
     assert not stale.exists() and not paths.volume_path("train", "200000.mp4").exists()
     assert load_volume(paths.volume_path("test", "100000.mp4")).shape[0] == 6  # the others are done
     again = run_script("train", "--workers", "0", "--keep-going")
-    assert again.returncode == 5 and "4 videos, 2 of them extracted before and to be verified" in again.stdout
+    assert again.returncode == 5 and "5 videos, 3 of them extracted before and to be verified" in again.stdout
 
     for name in ("200000.mp4", "200001.mp4"):
         (folder / name).unlink()

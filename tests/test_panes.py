@@ -61,6 +61,10 @@ def test_each_line_of_a_title_is_drawn_and_one_too_long_keeps_its_two_ends():
     assert (long[:, -5:] == banner("a")[:, -5:]).all()  # and not beyond the margin
 
 
+def test_names_that_differ_in_a_letter_that_the_font_lacks_are_drawn_apart():
+    assert len({banner(title).tobytes() for title in ("न", "म", "?", "\U0001f600")}) == 4
+
+
 def test_a_map_of_another_size_is_refused():
     with pytest.raises(ValueError, match="does not lie on a clip"):
         ThreePanes(volume(), volume(frames=2), "")

@@ -11,7 +11,8 @@ from conftest import real_file
 
 from stagewise import roi, video
 from stagewise.filmstrip import FRAMES_A_PICTURE, FilmStrip, can_be_cut, planes
-from stagewise.roi import extract_roi, orange_chroma, outline_box, union
+from stagewise.outline import OUTLINE_HIGHEST, OUTLINE_LOWEST, outline_box, union
+from stagewise.roi import extract_roi, orange_chroma
 from stagewise.video import VideoError, read_frames
 
 
@@ -65,7 +66,7 @@ def test_crop_is_the_union_over_frames(root, monkeypatch, kept_bytes):
     ("boxes", "decodings"),
     [
         ([(10, 20, 60, 80), (12, 18, 62, 78), None], 1),
-        ([(10, 20, 60, 80), (40, 60, 90, 120)], 3),  # it leaves the window
+        ([(10, 20, 60, 80), (40, 60, 90, 120)], 4),  # it leaves the window, and is followed
         ([None, (10, 20, 60, 80)], 3),
     ],
     ids=["still", "moving", "late"],
@@ -97,7 +98,7 @@ def test_every_colour_of_the_outline_has_orange_chroma():
     for luma in range(0, 256, 4):
         tile = np.array([[luma, luma + 1], [luma + 2, luma + 3]], np.uint8)
         frame = coded_frame(np.tile(tile, (256, 256)), blue, red)
-        mask = cv2.inRange(frame.to_ndarray(format="bgr24"), roi.OUTLINE_LOWEST, roi.OUTLINE_HIGHEST)
+        mask = cv2.inRange(frame.to_ndarray(format="bgr24"), OUTLINE_LOWEST, OUTLINE_HIGHEST)
         outline |= mask.reshape(256, 2, 256, 2).any(axis=(1, 3))
     difference = 4 * (red.astype(int) - 128) - 5 * (blue.astype(int) - 128)
     assert difference[outline].min() == 13

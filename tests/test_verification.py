@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 from stagewise import paths
-from stagewise.data_pictures import draw_contact_sheet
 from stagewise.errors import InputError, QuarantinedError
 from stagewise.extraction import plan, write_index
 from stagewise.tables import ROI_INDEX
@@ -341,13 +340,6 @@ def test_a_name_that_is_no_text_is_listed_in_one_line(data):
     assert any(r"not extracted (1): 'caf\udce9\n.mp4'; run" in line for line in findings())
     with pytest.raises(InputError, match=r"input/train: the video's name .* cannot be printed; rename it"):
         plan("train")
-
-
-def test_names_of_formulas_and_other_alphabets_are_drawn_without_a_word(data, root, recwarn):
-    name = "$^$ <b>日本.mp4"
-    save_volume(paths.volume_path("train", name), np.zeros((1, 20, 30, 3), np.uint8))
-    draw_contact_sheet(root / "sheet.png", pd.DataFrame({"filename": [name], "stalled": [1]}))
-    assert cv2.imread(str(root / "sheet.png")) is not None and not recwarn.list
 
 
 def test_all_problems_are_collected(data):
