@@ -8,6 +8,8 @@ Time:   seconds
 Expect: confusion matrix, MCC and ROC AUC
 """
 
+import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+
 from pathlib import Path
 
 from stagewise import cli, paths

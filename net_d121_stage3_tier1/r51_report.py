@@ -11,6 +11,8 @@ Time:   seconds, and a forward pass a clip shown
 Expect: what is not there yet is named, with the command that makes it
 """
 
+import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+
 from pathlib import Path
 
 from stagewise import cli, paths

@@ -11,6 +11,8 @@ Time:   seconds
 Expect: how far the scores are apart, and whether that is leakage
 """
 
+import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+
 from pathlib import Path
 
 from stagewise import cli, paths

@@ -10,6 +10,8 @@ Time:   about 15 clips a second on 2 cores
 Expect: about 3 MB a clip
 """
 
+import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+
 import argparse
 
 from stagewise import cli, paths

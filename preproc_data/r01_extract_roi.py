@@ -12,6 +12,8 @@ Expect:  a row a video in the index; a video that is cut off, damaged, or withou
          it gets a row with the reason and no volume, and the script ends with exit code 2
 """
 
+import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+
 from stagewise import cli, paths
 from stagewise.errors import InputError, QuarantinedError, way_on
 

@@ -10,6 +10,8 @@ Time:    about 100 volumes a second and core
 Expect:  "no problems"; otherwise each kind of problem with its mend, every name in problems.csv, and exit code 2
 """
 
+import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+
 from stagewise import cli, paths
 from stagewise.errors import InputError, QuarantinedError
 

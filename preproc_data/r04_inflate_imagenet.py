@@ -10,6 +10,8 @@ Time:   15 seconds
 Expect: 11,370,176 parameters
 """
 
+import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+
 import sys
 from pathlib import Path
 
