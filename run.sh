@@ -48,7 +48,7 @@ sift() {  # a step that may leave inputs out, which is its exit code 5; with --k
 train() {  # train STAGE [options]: the chosen folds; in the demo side by side, a core each, which takes two thirds as long
     local stage="$1" start=$SECONDS k failed=0
     shift
-    local cores=($(python -c 'import os; print(*sorted(getattr(os, "sched_getaffinity", lambda _: [])(0)))'))
+    local cores=($(trap '' INT; python -c 'import os; print(*sorted(getattr(os, "sched_getaffinity", lambda _: [])(0)))'))
     if [ ${#folds[@]} -eq 0 ] || [ ${#cores[@]} -lt 2 ] || ! command -v taskset > /dev/null; then
         step "$stage/r31_train.py" "$@" "${folds[@]}"
         return

@@ -5,22 +5,35 @@ REPO="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 VENV="$REPO/${VENV:-.venv}"
 PATH="$VENV/bin:$PATH"
 
+apart() {  # apart COMMAND: in a process group of its own, as Python and pip would meet a Ctrl-C with a traceback
+    set -m
+    "$@" &
+    set +m
+    trap "trap '' INT TERM; kill -- -$! 2> /dev/null; wait; exit 130" INT
+    trap "trap '' INT TERM; kill -- -$! 2> /dev/null; wait; exit 143" TERM
+    local code=0
+    wait $! || code=$?
+    trap - INT TERM
+    return $code
+}
+
 install_once() {  # install_once STAMP [pip arguments]: STAMP names what was installed from which files
     local stamp="$VENV/.installed-$1" wanted
     shift
     wanted="$(cd "$REPO" && cat requirements*.txt pyproject.toml | cksum) $*"
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
-    (cd "$REPO" && "$VENV/bin/python" -m pip install --disable-pip-version-check --quiet "$@")
+    (cd "$REPO" && apart "$VENV/bin/python" -m pip install --disable-pip-version-check --quiet "$@")
     echo "$wanted" > "$stamp"
 }
 
 if [ ! -x "$VENV/bin/python" ] || [ ! -x "$VENV/bin/pip" ]; then  # pip comes last
     python="${PYTHON:-python3}"
-    "$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || {  # TensorFlow's wheels
+    fits='import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'  # TensorFlow's wheels
+    (trap '' INT; "$python" -c "$fits") || {
         echo "error: this is $("$python" --version 2>&1), Python 3.11 to 3.13 is needed; run: PYTHON=python3.12 $0" >&2
         exit 1
     }
     echo "making $VENV"
-    "$python" -m venv "$VENV"
+    apart "$python" -m venv "$VENV"
 fi
 install_once requirements -r requirements.txt

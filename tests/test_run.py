@@ -102,22 +102,46 @@ def test_labels_without_videos_do_not_end_the_run_and_any_other_finding_does(hou
     assert ("r51_report" in asked(house)[-1]) == (ends == 0)
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_to_the_run_alone_ends_its_step_too(house, name, code):
-    write_program(
-        house / ".venv" / "bin" / "python",
-        '#!/bin/sh\ncase "$1" in -*) exit ;; esac\necho $$ > new.txt && mv new.txt process.txt && exec sleep 60\n',
-    )
+def ended_by(house: Path, number: int, to_all: bool) -> tuple[int, str]:
+    """run.sh's exit code and messages after a signal, sent once a fake Python has noted its process's number."""
     # bash forbids traps of signals that it was started with ignored, as a background job of a shell is
     ours = subprocess.Popen(
-        ["bash", str(house / "run.sh")], cwd=house, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+        ["bash", str(house / "run.sh")],
+        cwd=house,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not (house / "process.txt").exists():
         assert ours.poll() is None
         time.sleep(0.02)
-    ours.send_signal(getattr(signal, name))
-    assert ours.wait(timeout=20) == code
+    (os.killpg if to_all else os.kill)(ours.pid, number)
+    messages = ours.communicate(timeout=20)[1]
     assert not Path(f"/proc/{(house / 'process.txt').read_text().strip()}").exists()
+    return ours.returncode, messages
+
+
+NOTED = "echo $$ > new.txt && mv new.txt process.txt && exec"
+
+
+@pytest.mark.parametrize("to_all", [False, True])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_to_the_run_alone_or_to_all_of_it_ends_its_step_too(house, name, code, to_all):
+    write_program(
+        house / ".venv" / "bin" / "python", f'#!/bin/sh\ncase "$1" in -*) exit ;; esac\n{NOTED} sleep 60\n'
+    )
+    assert ended_by(house, getattr(signal, name), to_all) == (code, "")
+
+
+@pytest.mark.parametrize("installs", ["venv", "pip"])
+def test_ctrl_c_during_the_installation_ends_it_without_a_traceback(house, installs, monkeypatch):
+    shutil.rmtree(house / ".venv") if installs == "venv" else None
+    program = f'{sys.executable} -c "import time; time.sleep(60)"'
+    base, venv = house / "python-base", house / ".venv" / "bin" / "python"
+    write_program(base if installs == "venv" else venv, f'#!/bin/sh\n[ "$1" = -c ] && exit\n{NOTED} {program}\n')
+    monkeypatch.setenv("PYTHON", str(base))
+    assert ended_by(house, signal.SIGINT, to_all=True) == (130, "")
 
 
 @pytest.mark.parametrize("missing", ["pip", "python"])
