@@ -1,16 +1,13 @@
 """Ctrl-C at a moment of a script's life, in a process of its own from its first instruction on."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 LONGEST = 60.0  # seconds that a script may take to its end
-LAST_LINE = "interrupted; run the same command to resume"
 
 
 def interrupt(command: tuple[str, ...], code: Path, root: Path, seconds: float) -> tuple[int, str, float]:
@@ -38,21 +35,3 @@ def interrupt(command: tuple[str, ...], code: Path, root: Path, seconds: float) 
         os.killpg(process.pid, signal.SIGKILL)
         output = process.communicate()[0] + f"\nwent on for {LONGEST} s"
     return process.returncode, output, time.monotonic() - sent
-
-
-def complaints(code: int, output: str, folder: Path) -> Iterator[str]:
-    """What is wrong with how a script ended.
-
-    Python's own start, before the script's first line, is out of reach: its traceback names none of `folder`'s files.
-    """
-    if ("Traceback" in output or "Exception ignored" in output) and str(folder) not in output:
-        return
-    lines = output.rstrip().splitlines()
-    if re.search(r"Traceback|Exception|[a-z]Error|leaked|went on for|Fatal|terminate called", output):
-        yield output[-3000:]
-    elif code not in (0, 128 + signal.SIGINT, -signal.SIGINT):
-        yield f"exit code {code}: {output[-600:]}"
-    elif code == 128 + signal.SIGINT and lines[-1] != LAST_LINE:
-        yield f"the last line is another: {output[-600:]}"
-    elif code == -signal.SIGINT and output:
-        yield f"it had said something, and ended without a word: {output[-600:]}"
