@@ -17,7 +17,9 @@ if ! command -v chromium > /dev/null || ! command -v chromedriver > /dev/null; t
         echo "no Chromium: tests/test_report_in_browser.py is skipped; to run it, install chromium and its chromedriver"
     fi
 fi
-parallel=(-n "$(python -c 'from stagewise.cli import available_cpus as cpus; print(cpus())')" --dist loadfile --no-loadscope-reorder)
+# four at most: each takes a gigabyte, and the longest module, which one process runs, as long as all others by then
+processes="$(python -c 'from stagewise.cli import available_cpus; print(min(available_cpus(), 4))')"
+parallel=(-n "$processes" --dist loadfile --no-loadscope-reorder)
 case "${1:-}" in
     "") set -- "${parallel[@]}" -m "not slow" ;;
     --all) set -- "${parallel[@]}" "${@:2}" ;;

@@ -1,4 +1,4 @@
-"""run.sh and setup_env.sh, with a Python that notes what it is asked instead of doing it."""
+"""run.sh, test.sh and setup_env.sh, with a Python that notes what it is asked instead of doing it."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-FILES = ("run.sh", "setup_env.sh", "requirements.txt", "pyproject.toml")
+FILES = ("run.sh", "test.sh", "setup_env.sh", "requirements.txt", "pyproject.toml")
 PYTHON = """#!/bin/sh
 [ "$1" = -c ] && exit  # which cores there are: none that are told
 echo "$*" >> asked.txt
@@ -47,10 +47,10 @@ def house(tmp_path):
     return tmp_path
 
 
-def run(house: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
+def run(house: Path, *arguments: str, script: str = "run.sh", **settings: str) -> subprocess.CompletedProcess:
     known = {name: value for name, value in os.environ.items() if name not in ("STAGEWISE_ROOT", "SEED", "VENV")}
     return subprocess.run(
-        ["bash", str(house / "run.sh"), *arguments],
+        ["bash", str(house / script), *arguments],
         cwd=house,
         env={"FAILING": "none", "CODE": "0", **known, **settings},
         capture_output=True,
@@ -161,3 +161,19 @@ def test_a_python_that_the_pinned_packages_do_not_run_on_is_refused(house, versi
     assert len(asked(house)) == fits
     if not fits:
         assert done.returncode == 1 and "Python 3.11 to 3.13 is needed; run: PYTHON=python3.12 " in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asks"),
+    [
+        ((), "-m pytest -n  --dist loadfile --no-loadscope-reorder -m not slow"),
+        (("--all",), "-m pytest -n  --dist loadfile --no-loadscope-reorder"),
+        (("--all", "-x"), "-m pytest -n  --dist loadfile --no-loadscope-reorder -x"),
+        (("tests/test_score.py", "-k", "mcc or auc"), "-m pytest tests/test_score.py -k mcc or auc"),
+    ],
+)
+def test_the_tests_run_in_several_processes_unless_some_of_them_are_named(house, arguments, asks):
+    for browser in ("chromium", "chromedriver"):  # else they would be installed
+        write_program(house / ".venv" / "bin" / browser, "#!/bin/sh\n")
+    assert run(house, *arguments, script="test.sh").returncode == 0
+    assert asked(house) == [asks]
