@@ -12,7 +12,7 @@ Time:   8 forward passes a clip of the split
 Expect: ROC AUC and the best MCC, each with the range of 95 % of resamples, and the threshold
 """
 
-import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
 from pathlib import Path
 

@@ -15,7 +15,7 @@ Time:   8 forward passes a clip and fold
 Expect: a row a video of submission_format, in its order
 """
 
-import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
 import argparse
 from pathlib import Path

@@ -8,7 +8,7 @@ Time:   seconds
 Expect: confusion matrix, MCC and ROC AUC
 """
 
-import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
 from pathlib import Path
 

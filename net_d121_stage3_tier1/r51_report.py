@@ -11,7 +11,7 @@ Time:   seconds, and a forward pass a clip shown
 Expect: what is not there yet is named, with the command that makes it
 """
 
-import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
 from pathlib import Path
 

@@ -11,7 +11,7 @@ Time:   seconds
 Expect: how far the scores are apart, and whether that is leakage
 """
 
-import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
 from pathlib import Path
 

@@ -10,7 +10,7 @@ Time:   about 15 clips a second on 2 cores
 Expect: about 3 MB a clip
 """
 
-import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
 import argparse
 

@@ -12,7 +12,7 @@ Expect:  a row a video in the index; a video that is cut off, damaged, or withou
          it gets a row with the reason and no volume, and the script ends with exit code 2
 """
 
-import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
 from stagewise import cli, paths
 from stagewise.errors import InputError, QuarantinedError, way_on

@@ -10,7 +10,7 @@ Time:    about 100 volumes a second and core
 Expect:  "no problems"; otherwise each kind of problem with its mend, every name in problems.csv, and exit code 2
 """
 
-import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
 from stagewise import cli, paths
 from stagewise.errors import InputError, QuarantinedError

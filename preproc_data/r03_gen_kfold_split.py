@@ -8,7 +8,7 @@ Writes: modified_data/kfold_split_5_42.csv (folds and seed are in its name)
 Time:   seconds
 """
 
-import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
 import argparse
 from pathlib import Path

@@ -10,7 +10,7 @@ Time:   15 seconds
 Expect: 11,370,176 parameters
 """
 
-import stagewise.interruption  # noqa: F401  first of all: what Ctrl-C meets from here on
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
 import sys
 from pathlib import Path

@@ -1,7 +1,6 @@
 """Ctrl-C and SIGTERM at any moment: one line and an exit code, and no traceback from any process.
 
-Every numbered script imports this first of all. Until `watch` Ctrl-C then ends the process without a word, from there
-on with a line. What nobody can reach from here is the start of Python itself, before a script's first line.
+`cli.run` calls `watch`; what comes before is `first_line`'s.
 """
 
 import os
@@ -23,16 +22,6 @@ class _Signals:
     workers = False  # whether there are processes that must not be left alone
     leaving = False  # whether the script has ended, and only its way out is left
     words: Callable[[], str] = str  # what is said of an interruption
-
-
-def _is_numbered_script() -> bool:
-    """Whether Python runs a numbered script, and neither a test, a benchmark, nor a worker that is yet to start."""
-    name = os.path.basename(getattr(sys.modules["__main__"], "__file__", None) or "")  # noqa: PTH119  pathlib takes 10 ms
-    return name[:1] == "r" and name[1:3].isdigit()
-
-
-if _is_numbered_script() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def watch(words: Callable[[], str]) -> None:
@@ -76,7 +65,7 @@ def check() -> None:
         _raise(_Signals.came)
 
 
-class held:  # by contextlib it would be a function; that takes milliseconds to load
+class Held:
     """A context manager that puts signals off to its end; processes that start in it never get Ctrl-C.
 
     A worker that is not yet whole would end with a traceback of its own, and one that is has its end from its parent.

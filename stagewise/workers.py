@@ -42,7 +42,7 @@ class WorkerPool:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        with interruption.held():
+        with interruption.Held():
             self.executor = workers and ProcessPoolExecutor(
                 workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
             )
@@ -81,7 +81,7 @@ class WorkerPool:
                 future.cancel()
 
     def _submit(self, function: Callable[[Task], Result], task: Task) -> Future:
-        with interruption.held():  # a worker may start here
+        with interruption.Held():  # a worker may start here
             try:
                 return self.executor.submit(function, task)
             except OSError as error:

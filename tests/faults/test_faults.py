@@ -36,7 +36,7 @@ SIGNALS = [  # script, signal, whom it reaches, and after how many seconds: in t
 ]
 
 NEVER = Signal(int(signal.SIGINT), "group", float("inf"))  # two workers, and no signal
-PLACES = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)  # of the time that an undisturbed run takes
+PLACES = (0.1, 0.35, 0.6, 0.85)  # of the time that an undisturbed run takes
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,7 @@ def test_ctrl_c_is_one_line_at_any_moment_of_the_work(bench, name):
 @pytest.mark.parametrize("number", range(len(steps(None))))
 def test_ctrl_c_is_one_line_while_a_script_comes_up(bench, number):
     step = bench.steps[number]
-    for seconds in (0.1 + 0.02 * number, 0.5 + 0.1 * number):
-        assert list(bench.interrupt(step, seconds)) == [], seconds
+    assert list(bench.interrupt(step, 0.2 + 0.1 * number)) == []
 
 
 def test_a_fold_that_another_process_trains_is_busy_and_the_line_says_who_has_it(bench):

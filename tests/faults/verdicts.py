@@ -52,9 +52,10 @@ def complaints_about_signal(outcome: Outcome, trouble: Signal) -> Iterator[str]:
 def complaints_about_ctrl_c(code: int, output: str, after: float, folder: Path) -> Iterator[str]:
     """What is wrong with how a script of `folder` ended `after` seconds from Ctrl-C, which may come before its start.
 
-    Python's own start is out of reach: where its traceback names none of the folder's files, the script had none.
+    Python's own start is out of reach: its traceback names none of the folder's files, or the script's first line.
     """
-    if "Traceback" in output and str(folder) not in output:
+    own = re.findall(rf'File "{re.escape(str(folder))}/(.*?)", line .*\n\s*(.*)', output)
+    if "Traceback" in output and all("first_line" in "".join(frame) for frame in own):
         return
     if after > TO_END:
         yield f"went on for {after:.1f} s"
