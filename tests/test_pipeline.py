@@ -148,13 +148,25 @@ def look_at_some(house: House, oof: pd.DataFrame) -> None:
     assert "Grad-CAM of block 1 takes gradients, which OpenVINO lacks; leave --engine out" in no_gradients
 
 
-def test_the_same_run_passes_on_jax_with_no_tensorflow(house, tmp_path):
+@pytest.fixture
+def on_jax(house, tmp_path):
+    """Runs a script on JAX, with a TensorFlow that cannot be imported, on a root with the house's data alone."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed; it is in requirements-test.txt")
     for shared in ("input", "modified_data"):
         shutil.copytree(house.root / shared, tmp_path / "root" / shared)
     (tmp_path / "tensorflow.py").write_text("raise ImportError('TensorFlow was imported')\n")
     settings = {"KERAS_BACKEND": "jax", "PYTHONPATH": f"{tmp_path}{os.pathsep}{house.code}"}
+    return lambda *command: house.run(*command, root=tmp_path / "root", **settings)
+
+
+def test_a_training_passes_on_jax_with_no_tensorflow(on_jax, tmp_path):
+    assert "on jax" in on_jax(f"{STAGES[0]}/r31_train.py", "--preset", "demo", "--fold", "0", *RANDOM)
+    assert (tmp_path / "root" / "models" / STAGES[0] / "fold_0" / "best.weights.h5").exists()
+
+
+@pytest.mark.slow
+def test_the_same_run_passes_on_jax_with_no_tensorflow(on_jax, tmp_path):
     alone = ("--fold", "0")
     commands = [(f"{stage}/r31_train.py", "--preset", "demo", *alone) for stage in STAGES]
     commands[0] += RANDOM
@@ -162,7 +174,7 @@ def test_the_same_run_passes_on_jax_with_no_tensorflow(house, tmp_path):
     look = (f"{STAGES[2]}/r52_create_heatmap_video.py", *alone, "--sure", "1", "--method", "gradcam")
     commands += [(*look, "--block", "1"), (*look, "--block", "2")]
     for command in commands:
-        assert "on jax" in house.run(*command, root=tmp_path / "root", **settings)
+        assert "on jax" in on_jax(*command)
     answers = pd.read_csv(tmp_path / "root" / "subm" / "submission.csv")
     assert len(answers) == 8
 
