@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# All tests; arguments go to pytest, such as: ./test.sh tests/test_score.py -k mcc
+# The tests, in a process a core:
+#   ./test.sh                                   all but the slowest, whose properties smaller tests have, too
+#   ./test.sh --all                             all, as .ci/run does
+#   ./test.sh tests/test_score.py -k mcc        what the arguments, which go to pytest, name, in one process
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
 install_once requirements-test -r requirements-test.txt
 install_once oracles --no-deps -r requirements-oracles.txt
@@ -14,4 +17,11 @@ if ! command -v chromium > /dev/null || ! command -v chromedriver > /dev/null; t
         echo "no Chromium: tests/test_report_in_browser.py is skipped; to run it, install chromium and its chromedriver"
     fi
 fi
+# four at most: each takes a gigabyte, and the longest module, which one process runs, as long as all others by then
+processes="$(python -c 'from stagewise.cli import available_cpus; print(min(available_cpus(), 4))')"
+parallel=(-n "$processes" --dist loadfile --no-loadscope-reorder)
+case "${1:-}" in
+    "") set -- "${parallel[@]}" -m "not slow" ;;
+    --all) set -- "${parallel[@]}" "${@:2}" ;;
+esac
 python -m pytest "$@"

@@ -9,6 +9,8 @@ Writes: models/net_d121_stage1/fold_<k>/
 Time:   days for five folds on one GPU of 2021; the same command goes on after an interruption
 """
 
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
+
 from dataclasses import replace
 
 from stagewise import cli

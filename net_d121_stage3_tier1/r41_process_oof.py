@@ -12,6 +12,8 @@ Time:   8 forward passes a clip of the split
 Expect: ROC AUC and the best MCC, each with the range of 95 % of resamples, and the threshold
 """
 
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
+
 from pathlib import Path
 
 from stagewise import cli, paths

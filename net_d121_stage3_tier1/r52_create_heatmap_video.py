@@ -13,6 +13,8 @@ Writes: subm/heatmaps/{train,test}/<name>_<method>_block<b>.mp4 and .gif
 Time:   a forward pass a clip and fold
 """
 
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
+
 import argparse
 from pathlib import Path
 

@@ -11,6 +11,8 @@ Time:   seconds
 Expect: how far the scores are apart, and whether that is leakage
 """
 
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
+
 from pathlib import Path
 
 from stagewise import cli, paths

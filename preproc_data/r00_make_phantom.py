@@ -10,6 +10,8 @@ Time:   about 15 clips a second on 2 cores
 Expect: about 3 MB a clip
 """
 
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
+
 import argparse
 
 from stagewise import cli, paths

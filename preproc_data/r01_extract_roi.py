@@ -14,6 +14,8 @@ Expect:  a row a video in the index; one that is cut off, damaged, unreadable or
          pixels are orange, too, the closed outline alone is cut, and the row has the reason; r02 shows it
 """
 
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
+
 from stagewise import cli, paths
 from stagewise.errors import InputError, QuarantinedError, way_on
 

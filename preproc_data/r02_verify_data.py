@@ -12,6 +12,8 @@ Time:    about 100 volumes a second and core
 Expect:  "no problems"; otherwise each kind of problem with its mend, every name in problems.csv, and exit code 2
 """
 
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
+
 from stagewise import cli, paths
 from stagewise.errors import InputError, QuarantinedError
 

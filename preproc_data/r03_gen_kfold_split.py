@@ -10,6 +10,8 @@ Time:   seconds
 Expect: both classes in every fold; where a fold would lack one, nothing is written, and what helps is named
 """
 
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
+
 import argparse
 from pathlib import Path
 

@@ -34,6 +34,8 @@ def load_keras(backends: tuple[str, ...]) -> tuple[ModuleType, ModuleType]:
     name = os.environ["KERAS_BACKEND"]
     if name not in backends:
         raise StagewiseError(f"KERAS_BACKEND={name} is none of {', '.join(backends)}; run: unset KERAS_BACKEND")
+    if name == "openvino":  # else it tells its maker of every model, from forks of this process that wait for a network
+        sys.modules["openvino_telemetry"] = None
     try:
         backend = _loaded(name)
         if name != "tensorflow":

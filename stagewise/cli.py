@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from stagewise import gpus, paths
+from stagewise import gpus, interruption, paths
 from stagewise.engines import ENGINES
 from stagewise.errors import StagewiseError, way_on
 from stagewise.processor import available_cpus
@@ -115,14 +115,6 @@ def parser(doc: str, *options: str) -> argparse.ArgumentParser:
     return made
 
 
-class Terminated(BaseException):
-    """SIGTERM came: the way out is that of Ctrl-C."""
-
-
-def _terminate(number: int, frame: object) -> NoReturn:
-    raise Terminated
-
-
 def _open_standard_streams() -> None:
     """Put nothing in the place of closed standard streams; else the next opened file would get their number."""
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
@@ -135,23 +127,35 @@ def _open_standard_streams() -> None:
 
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a script's `main` and leave with its exit code; errors that a user can mend are one message."""
-    signal.signal(signal.SIGTERM, _terminate)
+    interruption.watch(_interrupted)
     _open_standard_streams()
     sys.stdout.reconfigure(line_buffering=True)  # in one log, its lines and standard error's keep their order
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it complains, while loading, of a home that is read-only
     try:
-        main()
-    except StagewiseError as error:
-        _leave(f"error: {error}", error.exit_code)
-    except KeyboardInterrupt:
-        _leave(f"interrupted; {way_on()}", 128 + signal.SIGINT)
-    except Terminated:
-        _leave(f"interrupted; {way_on()}", 128 + signal.SIGTERM)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError) and _nobody_reads():
-            sys.exit(128 + signal.SIGPIPE)
-        _leave(f"error: {_of_system(error)}", 1)
+        try:
+            main()
+        finally:
+            interruption.leave()
+    except BaseException as error:
+        _explain(error)
+        raise
     sys.exit(0)
+
+
+def _explain(error: BaseException) -> None:
+    """Leave with the error's message and exit code; a mistake in the code is left to its traceback."""
+    if number := interruption.came(error):
+        _leave(_interrupted(), 128 + number)
+    if isinstance(error, StagewiseError):
+        _leave(f"error: {error}", error.exit_code)
+    if isinstance(error, BrokenPipeError) and _nobody_reads():
+        sys.exit(128 + signal.SIGPIPE)
+    if isinstance(error, OSError):
+        _leave(f"error: {_of_system(error)}", 1)
+
+
+def _interrupted() -> str:
+    return f"interrupted; {way_on()}"
 
 
 def _nobody_reads() -> bool:

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from stagewise import interruption
 from stagewise.errors import StagewiseError, way_on
 
 Task = TypeVar("Task")
@@ -42,9 +42,10 @@ class WorkerPool:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self.executor = workers and ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
-        )
+        with interruption.Held():
+            self.executor = workers and ProcessPoolExecutor(
+                workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
+            )
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -60,7 +61,10 @@ class WorkerPool:
         tasks that the workers had in hand.
         """
         if not self.executor:
-            yield from ((task, function(task)) for task in tasks)
+            for task in tasks:
+                result = function(task)
+                interruption.check()  # which the task may have taken for an error of its own
+                yield task, result
             return
         waiting: deque[tuple[Task, Future]] = deque()
         try:
@@ -77,16 +81,13 @@ class WorkerPool:
                 future.cancel()
 
     def _submit(self, function: Callable[[Task], Result], task: Task) -> Future:
-        # A worker may start here, and inherits what is blocked: Ctrl-C is the parent's to handle, from the start.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            return self.executor.submit(function, task)
-        except OSError as error:
-            if error.errno is None:  # Python's own "handle is closed": a worker died while this one was started
-                raise BrokenProcessPool(str(error)) from error
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with interruption.Held():  # a worker may start here
+            try:
+                return self.executor.submit(function, task)
+            except OSError as error:
+                if error.errno is None:  # Python's own "handle is closed": a worker died while this one was started
+                    raise BrokenProcessPool(str(error)) from error
+                raise
 
     def _death(self, waiting: Sequence[tuple[Task, Future]]) -> str:
         # workers take tasks in their order, so that the first unfinished ones are those in their hands

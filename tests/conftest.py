@@ -1,15 +1,25 @@
 """What the tests share: where the real data is, and a root folder of their own."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from stagewise import device
+from stagewise import device, interruption
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, a core each; what they start inherits it
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 device.prepare()  # before any test imports Keras, as the scripts do
 
 REAL_DATA = Path(os.environ.get("STAGEWISE_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
+
+SLOWEST = ("test_pipeline", "test_faults", "test_environment", "test_train", "test_inference", "test_resume")
+
+
+def pytest_collection_modifyitems(items):
+    """The slowest modules first, so that of several processes none ends long after the others."""
+    items.sort(key=lambda item: (*SLOWEST, item.path.stem).index(item.path.stem))
 
 
 def real_file(relative: str) -> Path:
@@ -25,3 +35,14 @@ def root(tmp_path, monkeypatch):
     """An empty STAGEWISE_ROOT, so that no test touches a user's data."""
     monkeypatch.setenv("STAGEWISE_ROOT", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def own_signals():
+    """What `cli.run` in this process takes over: Ctrl-C is the tests' again."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    if signal.getsignal(signal.SIGINT) is not before[signal.SIGINT]:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        interruption.forget()

@@ -6,11 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from forks import Forks
+
 REPOSITORY = Path(__file__).parents[1]
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
 SMALLER = {  # what a user would edit on stagewise/recipes/d121.py
-    "input_shape=(32, 64, 64)": "input_shape=(16, 24, 24)",
+    "input_shape=(32, 64, 64)": "input_shape=(8, 16, 16)",
     "blocks=(2, 2, 2, 2)": "blocks=(1, 1)",
+    "growth_rate=16": "growth_rate=4",
+    "stem_filters=16": "stem_filters=4",
+    "batch_size=8": "batch_size=4",
     "steps_per_epoch=75": "steps_per_epoch=3",
     "epochs=3": "epochs=2",
 }
@@ -18,10 +23,9 @@ SMALLEST = {  # for a test that runs every script hundreds of times
     **SMALLER,
     "input_shape=(32, 64, 64)": "input_shape=(6, 12, 12)",
     "blocks=(2, 2, 2, 2)": "blocks=(1,)",
-    "growth_rate=16": "growth_rate=4",
-    "stem_filters=16": "stem_filters=4",
     "batch_size=8": "batch_size=2",
 }
+LONGEST = 300.0  # seconds that a script may take
 FOLDS = ("--fold", "0", "--fold", "1")
 TRAIN = ("--preset", "demo", *FOLDS)
 RANDOM = ("--init", "random")
@@ -41,13 +45,22 @@ def copy_code(folder: Path, smaller: dict[str, str]) -> None:
 
 
 class House:
-    """A copy of the project with a small demo page, whose scripts run on a root of their own."""
+    """A copy of the project with a small demo page, whose scripts run on a root of their own; a context manager."""
 
     def __init__(self, folder: Path) -> None:
         self.code, self.root = folder / "code", folder / "root"
         copy_code(self.code, SMALLER)
+        self.forks: Forks | None = None
+
+    def __enter__(self) -> "House":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.forks:
+            self.forks.__exit__(*exception)
 
     def start(self, *command: str, root: Path | None = None, **settings: str) -> subprocess.Popen:
+        """A script in a process of its own, as a user starts it."""
         environment = {**os.environ, "PYTHONPATH": str(self.code), "STAGEWISE_ROOT": str(root or self.root), **settings}
         return subprocess.Popen(
             [sys.executable, *command],
@@ -59,7 +72,15 @@ class House:
         )
 
     def run(self, *command: str, root: Path | None = None, code: int = 0, **settings: str) -> str:
+        """A script's output at its end, which must be with this exit code."""
         process = self.start(*command, root=root, **settings)
-        output = process.communicate(timeout=300)[0]
+        output = process.communicate(timeout=LONGEST)[0]
         assert process.returncode == code, output
+        return output
+
+    def fork(self, *command: str, root: Path | None = None, code: int = 0) -> str:
+        """The same in a fork that has Keras on TensorFlow loaded: for a script that needs that, or no Keras at all."""
+        self.forks = self.forks or Forks(self.code)
+        ended, output = self.forks.run(command, root or self.root, LONGEST)
+        assert ended == code, output
         return output

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stagewise import cli, errors
+from stagewise import cli, errors, interruption
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -55,14 +55,12 @@ def test_success_is_zero():
 
 
 def test_sigterm_ends_with_143():
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        assert exit_code(lambda: os.kill(os.getpid(), signal.SIGTERM)) == 143
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    assert exit_code(lambda: os.kill(os.getpid(), signal.SIGTERM)) == 143
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), cli.Terminated(), OSError(28, "No space left on device")])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), interruption.Terminated(), OSError(28, "No space left on device")]
+)
 def test_the_way_on_leaves_out_force_which_would_start_over(error, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["r31_train.py", "--fold", "0"])
     exit_code(raises(error))

@@ -135,7 +135,13 @@ def test_mixed_precision_keeps_probabilities_in_float32():
     batch = clips(SMALL)
     plain = densenet3d(SMALL)
     plain.set_weights(model.get_weights())
-    np.testing.assert_allclose(model(batch), plain(batch), atol=0.02)
+    try:
+        answers = model(batch)
+    except Exception as error:
+        if "MklNativeConv3D" not in str(error):
+            raise
+        pytest.skip("oneDNN has no convolution in bfloat16 for this processor")
+    np.testing.assert_allclose(answers, plain(batch), atol=0.02)
 
 
 def test_features_equal_classification_models_3d(recipe_net):

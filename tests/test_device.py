@@ -36,6 +36,16 @@ def test_prepare_prints_the_device_really_used(capsys):
         assert line.endswith(f"CPU ({instruction_set()}), {available_cpus()} cores")
 
 
+def test_openvino_tells_nobody_of_the_nets_that_it_is_given(tmp_path):
+    pytest.importorskip("openvino")
+    net = "(keras := __import__('keras')).Sequential([keras.Input((3,)), keras.layers.Dense(1)])"
+    predictor = f"__import__('stagewise.engines').engines.predictor({net}, 'f32')"
+    answer = f"{predictor}(__import__('numpy').ones((1, 3), 'f')).shape"
+    done = in_fresh_process(f"print(device.prepare(engine='openvino') and {answer})", HOME=str(tmp_path), CI="")
+    assert done.returncode == 0 and done.stdout.endswith("(1, 1)\n"), done.stderr
+    assert not (tmp_path / "intel").exists()  # where its telemetry keeps the number that it gives a user
+
+
 def test_a_gpu_that_is_not_there_ends_the_script():
     done = in_fresh_process("print('ran', device.prepare(7919))")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""run.sh and setup_env.sh, with a Python that notes what it is asked instead of doing it."""
+"""run.sh, test.sh and setup_env.sh, with a Python that notes what it is asked instead of doing it."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 BACKENDS = ("jax", "tensorflow", "torch")
-FILES = ("run.sh", "setup_env.sh", "requirements.txt", "pyproject.toml")
+FILES = ("run.sh", "test.sh", "setup_env.sh", "requirements.txt", "pyproject.toml")
 FILES += tuple(f"requirements-gpu-{backend}.txt" for backend in BACKENDS)
 PYTHON = """#!/bin/sh
 [ "$1" = -c ] && exit  # which cores there are: none that are told
@@ -52,10 +52,10 @@ def house(tmp_path):
     return tmp_path
 
 
-def run(house: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
+def run(house: Path, *arguments: str, script: str = "run.sh", **settings: str) -> subprocess.CompletedProcess:
     known = {name: value for name, value in os.environ.items() if name not in ("STAGEWISE_ROOT", "SEED", "VENV")}
     return subprocess.run(
-        ["bash", str(house / "run.sh"), *arguments],
+        ["bash", str(house / script), *arguments],
         cwd=house,
         env={"FAILING": "none", "CODE": "0", **known, **settings},
         capture_output=True,
@@ -158,22 +158,44 @@ def test_labels_without_videos_do_not_end_the_run_and_any_other_finding_does(hou
     assert ("r51_report" in asked(house)[-1]) == (ends == 0)
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_to_the_run_alone_ends_its_step_too(house, name, code):
-    write_program(
-        house / ".venv" / "bin" / "python",
-        '#!/bin/sh\ncase "$1" in -*) exit ;; esac\necho $$ > new.txt && mv new.txt process.txt && exec sleep 60\n',
-    )
+def ended_by(house: Path, number: int, to_all: bool) -> tuple[int, str]:
+    """run.sh's exit code and messages after a signal, sent once a fake Python has noted its process's number."""
     # bash forbids traps of signals that it was started with ignored, as a background job of a shell is
     ours = subprocess.Popen(
-        ["bash", str(house / "run.sh")], cwd=house, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+        ["bash", str(house / "run.sh")],
+        cwd=house,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not (house / "process.txt").exists():
         assert ours.poll() is None
         time.sleep(0.02)
-    ours.send_signal(getattr(signal, name))
-    assert ours.wait(timeout=20) == code
+    (os.killpg if to_all else os.kill)(ours.pid, number)
+    messages = ours.communicate(timeout=20)[1]
     assert not Path(f"/proc/{(house / 'process.txt').read_text().strip()}").exists()
+    return ours.returncode, messages
+
+
+NOTED = "echo $$ > new.txt && mv new.txt process.txt && exec"
+
+
+@pytest.mark.parametrize("to_all", [False, True])
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_to_the_run_alone_or_to_all_of_it_ends_its_step_too(house, name, code, to_all):
+    write_program(house / ".venv" / "bin" / "python", f'#!/bin/sh\ncase "$1" in -*) exit ;; esac\n{NOTED} sleep 60\n')
+    assert ended_by(house, getattr(signal, name), to_all) == (code, "")
+
+
+@pytest.mark.parametrize("installs", ["venv", "pip"])
+def test_ctrl_c_during_the_installation_ends_it_without_a_traceback(house, installs, monkeypatch):
+    shutil.rmtree(house / ".venv") if installs == "venv" else None
+    program = f'{sys.executable} -c "import time; time.sleep(60)"'
+    base, venv = house / "python-base", house / ".venv" / "bin" / "python"
+    write_program(base if installs == "venv" else venv, f'#!/bin/sh\n[ "$1" = -c ] && exit\n{NOTED} {program}\n')
+    monkeypatch.setenv("PYTHON", str(base))
+    assert ended_by(house, signal.SIGINT, to_all=True) == (130, "")
 
 
 @pytest.mark.parametrize("missing", ["pip", "python"])
@@ -235,3 +257,19 @@ def test_on_windows_outside_wsl_nothing_is_started(house):
     write_program(house / "bin" / "uname", "#!/bin/sh\necho MINGW64_NT-10.0-19045\n")
     done = run(house, PATH=f"{house / 'bin'}:{os.environ['PATH']}")
     assert done.returncode == 1 and "on Windows, run it in WSL 2" in done.stderr and not asked(house)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asks"),
+    [
+        ((), "-m pytest -n  --dist loadfile --no-loadscope-reorder -m not slow"),
+        (("--all",), "-m pytest -n  --dist loadfile --no-loadscope-reorder"),
+        (("--all", "-x"), "-m pytest -n  --dist loadfile --no-loadscope-reorder -x"),
+        (("tests/test_score.py", "-k", "mcc or auc"), "-m pytest tests/test_score.py -k mcc or auc"),
+    ],
+)
+def test_the_tests_run_in_several_processes_unless_some_of_them_are_named(house, arguments, asks):
+    for browser in ("chromium", "chromedriver"):  # else they would be installed
+        write_program(house / ".venv" / "bin" / browser, "#!/bin/sh\n")
+    assert run(house, *arguments, script="test.sh").returncode == 0
+    assert asked(house) == [asks]

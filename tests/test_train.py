@@ -78,7 +78,7 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, monkeypatch, epo
         interrupt_after(patched, epoch)
         train(wanted, workers=0, force=True)
     assert not json.loads((wanted.folder / runs.CONFIG).read_text())["finished"]
-    train(wanted, workers=2, force=False)
+    train(wanted, workers=2, force=False, fresh=True)
     assert_same(outcome(wanted.folder), straight)
 
 
@@ -125,7 +125,7 @@ def test_folds_trained_in_one_process_or_alone_give_the_same_files(split):
     together = [outcome(folder) for folder in folders]
     keras.utils.clear_session()
     for fold in (1, 0):
-        train(plan(split, fold), workers=0, force=True)
+        train(plan(split, fold), workers=0, force=True, fresh=True)
     for before, folder in zip(together, folders, strict=True):
         assert_same(before, outcome(folder))
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pandas as pd
+import pytest
 
 from stagewise import paths
 from stagewise.augment import Resize
@@ -73,6 +74,20 @@ def build(plan: TrainingPlan) -> keras.Model:
     return model
 
 
-def train(plan: TrainingPlan, workers: int, force: bool) -> None:
-    """Train one fold."""
-    train_folds([plan], workers, force)
+COMPILED: dict[tuple, keras.Model] = {}
+
+
+def compiled_before(recipe: Recipe) -> keras.Model:
+    """A compiled net that another training may have left: the product, too, compiles once for all folds of a stage."""
+    key = (recipe.net, recipe.learning_rate, recipe.accumulation_steps, recipe.gpu_precision)
+    if key not in COMPILED:
+        COMPILED[key] = compiled(recipe)
+    return COMPILED[key]
+
+
+def train(plan: TrainingPlan, workers: int, force: bool, fresh: bool = False) -> None:
+    """Train one fold; fresh: by a net of its own as in a new process, for 5 s more."""
+    with pytest.MonkeyPatch.context() as patched:
+        if not fresh:
+            patched.setattr("stagewise.train.compiled", compiled_before)
+        train_folds([plan], workers, force)

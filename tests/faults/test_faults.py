@@ -5,7 +5,8 @@ import signal
 
 import pytest
 from injection import KINDS, Fault, Signal, missing_tool
-from trials import Bench
+from trials import Bench, steps
+from verdicts import complaints_about_signal
 
 from stagewise.locks import owned
 
@@ -33,6 +34,9 @@ SIGNALS = [  # script, signal, whom it reaches, and after how many seconds: in t
     ("r31 stage 1", signal.SIGKILL, "worker", 1.0),
     ("r42", signal.SIGINT, "group", 0.7),
 ]
+
+NEVER = Signal(int(signal.SIGINT), "group", float("inf"))  # two workers, and no signal
+PLACES = (0.1, 0.35, 0.6, 0.85)  # of the time that an undisturbed run takes
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,23 @@ def test_reads_are_counted_below_the_folder_alone(bench, tmp_path):
 @pytest.mark.parametrize(("name", "number", "target", "after"), SIGNALS)
 def test_a_signal_ends_a_script_with_its_code_and_its_line_and_nothing_is_lost(bench, name, number, target, after):
     assert list(bench.attempt(bench.step(name), Signal(int(number), target, after))) == []
+
+
+@pytest.mark.parametrize("name", ["r01", "r31 stage 1", "r42"])
+def test_ctrl_c_is_one_line_at_any_moment_of_the_work(bench, name):
+    step = bench.step(name)
+    seconds = bench.run(step, bench.fresh_root(step), NEVER).seconds
+    for place in PLACES:
+        trouble = Signal(int(signal.SIGINT), "group", place * seconds)
+        outcome = bench.run(step, bench.fresh_root(step), trouble)
+        assert list(complaints_about_signal(outcome, trouble)) == [], trouble
+        assert outcome.left_behind == outcome.shared_memory == []
+
+
+@pytest.mark.parametrize("number", range(len(steps(None))))
+def test_ctrl_c_is_one_line_while_a_script_comes_up(bench, number):
+    step = bench.steps[number]
+    assert list(bench.interrupt(step, 0.2 + 0.1 * number)) == []
 
 
 def test_a_fold_that_another_process_trains_is_busy_and_the_line_says_who_has_it(bench):

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ctrl_c import interrupt
 from house import SMALLEST, STAGES, copy_code
 from injection import Fault, Outcome, Signal, Zygote
-from verdicts import complaints_about_fault, complaints_about_signal, differences, hashes
+from verdicts import complaints_about_ctrl_c, complaints_about_fault, complaints_about_signal, differences, hashes
 
 WORKERS = ("--workers", "WORKERS")
 SPLIT = ("--split", "SPLIT")
@@ -130,19 +131,31 @@ class Bench:
 
     def run(self, step: Step, root: Path, trouble: Fault | Signal | None = None) -> Outcome:
         """Run the step on a root."""
-        tables = root / "modified_data"
-        parts = {
-            "SPLIT": str(tables / "kfold_split_2_42.csv"),
-            "OOF": str(tables / f"{STAGES[2]}_oof.csv"),
-            "WORKERS": "2" if isinstance(trouble, Signal) else "0",  # faults count in one process
-        }
-        return self.zygote.run(tuple(parts.get(part, part) for part in step.command), root, trouble)
+        workers = 2 if isinstance(trouble, Signal) else 0  # faults count in one process
+        return self.zygote.run(command_on(step, root, workers), root, trouble)
+
+    def interrupt(self, step: Step, seconds: float) -> Iterator[str]:
+        """Ctrl-C in a process of the step's own, so long after its start. Yields what is wrong with how it ends."""
+        root = self.fresh_root(step)
+        code, output, after = interrupt(command_on(step, root, workers=2), self.code, root, seconds)
+        yield from complaints_about_ctrl_c(code, output, after, self.code)
 
     def _run_undisturbed(self, step: Step, root: Path) -> Outcome:
         outcome = self.run(step, root)
         if outcome.code != 0:
             raise RuntimeError(f"{step.name} without a fault ended with {outcome.code}:\n{outcome.output}")
         return outcome
+
+
+def command_on(step: Step, root: Path, workers: int) -> tuple[str, ...]:
+    """The step's command, with what depends on its root."""
+    tables = root / "modified_data"
+    parts = {
+        "SPLIT": str(tables / "kfold_split_2_42.csv"),
+        "OOF": str(tables / f"{STAGES[2]}_oof.csv"),
+        "WORKERS": str(workers),
+    }
+    return tuple(parts.get(part, part) for part in step.command)
 
 
 def copy_root(source: Path, target: Path, step: Step) -> None:

@@ -10,6 +10,8 @@ from injection import Outcome, Signal
 from stagewise import paths
 
 CLOCK = ("events", "train.log")  # a folder and a log that hold the time of day: what two runs do not share
+INTERRUPTED = "interrupted; run the same command to resume"
+NOISE = re.compile(r"Traceback|Exception|\w(Error|Warning)\b|Fatal|terminate called|leaked")
 TO_END = 10.0  # seconds that a script may take to end after a signal or a worker's death
 
 
@@ -37,12 +39,34 @@ def complaints_about_signal(outcome: Outcome, trouble: Signal) -> Iterator[str]:
         return  # it had ended before
     if outcome.after_signal > TO_END:
         yield f"went on for {outcome.after_signal:.1f} s"
+    if trouble.number != signal.SIGKILL and NOISE.search(outcome.output):
+        yield f"more than its message: {outcome.output[-3000:]}"
     if trouble.target == "worker":  # 0: the worker had nothing to do any more
         yield from _unlike(outcome, (0, 1), "error: a worker process died", r"1000\d\d\.mp4|while processing nothing")
     elif trouble.number == signal.SIGKILL:
         yield from _unlike(outcome, (0, -signal.SIGKILL))
     elif outcome.output:  # without any, it came before the script's first line
-        yield from _unlike(outcome, (0, 128 + trouble.number), "interrupted; run the same command to resume")
+        yield from _unlike(outcome, (0, 128 + trouble.number), INTERRUPTED)
+
+
+def complaints_about_ctrl_c(code: int, output: str, after: float, folder: Path) -> Iterator[str]:
+    """What is wrong with how a script of `folder` ended `after` seconds from Ctrl-C, which may come before its start.
+
+    Python's own start is out of reach: its traceback names none of the folder's files, or the script's first line.
+    """
+    own = re.findall(rf'File "{re.escape(str(folder))}/(.*?)", line .*\n\s*(.*)', output)
+    if "Traceback" in output and all("first_line" in "".join(frame) for frame in own):
+        return
+    if after > TO_END:
+        yield f"went on for {after:.1f} s"
+    if NOISE.search(output):
+        yield f"more than its message: {output[-3000:]}"
+    elif code == 128 + signal.SIGINT and output.rstrip().splitlines()[-1] != INTERRUPTED:
+        yield f"the last line is another: {output[-600:]}"
+    elif code == -signal.SIGINT and output:
+        yield f"without a word, but for: {output[-600:]}"
+    elif code not in (0, 128 + signal.SIGINT, -signal.SIGINT):
+        yield f"exit code {code}: {output[-600:]}"
 
 
 def _unlike(outcome: Outcome, codes: tuple[int, ...], beginning: str = "", named: str = "") -> Iterator[str]:
