@@ -10,7 +10,7 @@ import numpy as np
 from stagewise.backends import load_keras, seen_gpus
 from stagewise.engines import KERAS, OPENVINO, has_openvino
 from stagewise.errors import InputError, StagewiseError
-from stagewise.gpus import NONE, Choice, has_gpu, maker, show_only
+from stagewise.gpus import NONE, VISIBLE, Choice, has_gpu, maker, show_only
 from stagewise.processor import available_cpus, instruction_set
 
 if TYPE_CHECKING:
@@ -50,13 +50,20 @@ def prepare(gpu: Choice = None, engine: str = KERAS, needs_gpu: bool = False) ->
         )
     line = describe()
     print(line, flush=True)
-    if not found and engine == KERAS and has_gpu():
+    if not found and engine == KERAS and gpu is None and maker():
         _tell_unseen(backend.__name__, needs_gpu)
     return line
 
 
 def _tell_unseen(backend: str, needs_gpu: bool) -> None:
-    """Warn of a GPU that the backend does not see; with `needs_gpu`, raise StagewiseError instead."""
+    """Warn of a GPU that the backend does not see; with `needs_gpu`, raise StagewiseError instead.
+
+    Where the environment hides it, that was meant, by the user or by a scheduler, and is said where a GPU is needed.
+    """
+    if not has_gpu():
+        if needs_gpu:
+            print(f"warning: {VISIBLE} hides this machine's {maker()} GPU; the training runs on the CPU", flush=True)
+        return
     unseen = f"{backend} does not see this machine's {maker()} GPU; {_cuda_mend(backend)}"
     if needs_gpu:
         raise StagewiseError(f"{unseen}; to train on the CPU all the same, give --gpu none")

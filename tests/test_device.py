@@ -118,6 +118,7 @@ def unseen_gpu(monkeypatch, tmp_path):
         pytest.skip("the backend sees one")
     (tmp_path / "nvidia0").touch()
     monkeypatch.setattr(gpus, "NVIDIA_FILES", (str(tmp_path / "nvidia0"),))
+    monkeypatch.setattr(gpus, "AMD_FILE", str(tmp_path / "kfd"))
     monkeypatch.delenv(gpus.VISIBLE, raising=False)
 
 
@@ -147,10 +148,12 @@ def test_the_full_preset_does_not_start_beside_a_gpu_that_is_not_seen(unseen_gpu
     assert len(trained) == 1 - code
 
 
-def test_where_no_gpu_is_or_all_are_hidden_nothing_is_said_of_them(unseen_gpu, monkeypatch, capsys):
+def test_a_gpu_that_the_environment_hides_is_told_where_one_is_needed(unseen_gpu, monkeypatch, capsys):
     monkeypatch.setenv(gpus.VISIBLE, "")
-    assert device.prepare(needs_gpu=True) in capsys.readouterr().out
-    monkeypatch.delenv(gpus.VISIBLE)
+    for needed in (False, True):
+        device.prepare(needs_gpu=needed)
+        shown = capsys.readouterr().out
+        assert ("warning: CUDA_VISIBLE_DEVICES hides this machine's NVIDIA GPU" in shown) == needed
     monkeypatch.setattr(gpus, "NVIDIA_FILES", ())
     device.prepare(needs_gpu=True)
     assert "GPU" not in capsys.readouterr().out
