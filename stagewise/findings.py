@@ -65,7 +65,13 @@ class Data:
             self.findings.append(Finding(what, found, mend, optional))
 
     def find_absent(
-        self, what: str, names: Iterable[str], others: Iterable[str], mend: str, optional: bool = False
+        self,
+        what: str,
+        names: Iterable[str],
+        others: Iterable[str],
+        mend: str,
+        optional: bool = False,
+        misspelt_optional: bool = False,
     ) -> set[str]:
         """Note the names that the others lack; those that are nearly among them are a problem of their own.
 
@@ -75,7 +81,7 @@ class Data:
         alike = near(names - others, others - names)
         self.find(what, names - others - alike.keys(), mend, optional)
         told = [f"{name} ({told_apart(name, other)})" for name, other in alike.items()]
-        self.find(f"{what}, but for one of nearly the same name", told, "spell them alike")
+        self.find(f"{what}, but for one of nearly the same name", told, "spell them alike", misspelt_optional)
         return set(alike.values())
 
     def read(self, table: str, reader: Callable[..., pd.DataFrame], path: Path, *arguments: object) -> None:

@@ -39,12 +39,12 @@ def check_test(data: Data) -> None:
     asked = data.names("submission_format")
     if data.has("test_metadata"):
         known, mend = data.names("test_metadata"), "correct input/test_metadata.csv, or take it away"
-        alike = data.find_absent("submission_format names without test metadata", asked, known, mend, optional=True)
+        alike = data.find_absent("submission_format names without test metadata", asked, known, mend, True, True)
         data.find("test metadata without a row in submission_format", known - asked - alike, mend, optional=True)
     if data.has("test_volumes"):
         volumes = data.names("test_volumes")
         what = "submission_format names without a test volume"
-        alike = data.find_absent(what, asked, volumes, TEST_VIDEOS_MEND, optional=True)
+        alike = data.find_absent(what, asked, volumes, TEST_VIDEOS_MEND, True, True)
         what, mend = "test volumes that submission_format does not ask for", "add them there, or take that table away"
         data.find(what, volumes - asked - alike, mend, optional=True)
 

@@ -258,6 +258,13 @@ def test_without_a_test_set_nothing_is_missing(data):
     assert found.findings == [] and "no test set: training and scores out of fold, and no answers" in found.notes
 
 
+def test_a_test_name_that_is_nearly_a_videos_is_told_and_stops_no_training(data):
+    change(data / "submission_format.csv", lambda lines: [line.replace("200001", "0200001") for line in lines])
+    found = verify(None, workers=0).findings
+    assert [finding.optional for finding in found] == [True, True]  # the metadata's row, and the volume
+    assert all("0200001.mp4 (200001.mp4 differs in leading zeros)" in str(finding) for finding in found)
+
+
 def test_damage_to_test_clips_stops_no_training(data):
     resave(data)
     paths.volume_path("test", TEST[1]).unlink()
