@@ -91,10 +91,11 @@ class WorkerPool:
     def _death(self, waiting: Sequence[tuple[Task, Future]]) -> str:
         # workers take tasks in their order, so that the first unfinished ones are those in their hands
         unfinished = [str(task) for task, future in waiting if not future.done() or future.exception()]
-        first, *others = unfinished[: self.workers] or ["nothing"]
+        first, *others = unfinished[: self.workers] or [None]
+        when = "with no task in hand" if first is None else f"while processing {first}"
         also = f" (other workers had in hand: {'; '.join(others)})" if others else ""
         return (
-            f"a worker process died (killed, or out of memory) while processing {first}; {way_on()}, "
+            f"a worker process died (killed, or out of memory) {when}; {way_on()}, "
             f"with fewer --workers if memory was short{also}"
         )
 

@@ -26,6 +26,10 @@ def die(task: int) -> int:
     return task
 
 
+def process_of(task: int) -> int:
+    return os.getpid()
+
+
 def refuse(task: int) -> int:
     raise InputError(f"task {task} is bad")
 
@@ -62,6 +66,17 @@ def test_a_killed_worker_is_an_error_that_names_the_task_within_ten_seconds():
         with pytest.raises(StagewiseError, match=r"died .* while processing \d; run the same command to resume"):
             list(pool.in_order(die, range(50)))
         assert time.monotonic() - start < 10
+
+
+def test_a_worker_that_died_between_two_streams_had_no_task_in_hand():
+    with WorkerPool(1) as pool:
+        ((_, worker),) = pool.in_order(process_of, [0])
+        os.kill(worker, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while not pool.executor._broken and time.monotonic() < deadline:
+            time.sleep(0.01)
+        with pytest.raises(StagewiseError, match=r"died \(killed, or out of memory\) with no task in hand; run the"):
+            list(pool.in_order(square, [1]))
 
 
 def test_the_task_that_killed_its_worker_is_among_those_named():
