@@ -21,23 +21,24 @@ def main() -> None:
     cli.parser(__doc__).parse_args()
     from stagewise.columns import numbers, require_values
     from stagewise.score import confusion, mcc_of_counts, roc_auc
-    from stagewise.tables import read_labels, read_videos
+    from stagewise.submission import read_means
+    from stagewise.tables import labels, read_labels, read_videos, require_values
 
     known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {STAGE}/r42_process_test.py"
-    truth = read_labels(known, absent="only phantom data has known answers", subset="test")
-    truth = truth.set_index("filename")["stalled"]
-    path = paths.submission_csv()
-    answers = read_labels(path, mend, mend, "test")
+    truth = read_labels(known, absent="only phantom data has known answers").set_index("filename")["stalled"]
+    means, path = read_means(STAGE, mend), paths.submission_csv()
+    require_values(means, "filename", truth.index, paths.test_csv(STAGE), mend)
+    answers = read_videos(path, ("stalled",), mend, may_be_blank=("stalled",))
     require_values(answers, "filename", truth.index, path, mend)
-    path = paths.test_csv(STAGE)
-    means = read_videos(path, ("probability",), mend, subset="test")
-    require_values(means, "filename", truth.index, path, mend)
+    answered = answers["filename"].isin(means["filename"])  # the others' rows are no answers
+    answers["stalled"] = labels(answers.assign(stalled=answers["stalled"].where(answered, "0")), path, mend)
+    answers = answers[answered]
     stalled = truth.loc[answers["filename"]].to_numpy()
     tp, fp, fn, tn = confusion(stalled, answers["stalled"].to_numpy())
-    print(f"phantom test: {len(stalled)} videos, {stalled.sum()} stalled")
+    left_out = f", {(~answered).sum()} more not answered" if not answered.all() else ""
+    print(f"phantom test: {len(stalled)} videos, {stalled.sum()} stalled{left_out}")
     print(f"  called stalled: {tp} rightly, {fp} wrongly; called flowing: {tn} rightly, {fn} wrongly")
-    probabilities = numbers(means, "probability", path, mend).to_numpy()
-    auc = roc_auc(truth.loc[means["filename"]].to_numpy(), probabilities)
+    auc = roc_auc(truth.loc[means["filename"]].to_numpy(), means["probability"].to_numpy())
     print(f"  MCC {mcc_of_counts(tp, fp, fn, tn):.3f}, ROC AUC {auc:.3f}")
     print(ending([], command(f"{STAGE}/r51_report.py")))
 

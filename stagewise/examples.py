@@ -13,8 +13,8 @@ from stagewise.inference import InferencePlan
 from stagewise.plans import volumes_of
 from stagewise.score import is_stalled
 from stagewise.splits import named
-from stagewise.submission import read_settings
-from stagewise.tables import CLASSES, read_oof_table, read_videos
+from stagewise.submission import read_means, read_settings
+from stagewise.tables import CLASSES, read_oof_table
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) ->
     settings = read_settings(plan.stage, mend) if names else None
     examples, test = [], {}
     if settings:
-        table = read_videos(path, ("probability",), mend, subset="test")
-        test = dict(zip(table["filename"], probabilities(table, "probability", path, mend), strict=True))
+        table = read_means(plan.stage, mend)
+        test = dict(zip(table["filename"], table["probability"], strict=True))
     for name in names:
         subset, _, bare = name.rpartition("/")
         found = _training_examples(answered[answered["filename"] == bare]) if subset in ("", "train") else []

@@ -90,6 +90,13 @@ def read_config(stage: str, fold: int, alike: dict[str, Any] | None = None) -> d
         ) from None
 
 
+def begun_folds(stage: str) -> list[int]:
+    """The folds that have a run, ascending, whether it has ended or not."""
+    configs = (paths.models_folder() / stage).glob(f"fold_*/{CONFIG}")
+    names = (path.parent.name.removeprefix("fold_") for path in configs)
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
 def finished_config(stage: str, fold: int, split_sha256: str, alike: dict[str, Any] | None = None) -> dict[str, Any]:
     """The config of a fold whose training has ended, on the split asked for; InputError otherwise. alike: see above."""
     config = read_config(stage, fold, alike)

@@ -50,13 +50,20 @@ def answer_test(
     names: Sequence[str] = TEST_NAMES,
     folds: Sequence[int] = FOLDS,
     passes: Sequence[int] | None = None,
+    reasons: dict[str, str] | None = None,
+    row: str | None = None,
 ) -> None:
-    """Write what r42 writes of these probabilities, (n, folds)."""
-    by_fold = np.asarray(by_fold).reshape(len(names), len(folds))
+    """Write what r42 writes of these probabilities, (n, folds).
+
+    reasons, row: of videos that were left unanswered, which are among the names.
+    """
+    by_fold = np.asarray(by_fold).reshape(-1, len(folds))
     weights = {str(fold): runs.read_config(STAGES[-1], fold)["best"]["sha256"] for fold in folds}
     adaptive = None if passes is None else {"prevalence": 0.0031415926, "bound": 1e-4, "seed": 4242424242}
     passes = None if passes is None else np.array(passes)
-    write_submission(STAGES[-1], pd.Series(names), by_fold, AnswerSettings(0.5, weights, adaptive), passes)
+    asked = pd.DataFrame({"filename": names, "asked": names})
+    settings = AnswerSettings(0.5, weights, adaptive, row)
+    write_submission(STAGES[-1], asked, by_fold, settings, passes, reasons)
 
 
 def _write_index(subset: str, names: Sequence[str], quarantined: str | None = None) -> None:

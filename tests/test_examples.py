@@ -64,7 +64,8 @@ def plan(root):
     paths.oof_csv(STAGE).parent.mkdir()
     TABLE.assign(unflipped=0.5).sample(frac=1, random_state=0).to_csv(paths.oof_csv(STAGE), index=False)
     names, weights = pd.Series(["z.mp4", "a.mp4"]), {"0": "0" * 64, "1": "1" * 64}
-    write_submission(STAGE, names, np.array([[0.2, 0.4], [0.7, 0.9]]), AnswerSettings(0.5, weights))
+    asked = pd.DataFrame({"filename": names, "asked": names})
+    write_submission(STAGE, asked, np.array([[0.2, 0.4], [0.7, 0.9]]), AnswerSettings(0.5, weights))
     for name in names:
         paths.volume_path("test", name).parent.mkdir(parents=True, exist_ok=True)
         paths.volume_path("test", name).touch()

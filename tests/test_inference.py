@@ -1,6 +1,8 @@
 """Predictions of trained folds: the same for any batch, worker count and order; bound to weights and split."""
 
 import json
+import shutil
+import sys
 
 import numpy as np
 import pandas as pd
@@ -9,13 +11,17 @@ import tiny
 from tiny import train
 
 from stagewise import adaptive, paths, predict, runs
+from stagewise.answering import answer_test
 from stagewise.ensemble import load_fused
-from stagewise.errors import InputError
+from stagewise.errors import InputError, QuarantinedError
+from stagewise.extraction import write_index
 from stagewise.inference import InferencePlan, plan_out_of_fold, plan_test
 from stagewise.plans import plan_training
 from stagewise.predict import predict_out_of_fold, predict_test, predict_volumes
+from stagewise.report.evidence import gather
+from stagewise.roi_index import ROI_INDEX
 from stagewise.splits import read_split
-from stagewise.submission import AnswerSettings, read_settings, write_submission
+from stagewise.submission import AnswerSettings, read_means, read_settings, write_submission
 from stagewise.threshold import read_threshold, write_threshold
 from stagewise.tta import with_flips
 from stagewise.workers import WorkerPool
@@ -38,6 +44,12 @@ def trained(tmp_path_factory):
         asked = pd.DataFrame({"filename": names, "stalled": 0})
         asked.to_csv(paths.input_folder() / "submission_format.csv", index=False)
         yield root
+
+
+@pytest.fixture(scope="module")
+def in_full(trained):
+    """What all folds and flips say of the test clips, (7, 3)."""
+    return predict_test(plan_test(STAGE, None, None), workers=2)
 
 
 @pytest.fixture
@@ -82,9 +94,8 @@ def predict_with(plan: InferencePlan, folds: list[int], volumes, batch_size: int
     return np.concatenate(columns, axis=1)
 
 
-def test_probabilities_do_not_depend_on_batch_size_workers_or_order(root):
-    plan = plan_test(STAGE, None, None)
-    together = predict_test(plan, workers=2)
+def test_probabilities_do_not_depend_on_batch_size_workers_or_order(root, in_full):
+    plan, together = plan_test(STAGE, None, None), in_full
     assert together.shape == (7, 3)
     assert together.std() > 0
     np.testing.assert_allclose(together, predict_with(plan, [0, 1, 2], plan.volumes), atol=1e-5)
@@ -107,14 +118,135 @@ def test_a_fold_that_is_not_trained_stops_everything(root, tmp_path):
         (tmp_path / "away").rename(fold)
 
 
-def test_a_test_video_without_a_volume_stops_everything(root):
-    volume = plan_test(STAGE, None, None).volumes[3]
-    hidden = volume.rename(volume.with_suffix(".hidden"))
+@pytest.fixture
+def r42(root, monkeypatch):
+    """r42 of the stage, in this process."""
+
+    def r42(*options: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["r42.py", "--workers", "0", "--engine", "keras", *options])
+        answer_test(STAGE, "doc")
+
+    return r42
+
+
+@pytest.fixture
+def harmed(root, tmp_path):
+    """Three of the seven test clips: one quarantined by r01, one without a volume, one cut off since."""
+    names = plan_test(STAGE, None, None).filenames.tolist()
+    quarantined, lost, cut = names[1], names[2], names[5]
+    keep = shutil.copytree(paths.roi_folder("test"), tmp_path / "whole")
+    row = dict.fromkeys(ROI_INDEX, "0") | {"filename": quarantined, "sha256": "", "status": "quarantined"}
+    write_index("test", [row | {"reason": "no orange outline in any frame"}])
+    for name in (quarantined, lost):
+        paths.volume_path("test", name).unlink()
+    path = paths.volume_path("test", cut)
+    path.write_bytes(path.read_bytes()[:-9])
+    yield {
+        quarantined: "no orange outline in any frame",
+        lost: "its volume is not there",
+        cut: "its volume ends before its checksum (truncated)",
+    }
+    shutil.rmtree(paths.roi_folder("test"))
+    shutil.copytree(keep, paths.roi_folder("test"))
+    paths.roi_index("test").unlink()
+    shutil.rmtree(paths.submission_folder(), ignore_errors=True)
+
+
+def test_videos_that_cannot_be_answered_are_refused_before_anything_is_predicted(harmed, r42, monkeypatch):
+    monkeypatch.delattr(predict, "predict_test")
+    with pytest.raises(InputError) as error:
+        r42("--threshold", "0.5")
+    said = str(error.value)
+    assert said.startswith("3 of 7 test videos cannot be answered:\n") and "r01_extract_roi.py test" in said
+    assert all(f"{name}: {reason}" in said for name, reason in harmed.items())
+    assert "--unanswered flowing" in said and "--unanswered blank" in said
+    assert not paths.submission_csv().exists()
+
+
+@pytest.mark.parametrize(("row", "stalled", "early"), [("flowing", "0", True), ("blank", "", False)])
+def test_the_others_are_answered_as_ever_and_the_rest_gets_the_row_that_was_chosen(
+    harmed, in_full, r42, monkeypatch, row, stalled, early
+):
+    asked = pd.read_csv(paths.input_folder() / "submission_format.csv")["filename"]
+    if early:
+        stalled_clips = pd.DataFrame({"stalled": [1] * 60, "unflipped": np.linspace(0.01, 0.9, 60)})
+        monkeypatch.setattr(adaptive, "read_out_of_fold", lambda *arguments: stalled_clips)
+    with pytest.raises(QuarantinedError) as end:  # exit code 5
+        r42("--threshold", "0", "--unanswered", row, *["--adaptive"] * early)
+    assert all(f"{name}: {reason}" in str(end.value) for name, reason in harmed.items())
+    answers, means, detailed = (
+        pd.read_csv(path, dtype=str, keep_default_na=False)
+        for path in (paths.submission_csv(), paths.test_csv(STAGE), paths.test_detailed_csv(STAGE))
+    )
+    for table in (answers, means, detailed):
+        assert table["filename"].tolist() == asked.tolist()
+    without = answers["filename"].isin(list(harmed))
+    assert set(answers.loc[without, "stalled"]) == {stalled} and set(answers.loc[~without, "stalled"]) == {"1"}
+    assert (means.loc[without, "probability"] == "").all() and (means.loc[~without, "probability"] != "").all()
+    assert detailed.set_index("filename")["unanswered"].to_dict() == dict.fromkeys(asked, "") | harmed
+    expected = in_full[~without]
+    np.testing.assert_allclose(
+        detailed.loc[~without, ["fold_0", "fold_1", "fold_2"]].astype(float), expected, atol=1e-6
+    )
+    assert read_settings(STAGE, "").unanswered == row
+    assert read_means(STAGE, "")["filename"].tolist() == asked[~without].tolist()
+
+
+def test_where_no_video_can_be_answered_there_is_nothing_to_choose(root, r42):
+    hidden = paths.roi_folder("test").rename(root / "hidden")
     try:
-        with pytest.raises(InputError, match=rf"no volume {volume.name} .*r01_extract_roi.py test"):
-            plan_test(STAGE, None, None)
+        with pytest.raises(InputError, match=r"7 of 7 test videos cannot be answered:(.|\n)*r01_extract_roi.py test$"):
+            r42("--threshold", "0.5", "--unanswered", "blank")
     finally:
-        hidden.rename(volume)
+        hidden.rename(paths.roi_folder("test"))
+
+
+def test_without_a_test_set_it_is_said(root, r42):
+    asked = paths.input_folder() / "submission_format.csv"
+    hidden = asked.rename(root / "hidden.csv")
+    try:
+        with pytest.raises(InputError, match=r"there is no test set: .*r01_extract_roi.py test"):
+            r42("--threshold", "0.5")
+    finally:
+        hidden.rename(asked)
+
+
+@pytest.fixture
+def without_split(root):
+    """The trained folds, whose split file is gone."""
+    hidden = paths.split_csv().rename(root / "hidden.csv")
+    yield hidden
+    hidden.rename(paths.split_csv())
+
+
+def test_folds_answer_without_the_split_they_were_trained_on_and_say_so(without_split, r42, capsys):
+    r42("--threshold", "0.5", "--dry-run")
+    said = capsys.readouterr().out
+    assert f"{STAGE}: folds 0, 1, 2, 7 clips" in said
+    sha256 = paths.sha256_of(without_split)[:12]
+    assert f"{paths.shown(paths.split_csv())} is not there; these folds were trained on " in said and sha256 in said
+    assert plan_test(STAGE, None, [1]).folds == [1]
+    assert plan_test(STAGE, without_split, None).folds == [0, 1, 2]
+    with pytest.raises(InputError, match=f"no trained fold 7 of {STAGE}"):
+        plan_test(STAGE, None, [0, 7])
+
+
+@pytest.mark.parametrize("needs_rows", [plan_out_of_fold, gather])
+def test_what_needs_the_splits_rows_names_the_split_that_is_gone(without_split, needs_rows):
+    with pytest.raises(InputError, match=f"kfold_split_5_42.csv is not there, .*{STAGE} was trained on .*--split"):
+        needs_rows(STAGE, None, None)
+
+
+def test_folds_of_different_splits_answer_no_video_together(without_split):
+    config = runs.read_config(STAGE, 1)
+    other = config | {"split": {"file": "other.csv", "sha256": "0" * 64}}
+    runs.write_json(paths.fold_folder(STAGE, 1) / runs.CONFIG, other)
+    try:
+        with pytest.raises(InputError, match=f"folds 0, 1, 2 of {STAGE} were trained on different splits; .*--fold"):
+            plan_test(STAGE, None, None)
+        assert plan_test(STAGE, None, [0, 2]).folds == [0, 2]
+    finally:
+        runs.write_json(paths.fold_folder(STAGE, 1) / runs.CONFIG, config)
 
 
 def test_a_split_that_was_not_trained_on_is_refused(root, tmp_path):
@@ -129,7 +261,7 @@ def test_submission_has_every_row_of_the_format_in_its_order_and_one_rule_for_ab
     probabilities = np.linspace(0.1, 0.9, 21).reshape(7, 3)
     threshold = float(probabilities.mean(axis=1)[3])  # on the threshold is flowing
     settings = AnswerSettings(threshold, plan.weights_sha256)
-    *tables, _ = write_submission(STAGE, plan.filenames, probabilities, settings)
+    *tables, _ = write_submission(STAGE, plan.table, probabilities, settings)
     detailed, mean, answers = map(pd.read_csv, tables)
     asked = pd.read_csv(paths.input_folder() / "submission_format.csv")
     assert answers.columns.tolist() == asked.columns.tolist()
@@ -144,7 +276,7 @@ def test_submission_refuses_a_missing_probability(root):
     probabilities = np.full((7, 3), 0.5)
     probabilities[4, 1] = np.nan
     with pytest.raises(ValueError, match="finite"):
-        write_submission(STAGE, plan.filenames, probabilities, AnswerSettings(0.5, plan.weights_sha256))
+        write_submission(STAGE, plan.table, probabilities, AnswerSettings(0.5, plan.weights_sha256))
 
 
 def test_threshold_is_read_back_for_its_own_weights_alone(root):
@@ -182,9 +314,8 @@ def test_a_mend_names_the_split_and_the_folds_that_were_asked_for(root, tmp_path
             read_threshold(plan_test(STAGE, split, folds), otherwise="")
 
 
-def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_others(root, monkeypatch):
-    plan = plan_test(STAGE, None, None)
-    full = predict_test(plan, workers=0)
+def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_others(root, in_full, monkeypatch):
+    plan, full = plan_test(STAGE, None, None), in_full
     oof = predict_out_of_fold(plan_out_of_fold(STAGE, None, None), workers=0)
     middle = float(np.median(full.mean(axis=1)))
     margins = adaptive.Margins(first=float(np.sort(full[:, 0])[1]), folds=middle, expected=0.0)
@@ -201,14 +332,14 @@ def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_
     assert set(answers.passes[~complete]) == {1, 4}
     assert (np.isfinite(answers.probabilities).sum(axis=1)[answers.passes == 1] == 1).all()
     settings = AnswerSettings(0.5, plan.weights_sha256, {"bound": 1e-4})
-    written = write_submission(STAGE, plan.filenames, answers.probabilities, settings, answers.passes)
+    written = write_submission(STAGE, plan.table, answers.probabilities, settings, answers.passes)
     assert read_settings(STAGE, "") == settings
     assert pd.read_csv(written[0])["passes"].tolist() == answers.passes.tolist()
 
 
-def test_a_test_set_no_larger_than_the_pilot_is_answered_in_full(root):
+def test_a_test_set_no_larger_than_the_pilot_is_answered_in_full(root, in_full):
     plan = plan_test(STAGE, None, None)
     oof = pd.DataFrame({"stalled": [1] * 60, "unflipped": np.linspace(0.01, 0.9, 60)})
     answers = adaptive.predict_adaptive(plan, oof, 0.5, 0.003, 1e-4, seed=0, workers=0)
-    np.testing.assert_allclose(answers.probabilities, predict_test(plan, workers=0), atol=1e-6)
+    np.testing.assert_allclose(answers.probabilities, in_full, atol=1e-6)
     assert (answers.passes == 24).all() and answers.pilot == 7

@@ -10,12 +10,13 @@ import pandas as pd
 
 from stagewise import paths, runs
 from stagewise.commands import EXTRACT
+from stagewise.inference import split_with_rows
 from stagewise.projects import projects_of
 from stagewise.report.answers import Answers, read_answers
 from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
 from stagewise.report.training import FINISHED, NOT_FINISHED, NOT_TRAINED, Run, read_runs
 from stagewise.runs import train_command
-from stagewise.splits import Split, named, read_split
+from stagewise.splits import Split, named
 from stagewise.tables import read_roi_index
 
 
@@ -79,7 +80,7 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
     asked_folds: all of them must be there; None takes the folds that are trained. Raises InputError where not even one
     fold is trained and answered, or where files do not belong together.
     """
-    split = read_split(split_path)
+    split = split_with_rows(stage, split_path)
     folds = split.chosen_folds(asked_folds)
     stages = read_runs(stage, folds)
     trained = _require_trained(stages[-1], split, every=asked_folds is not None)
