@@ -113,6 +113,8 @@ def test_commands_seeds_and_hashes_of_every_stage_and_fold_are_there(run, html):
 def test_what_is_missing_is_said_with_the_command_that_makes_it(run):
     (paths.submission_folder() / "submission.csv").unlink()
     paths.roi_index("test").unlink()
+    paths.videos_folder("test").mkdir(parents=True)
+    (paths.videos_folder("test") / "new.mp4").touch()
     shutil.rmtree(paths.fold_folder(made_run.STAGES[0], 1))
     evidence = gather(STAGE, None, None)
     text = Page(render(evidence, [])).text
@@ -285,6 +287,29 @@ def test_answers_of_an_adaptive_ensemble_are_read_with_their_gaps(run):
     assert answers.stalled.tolist() == [0, 1]
     text = Page(render(gather(STAGE, None, None), [])).text
     assert "r42_process_test.py --adaptive 0.0001 --prevalence 0.0031415926 --seed 4242424242" in text
+
+
+@pytest.mark.parametrize(("row", "in_words"), [("flowing", "Called flowing"), ("blank", "Left blank")])
+def test_videos_without_an_answer_are_shown_as_such_and_count_in_no_share(run, row, in_words):
+    names, reasons = ["a.mp4", "<b>cut.mp4", "c.mp4"], {"<b>cut.mp4": "is cut off <i>here</i>"}
+    made_run.answer_test([[0.2] * 3, [0.9] * 3], names=names, reasons=reasons, row=row)
+    answers = read_answers(STAGE, R42)
+    assert (answers.answered, answers.called, answers.share) == (2, 1, 0.5)
+    assert [values[1] for values in answers.columns()["columns"]] == ["<b>cut.mp4", *[None] * 5]
+    evidence = gather(STAGE, None, None)
+    assert "2 test videos answered, 1 not" in str(evidence)
+    text = Page(render(evidence, [])).text
+    assert "Of 2 test videos they call 1 stalled; 1 could not be answered." in text
+    assert f"{in_words} in the submission, as --unanswered {row} asked" in text and "is cut off <i>here</i>" in text
+    assert f"r42_process_test.py --unanswered {row}" in text or f"--threshold 0.5 --unanswered {row}" in text
+
+
+def test_no_test_set_is_said_and_is_no_gap(run):
+    shutil.rmtree(paths.submission_folder())
+    paths.roi_index("test").unlink()
+    evidence = gather(STAGE, None, None)
+    assert evidence.gaps == [] and "no test videos answered" in str(evidence)
+    assert "There is no test set" in Page(render(evidence, [])).text
 
 
 def test_expected_answers_and_the_share_behind_them_are_inverse():

@@ -1,6 +1,6 @@
 """The answers to the test videos: as a table for the page, and how many of them the out-of-fold scores would expect."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,18 @@ DECIMALS = 4  # of a probability on the page: as 0 to 10,000 it takes 3 characte
 
 @dataclass(frozen=True)
 class Answers:
-    """What r42 answered. by_fold: (n, folds), NaN where an adaptive ensemble did not ask; mean, stalled: (n,)."""
+    """What r42 answered.
+
+    by_fold: (n, folds), NaN where an adaptive ensemble did not ask; mean, stalled: (n,), NaN of a video that was left
+    unanswered, whatever its row in the submission says; reasons: why, by the filenames of these.
+    """
 
     filenames: pd.Series
     by_fold: np.ndarray
     mean: np.ndarray
     stalled: np.ndarray
     settings: AnswerSettings
+    reasons: dict[str, str] = field(default_factory=dict)
 
     @property
     def folds(self) -> list[int]:
@@ -29,14 +34,24 @@ class Answers:
         return [int(fold) for fold in self.settings.weights]
 
     @property
+    def answered(self) -> int:
+        """How many videos have an answer."""
+        return len(self.filenames) - len(self.reasons)
+
+    @property
+    def called(self) -> int:
+        """How many are called stalled."""
+        return int(np.nansum(self.stalled))
+
+    @property
     def share(self) -> float:
-        """Of the videos, how many are called stalled."""
-        return float(self.stalled.mean())
+        """Of the answered videos, how many are called stalled."""
+        return self.called / self.answered
 
     def columns(self) -> dict[str, Any]:
         """The table that the page's script shows: names of columns, and each column's values.
 
-        A probability is a whole number of 1 / 10**DECIMALS, and null where a fold was not asked.
+        A probability is a whole number of 1 / 10**DECIMALS; null is where a fold was not asked, and no answer.
         """
         names = ["video", *(f"fold {fold}" for fold in self.folds), "mean", "answer"]
         numbers = [*self.by_fold.T, self.mean]
@@ -47,7 +62,7 @@ class Answers:
         return {
             "names": names,
             "decimals": DECIMALS,
-            "columns": [self.filenames.tolist(), *scaled, self.stalled.tolist()],
+            "columns": [self.filenames.tolist(), *scaled, [None if np.isnan(x) else int(x) for x in self.stalled]],
         }
 
 
@@ -58,7 +73,11 @@ def read_answers(stage: str, mend: str) -> Answers | None:
         return None
     table, answers = pd.read_csv(paths.test_detailed_csv(stage)), pd.read_csv(paths.submission_csv())
     by_fold = table[[f"fold_{fold}" for fold in settings.weights]].to_numpy(np.float64)
-    return Answers(table["filename"], by_fold, table["probability"].to_numpy(), answers["stalled"].to_numpy(), settings)
+    mean = table["probability"].to_numpy()
+    stalled = answers["stalled"].mask(np.isnan(mean)).to_numpy(np.float64)
+    without = table[np.isnan(mean)]
+    reasons = dict(zip(without["filename"], without["unanswered"], strict=True)) if len(without) else {}
+    return Answers(table["filename"], by_fold, mean, stalled, settings, reasons)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from stagewise.report.training import FINISHED, NOT_FINISHED, NOT_TRAINED, Run, 
 from stagewise.runs import train_command
 from stagewise.splits import Split, named
 from stagewise.tables import read_roi_index
+from stagewise.unanswered import has_test_set
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Evidence:
     def __str__(self) -> str:
         oof, answers = self.out_of_fold, self.answers
         folds = named([run.fold for run in self.trained])
-        answered = f"{len(answers.filenames) if answers else 'no'} test videos answered"
+        answered = f"{answers.answered if answers else 'no'} test videos answered"
+        answered += f", {len(answers.reasons)} not" if answers and answers.reasons else ""
         summary = f"{self.stage}: {folds}, {len(oof.table)} clips out of fold, {answered}"
         return "\n".join((summary, *(f"missing: {gap}" for gap in self.gaps)))
 
@@ -91,7 +93,7 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
     )
     oof = read_out_of_fold(stage, trained, projects, f"run: {r41}")
     answers = read_answers(stage, f"run: {r42}")
-    indexes = {part: paths.roi_index(part) for part in paths.SUBSETS}
+    indexes, asked = {part: paths.roi_index(part) for part in paths.SUBSETS}, has_test_set()
     return Evidence(
         split,
         projects,
@@ -100,10 +102,10 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
         answers,
         {part: read_roi_index(path) for part, path in indexes.items() if path.exists()},
         [
-            *(_no_index(part) for part, path in indexes.items() if not path.exists()),
+            *(_no_index(part) for part, path in indexes.items() if not path.exists() and (part != "test" or asked)),
             *_untrained(stages),
             *_outdated(stages),
-            *_unanswered(trained, oof, answers, r41, r42),
+            *_unanswered(trained, oof, answers, r41, r42 if asked else None),
         ],
     )
 
@@ -132,11 +134,18 @@ def _outdated(stages: list[list[Run]]) -> Iterator[Gap]:
             yield Gap(what, f"{run.command} --force", "training")
 
 
-def _unanswered(trained: list[Run], oof: OutOfFold, answers: Answers | None, r41: str, r42: str) -> Iterator[Gap]:
-    """Clips and videos that not all of the trained folds have answered; r41, r42: the commands that answer them."""
+def _unanswered(
+    trained: list[Run], oof: OutOfFold, answers: Answers | None, r41: str, r42: str | None
+) -> Iterator[Gap]:
+    """Clips and videos that not all of the trained folds have answered.
+
+    r41, r42: the commands that answer them; no r42 where there is no test set.
+    """
     folds = [run.fold for run in trained]
     if silent := [fold for fold in folds if fold not in oof.folds]:
         yield Gap(f"no out-of-fold answers of {named(silent)}", r41, "out-of-fold")
+    if r42 is None:
+        return
     if answers is None:
         yield Gap("no answers to the test videos", r42, "test-set")
     elif set(answers.folds) != set(folds):

@@ -59,6 +59,7 @@ def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
         template = " --adaptive {bound} --prevalence {prevalence} --seed {seed}" if made.adaptive else ""
         options = template.format(**made.adaptive or {})
         options += f" --threshold {made.threshold}" * (made.threshold != oof.threshold)
+        options += f" --unanswered {made.unanswered}" * bool(made.unanswered)
         lines.append(command("r42_process_test", answers.folds) + options)
     return [*lines, command("r51_report", [run.fold for run in evidence.trained])]
 

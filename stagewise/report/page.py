@@ -98,8 +98,7 @@ def _test_set(evidence: Evidence) -> dict[str, Any]:
     shares = {"as out of fold": scores.at_validation_share.share, "as really met": scores.at_prevalence.share}
     return {
         "expected": [
-            {"name": name, **vars(expected_answers(len(answers.filenames), share, *rates))}
-            for name, share in shares.items()
+            {"name": name, **vars(expected_answers(answers.answered, share, *rates))} for name, share in shares.items()
         ],
         "true_share": true_share(answers.share, *rates),
         "same_threshold": answers.settings.threshold == scores.best.threshold,

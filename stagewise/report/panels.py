@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from stagewise.report import figures, svg
 from stagewise.report.evidence import Evidence
 from stagewise.tables import CLASSES
@@ -26,7 +28,8 @@ def draw_panels(evidence: Evidence) -> dict[str, Any]:
             "reliability": figures.reliability(evaluation.reliability),
         }
         if evidence.answers is not None:
-            pictures["test"] = figures.test_probabilities(evidence.answers.mean, threshold)
+            mean = evidence.answers.mean
+            pictures["test"] = figures.test_probabilities(mean[np.isfinite(mean)], threshold)
         curves = {
             runs[0].stage: [figures.learning_curve(runs, name, text, dotted) for name, dotted, text in CURVES]
             for runs in evidence.stages

@@ -45,7 +45,7 @@ function answersTable(data) {
     state.rows = data.columns[0]
       .map((name, row) => row)
       .filter((row) => data.columns[0][row].toLowerCase().includes(wanted))
-      .filter((row) => answer.value === "" || data.columns[last][row] === Number(answer.value))
+      .filter((row) => answer.value === "" || String(data.columns[last][row]) === answer.value)
       .sort(compare);
     state.page = 0;
     heads.forEach((head, column) => {
@@ -74,11 +74,11 @@ function answersTable(data) {
         cell.scope = "row";
         cell.textContent = value;
       } else if (column === last) {
-        cell.textContent = ANSWERS[value];
-        cell.className = ANSWERS[value];
+        cell.textContent = ANSWERS[value] ?? "not answered"; // null
+        cell.className = ANSWERS[value] ?? "";
       } else {
         cell.textContent = value === null ? "–" : (value / scale).toFixed(data.decimals);
-        if (column === last - 1) {
+        if (column === last - 1 && value !== null) {
           cell.className = "bar";
           cell.style.setProperty("--share", value / scale);
         }
