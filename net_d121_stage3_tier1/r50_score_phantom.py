@@ -19,16 +19,17 @@ STAGE = Path(__file__).parent.name
 def main() -> None:
     """Print the submission's confusion matrix, MCC and ROC AUC."""
     cli.parser(__doc__).parse_args()
-    from stagewise.columns import numbers, require_values
+    from stagewise.columns import labels, require_values
     from stagewise.score import confusion, mcc_of_counts, roc_auc
     from stagewise.submission import read_means
-    from stagewise.tables import labels, read_labels, read_videos, require_values
+    from stagewise.tables import read_labels, read_videos
 
     known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {STAGE}/r42_process_test.py"
-    truth = read_labels(known, absent="only phantom data has known answers").set_index("filename")["stalled"]
+    truth = read_labels(known, absent="only phantom data has known answers", subset="test")
+    truth = truth.set_index("filename")["stalled"]
     means, path = read_means(STAGE, mend), paths.submission_csv()
     require_values(means, "filename", truth.index, paths.test_csv(STAGE), mend)
-    answers = read_videos(path, ("stalled",), mend, may_be_blank=("stalled",))
+    answers = read_videos(path, ("stalled",), mend, may_be_blank=("stalled",), subset="test")
     require_values(answers, "filename", truth.index, path, mend)
     answered = answers["filename"].isin(means["filename"])  # the others' rows are no answers
     answers["stalled"] = labels(answers.assign(stalled=answers["stalled"].where(answered, "0")), path, mend)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from stagewise import paths, runs
-from stagewise.columns import probabilities
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan
 from stagewise.plans import volumes_of

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from stagewise import paths, runs
+from stagewise.columns import probabilities
 from stagewise.errors import InputError
 from stagewise.score import is_stalled
-from stagewise.tables import probabilities, read_videos
+from stagewise.tables import read_videos
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def _write(stage: str, rows: pd.DataFrame, names: np.ndarray, settings: AnswerSe
 def read_means(stage: str, mend: str) -> pd.DataFrame:
     """The means that r42 wrote, a row a video that has an answer: filename, probability (float64, 0-1)."""
     path = paths.test_csv(stage)
-    table = read_videos(path, ("probability",), mend, may_be_blank=("probability",))
+    table = read_videos(path, ("probability",), mend, may_be_blank=("probability",), subset="test")
     blank = table["probability"].str.strip() == ""
     table["probability"] = table["probability"].mask(blank, "0")  # for its row's number in a message to stay right
     table["probability"] = probabilities(table, "probability", path, mend)
