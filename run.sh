@@ -1,18 +1,56 @@
 #!/usr/bin/env bash
 # The main job: every numbered script in order, from input/ to subm/submission.csv and subm/report.html.
-# With nothing in input/, phantom data is made first and the small demo preset is used.
+# With nothing in input/, phantom data is made first and the small demo preset is used. Own videos and train_labels.csv
+# (filename, stalled) in input/ are enough; without test videos it ends with the scores out of fold and the report.
 #   ./run.sh              STAGEWISE_ROOT=FOLDER changes where it works, SEED=N all chance but the split's (r03's seed is 42)
-#   ./run.sh --keep-going leaves out videos that cannot be used, and ends with exit code 5 where there are any
+#   ./run.sh --preset demo|small|full  the recipe's numbers (full: days on a GPU; small: its net on 32x32x32 voxels, for
+#                         a CPU; demo: a small net, random weights, folds 0 and 1 of 5: minutes, to see whether all fits)
+#   ./run.sh --keep-going leaves out videos that cannot be used, and ends with exit code 5 where there are any; a test
+#                         video among them gets a blank row in submission.csv
+#   ./run.sh --keep-going --unanswered flowing  calls such a test video flowing instead, as the competition takes no blanks
+#   ./run.sh --gpu J      runs on GPU number J alone; --gpu none on the CPU, whatever GPUs there are
+#   ./run.sh --gpu-backend jax|tensorflow|torch  installs that backend with CUDA, and runs on it
 usage() { sed -n '2,/^[^#]/s/^# //p' "${BASH_SOURCE[0]}"; }
+wrong() { { echo "error: $1"; usage; } >&2; exit 2; }
 keep_going=()
-for argument in "$@"; do
-    case "$argument" in
+unanswered=blank
+preset=
+gpu=()
+gpu_backend=
+while [ $# -gt 0 ]; do
+    case "$1" in
         --keep-going) keep_going=(--keep-going) ;;
+        --unanswered)
+            case "${2:-}" in flowing | blank) ;; *) wrong "--unanswered takes flowing or blank" ;; esac
+            unanswered="$2"
+            keep_going=(--keep-going)
+            shift
+            ;;
+        --preset)
+            case "${2:-}" in demo | small | full) ;; *) wrong "--preset takes demo, small or full" ;; esac
+            preset="$2"
+            shift
+            ;;
+        --gpu)
+            [[ "${2:-}" =~ ^([0-9]+|none)$ ]] || wrong "--gpu takes a number, or none"
+            gpu=(--gpu "$2")
+            shift
+            ;;
+        --gpu-backend)
+            case "${2:-}" in jax | tensorflow | torch) ;; *) wrong "--gpu-backend takes jax, tensorflow or torch" ;; esac
+            gpu_backend="$2"
+            shift
+            ;;
         -h | --help) usage; exit ;;
-        *) { echo "error: unknown argument $argument"; usage; } >&2; exit 2 ;;
+        *) wrong "unknown argument $1" ;;
     esac
+    shift
 done
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
+if [ -n "$gpu_backend" ]; then
+    install_once "gpu-$gpu_backend" -r "requirements-gpu-$gpu_backend.txt"
+    export KERAS_BACKEND="$gpu_backend"
+fi
 ROOT="${STAGEWISE_ROOT:-$REPO}"
 [ "${ROOT#/}" != "$ROOT" ] || ROOT="$PWD/$ROOT"
 export STAGEWISE_ROOT="$ROOT"
@@ -48,7 +86,7 @@ sift() {  # a step that may leave inputs out, which is its exit code 5; with --k
 train() {  # train STAGE [options]: the chosen folds; in the demo side by side, a core each, which takes two thirds as long
     local stage="$1" start=$SECONDS k failed=0
     shift
-    local cores=($(python -c 'import os; print(*sorted(getattr(os, "sched_getaffinity", lambda _: [])(0)))'))
+    local cores=($(python -c 'from stagewise import processor; print(*processor.cores()[:processor.available_cpus()])'))
     if [ ${#folds[@]} -eq 0 ] || [ ${#cores[@]} -lt 2 ] || ! command -v taskset > /dev/null; then
         step "$stage/r31_train.py" "$@" "${folds[@]}"
         return
@@ -65,32 +103,48 @@ train() {  # train STAGE [options]: the chosen folds; in the demo side by side, 
 }
 
 ended=0
-common=(--seed "$SEED")
+common=(--seed "$SEED" "${gpu[@]}")
 folds=()
 init=()
 phantom="$ROOT/input/phantom_test_labels.csv"
 if [ -e "$phantom" ] || [ -e "$ROOT/input/.phantom-unfinished.json" ] || [ -z "$(ls "$ROOT/input" 2>/dev/null)" ]; then
-    echo "demo: phantom data, --preset demo, random weights, folds 0 and 1 of 5"
+    echo "phantom data, --preset ${preset:=demo}"
     [ -e "$phantom" ] && [ ! -e "$ROOT/input/.phantom-unfinished.json" ] ||
         step preproc_data/r00_make_phantom.py --train 800 --test 200 --seed "$SEED"
-    common+=(--preset demo)
+fi
+[ -z "$preset" ] || common+=(--preset "$preset")
+if [ "$preset" = demo ]; then
+    echo "demo: random weights, folds 0 and 1 of 5"
     folds=(--fold 0 --fold 1)
     init=(--init random)
 fi
 
 sift preproc_data/r01_extract_roi.py "${keep_going[@]}"
-sift preproc_data/r02_verify_data.py --keep-going  # always, as a part of the labelled videos will do
+if [ ${#keep_going[@]} -gt 0 ]; then
+    echo "test videos that cannot be used get a row that is $unanswered"
+    sift preproc_data/r02_verify_data.py --keep-going
+    answer=(--unanswered "$unanswered")
+else
+    sift preproc_data/r02_verify_data.py --keep-going train  # always, as a part of the labelled videos will do
+    answer=()
+fi
 [ -e "$ROOT/modified_data/kfold_split_5_42.csv" ] || step preproc_data/r03_gen_kfold_split.py
 [ ${#init[@]} -gt 0 ] || [ -e "$ROOT/models/imagenet_densenet121_3d.weights.h5" ] || step preproc_data/r04_inflate_imagenet.py
 train net_d121_stage1 "${common[@]}" "${init[@]}"
 train net_d121_stage2_auc "${common[@]}"
 train net_d121_stage3_tier1 "${common[@]}"
-step net_d121_stage3_tier1/r41_process_oof.py --seed "$SEED" "${folds[@]}"
-step net_d121_stage3_tier1/r42_process_test.py "${folds[@]}"
-step net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 2 --sure 2 "${folds[@]}"
+step net_d121_stage3_tier1/r41_process_oof.py --seed "$SEED" "${gpu[@]}" "${folds[@]}"
+answers="no test set, and so no answers"
+if [ -e "$ROOT/input/submission_format.csv" ] || [ -e "$ROOT/modified_data/roi_parts/test.csv" ]; then
+    sift net_d121_stage3_tier1/r42_process_test.py "${answer[@]}" "${gpu[@]}" "${folds[@]}"
+    answers="the answers are in $ROOT/subm/submission.csv"
+else
+    printf '\nno test set: r42 is left out\n'
+fi
+step net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 2 --sure 2 "${gpu[@]}" "${folds[@]}"
 if [ -e "$phantom" ]; then
     step net_d121_stage3_tier1/r50_score_phantom.py
 fi
-step net_d121_stage3_tier1/r51_report.py "${folds[@]}"
-printf '\nthe answers are in %s, and %s shows how they came about\n' "$ROOT/subm/submission.csv" "$ROOT/subm/report.html"
+step net_d121_stage3_tier1/r51_report.py "${gpu[@]}" "${folds[@]}"
+printf '\n%s; %s shows how it all came about\n' "$answers" "$ROOT/subm/report.html"
 exit $ended

@@ -37,6 +37,7 @@ def main() -> None:
     from stagewise.predict import predict_out_of_fold
     from stagewise.projects import write_projects
     from stagewise.threshold import write_threshold
+    from stagewise.unanswered import has_test_set
 
     table = predict_out_of_fold(plan, arguments.workers)
     paths.remove_leftovers(paths.modified_data_folder())
@@ -48,7 +49,8 @@ def main() -> None:
     threshold, projects = paths.threshold_json(STAGE), paths.oof_projects_csv(STAGE)
     written = [paths.oof_csv(STAGE), *[projects] * projects.exists(), threshold]
     written += [threshold.with_name(picture) for picture in ("mcc_curve.png", "reliability.png")]
-    print(ending(written, command(f"{STAGE}/r42_process_test.py", arguments)))
+    following = "r42_process_test" if has_test_set() else "r51_report"
+    print(ending(written, command(f"{STAGE}/{following}.py", arguments)))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,20 @@ def run_script(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.parametrize(("there", "absent"), [("train", "test"), ("test", "train")])
+def test_without_one_of_the_sets_the_other_is_extracted_and_that_is_said(root, there, absent):
+    make_videos(there, 1)
+    paths.videos_folder(absent).mkdir()
+    (paths.videos_folder(absent) / ".gitkeep").touch()
+    done = run_script("--workers", "0")
+    assert done.returncode == 0, done.stderr
+    assert f"{absent}: nothing in input/{absent}, left out" in done.stdout
+    assert done.stdout.splitlines()[-1] == "next: python preproc_data/r02_verify_data.py --workers 0"
+    assert paths.roi_index(there).exists() and not paths.roi_index(absent).exists()
+    done = run_script(absent)
+    assert done.returncode == 2 and f"input/{absent}" in done.stderr
+
+
 def test_index_says_what_the_volumes_are(root):
     make_videos()
     last = paths.videos_folder("train") / "100003.mp4"

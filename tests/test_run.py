@@ -27,6 +27,7 @@ echo "base $*" >> asked.txt
 touch .venv/bin/pip
 chmod +x .venv/bin/pip
 """
+STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
 SIX_STEPS = ("r01_extract", "r02_verify", "r03_gen", "r04_inflate", "net_d121_stage1/r31", "net_d121_stage2_auc/r31")
 
 
@@ -66,14 +67,16 @@ def asked(house: Path) -> list[str]:
     return [line for line in lines if not line.startswith("-m pip")]
 
 
-@pytest.mark.parametrize(("argument", "code"), [("--help", 0), ("-h", 0), ("--force", 2), ("train", 2)])
+@pytest.mark.parametrize(
+    ("argument", "code"), [("--help", 0), ("-h", 0), ("--force", 2), ("train", 2), ("--preset", 2)]
+)
 def test_help_and_arguments_that_are_not_known_start_nothing(house, argument, code):
     shutil.rmtree(house / ".venv")
     done = run(house, "--keep-going", argument, PYTHON="false")
     assert done.returncode == code
     assert "./run.sh --keep-going" in (done.stderr if code else done.stdout)
     assert not (house / ".venv").exists() and not asked(house)
-    assert not code or f"error: unknown argument {argument}" in done.stderr
+    assert not code or f"error: unknown argument {argument}" in done.stderr or "takes demo" in done.stderr
 
 
 def test_every_step_runs_in_order(house):
@@ -93,7 +96,56 @@ def test_a_bad_video_ends_the_run_unless_it_may_be_left_out(house):
     commands = asked(house)[1:]
     assert commands[0] == "preproc_data/r01_extract_roi.py --keep-going"
     assert commands[1] == "preproc_data/r02_verify_data.py --keep-going"
-    assert "r51_report" in commands[-1] and "the answers are in" in done.stdout
+    assert "r51_report" in commands[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verifies", "answers"),
+    [
+        ((), "--keep-going train", ""),
+        (("--keep-going",), "--keep-going", "--unanswered blank"),
+        (("--unanswered", "flowing"), "--keep-going", "--unanswered flowing"),
+        (("--keep-going", "--unanswered", "flowing"), "--keep-going", "--unanswered flowing"),
+    ],
+)
+def test_test_videos_that_cannot_be_answered_end_the_run_before_training_or_get_the_row_asked_for(
+    house, arguments, verifies, answers
+):
+    (house / "input" / "submission_format.csv").touch()
+    done = run(house, *arguments, FAILING="net_d121_stage3_tier1/r42", CODE="5")
+    assert done.returncode == (5 if arguments else 0), done.stderr
+    assert f"preproc_data/r02_verify_data.py {verifies}" in asked(house)
+    assert f"net_d121_stage3_tier1/r42_process_test.py {answers}".strip() in asked(house)
+    assert "r51_report" in asked(house)[-1] and "the answers are in" in done.stdout
+    assert not arguments or f"get a row that is {answers.split()[-1]}" in done.stdout
+    assert run(house, *arguments, FAILING="net_d121_stage3_tier1/r42", CODE="2").returncode == 2
+
+
+def test_without_a_test_set_everything_else_runs_and_that_is_said(house):
+    done = run(house)
+    assert done.returncode == 0 and "no test set: r42 is left out" in done.stdout
+    assert "no answers; " in done.stdout.splitlines()[-1]
+    commands = asked(house)
+    assert not [command for command in commands if "r42" in command] and "r51_report" in commands[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stage_1", "others"),
+    [
+        ((), "", ""),
+        (("--preset", "full"), " --preset full", " --preset full"),
+        (("--preset", "small"), " --preset small", " --preset small"),
+        (("--preset", "demo"), " --preset demo --init random --fold 0 --fold 1", " --preset demo --fold 0 --fold 1"),
+    ],
+)
+def test_a_preset_is_that_of_every_training_with_weights_that_it_has(house, arguments, stage_1, others):
+    assert run(house, *arguments).returncode == 0
+    trainings = [command for command in asked(house) if "r31_train" in command]
+    assert trainings == [
+        f"{stage}/r31_train.py --seed 42{options}"
+        for stage, options in zip(STAGES, (stage_1, others, others), strict=True)
+    ]
+    assert ("r04_inflate" in " ".join(asked(house))) == ("demo" not in arguments)
 
 
 @pytest.mark.parametrize(("code", "ends"), [(5, 0), (2, 2), (1, 1)])
