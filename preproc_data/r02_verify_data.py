@@ -2,7 +2,8 @@
 
     python preproc_data/r02_verify_data.py
     python preproc_data/r02_verify_data.py --split my.csv
-    python preproc_data/r02_verify_data.py --keep-going      # a part of the videos is meant: exit code 5, not 2
+    python preproc_data/r02_verify_data.py --keep-going        # a part of the videos is meant: exit code 5, not 2
+    python preproc_data/r02_verify_data.py --keep-going train  # of the training videos alone
 
 Reads:   input/train_labels.csv, the other tables of input/ that are there, input/{train,test}/,
          modified_data/roi_parts/, the split CSV if there is one
@@ -17,7 +18,16 @@ from stagewise.errors import InputError, QuarantinedError
 
 def main() -> None:
     """Check, draw, list."""
-    arguments = cli.parser(__doc__, "split", "workers", "keep-going", "dry-run").parse_args()
+    parser = cli.parser(__doc__, "split", "workers", "dry-run")
+    parser.add_argument(
+        "--keep-going",
+        nargs="?",
+        const="all",
+        choices=("all", "train"),
+        help="set bad inputs aside and go on; exit code 5 says so at the end. train: only where r42 could answer every "
+        "test video",
+    )
+    arguments = parser.parse_args()
     folder = paths.modified_data_folder() / "verify"
     if arguments.dry_run:
         volumes = sum(1 for subset in paths.SUBSETS for _ in paths.roi_folder(subset).glob("*.pklz"))
@@ -27,7 +37,7 @@ def main() -> None:
     from stagewise import data_pictures
     from stagewise.ending import command, ending, first_training
     from stagewise.findings import write_problems
-    from stagewise.verification import labelled_groups, usable_volumes, verify
+    from stagewise.verification import labelled_groups, unanswerable, usable_volumes, verify
 
     data = verify(arguments.split, arguments.workers)
     for note in data.notes:
@@ -51,7 +61,7 @@ def main() -> None:
     message = "\n  ".join((heading, *map(str, data.findings)))
     if not all(finding.optional for finding in data.findings):
         raise InputError(message)
-    if arguments.keep_going:
+    if arguments.keep_going == "all" or (arguments.keep_going and not unanswerable(data)):
         raise QuarantinedError(f"{message}\nthe other data is whole, and --keep-going asked for it alone\n{last_lines}")
     raise InputError(message + "\nthe other data is whole; to go on with it alone: --keep-going")
 

@@ -73,6 +73,13 @@ def usable_volumes(data: Data) -> pd.DataFrame:
     return rows[(rows["status"] == "ok") & ~rows["filename"].isin(data.damaged)]
 
 
+def unanswerable(data: Data) -> set[str]:
+    """The test videos that are asked for and have no whole volume, so that r42 could not answer them."""
+    table = next((table for table in ("submission_format", "test_volumes") if data.has(table)), None)
+    asked = set(data.tables[table]["filename"]) if table else set()
+    return asked - (data.names("test_volumes") - data.damaged if data.has("test_volumes") else set())
+
+
 def labelled_groups(data: Data) -> dict[str, pd.DataFrame]:
     """Labelled training videos whose volume passed: all of them, and by fold where there is a split."""
     labelled = labelled_volumes(data)
@@ -88,14 +95,14 @@ def labelled_groups(data: Data) -> dict[str, pd.DataFrame]:
 
 
 def _check_files(data: Data, subset: str) -> None:
-    """Videos, the index, and the folder of volumes name the same files."""
-    index = data.tables[f"{subset}_volumes"]
+    """Videos, the index, and the folder of volumes name the same files; nothing in training hangs on those of test."""
+    index, test = data.tables[f"{subset}_volumes"], subset == "test"
     command = f"run: {EXTRACT} {subset}"
     videos = {name for name in names_in(paths.videos_folder(subset)) if is_video(name)}
     volumes = {name.removesuffix(".pklz") for name in names_in(paths.roi_folder(subset)) if name.endswith(".pklz")}
-    data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command)
+    data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command, test)
     unknown, folder = volumes - data.names(f"{subset}_volumes"), paths.shown(paths.roi_folder(subset))
-    data.find(f"{subset} volumes without a row in the index", unknown, f"delete them from {folder}")
+    data.find(f"{subset} volumes without a row in the index", unknown, f"delete them from {folder}", test)
     bad = index[index["status"] == "quarantined"]
     labelled = [f"{name} ({reason})" for name, reason in zip(bad["filename"], bad["reason"], strict=True)]
     data.find(f"{subset} videos quarantined", labelled, f"replace them and {command}", optional=True)

@@ -17,7 +17,7 @@ from stagewise.data_pictures import draw_contact_sheet
 from stagewise.errors import InputError, QuarantinedError
 from stagewise.extraction import plan, write_index
 from stagewise.tables import ROI_INDEX
-from stagewise.verification import labelled_groups, verify
+from stagewise.verification import labelled_groups, unanswerable, verify
 from stagewise.volumes import save_volume
 
 SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r02_verify_data.py"
@@ -396,6 +396,53 @@ def test_script_draws_and_ends_with_the_right_code(data, run_script, capsys):
         run_script("--keep-going")
     problems = pd.read_csv(folder / "problems.csv")
     assert set(problems["optional"]) == {True, False} and len(problems) == 2
+
+
+def quarantine_in_test(data):
+    bad = f"{TEST[1]},0,0,0,0,0,0,0,0,0,,quarantined,cut off"
+    change(paths.roi_index("test"), lambda lines: [*lines[:-1], bad])
+    paths.volume_path("test", TEST[1]).unlink()
+
+
+def take_away(data):
+    """A test video that is gone after its extraction, and r01 has run again."""
+    (data / "test" / TEST[1]).unlink()
+    change(paths.roi_index("test"), drop_last)
+
+
+@pytest.mark.parametrize("with_format", [True, False])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        quarantine_in_test,
+        resave,
+        lambda data: paths.volume_path("test", TEST[1]).unlink(),
+        take_away,
+        lambda data: change(data / "submission_format.csv", lambda lines: [*lines, "200007.mp4,0"]),
+    ],
+    ids=["quarantined", "changed", "no volume", "taken away", "never there"],
+)
+def test_a_test_video_that_cannot_be_answered_stops_nothing_that_does_without(data, harm, with_format):
+    harm(data)
+    if not with_format:
+        (data / "submission_format.csv").unlink()
+    found = verify(None, workers=0)
+    assert all(finding.optional for finding in found.findings)
+    in_index = paths.roi_index("test").read_text().count("\n") - 1 == len(TEST)
+    # without a format nobody asks for a video that is not there
+    assert bool(unanswerable(found)) == (with_format or (in_index and bool(found.findings)))
+
+
+def test_training_videos_alone_may_be_left_out(data, run_script):
+    change(data / "train_labels.csv", lambda lines: [*lines, "300000.mp4,1"])
+    (data / "test" / "200007.mp4").touch()  # not extracted yet, and nobody asks for it
+    with pytest.raises(QuarantinedError):
+        run_script("--keep-going", "train")
+    quarantine_in_test(data)
+    with pytest.raises(InputError, match="to go on with it alone: --keep-going"):
+        run_script("--keep-going", "train")
+    with pytest.raises(QuarantinedError):
+        run_script("--keep-going")
 
 
 def test_dry_run_writes_nothing(data, run_script, capsys):
