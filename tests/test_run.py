@@ -45,6 +45,7 @@ def house(tmp_path):
     for program in ("python", "pip"):
         write_program(tmp_path / ".venv" / "bin" / program, PYTHON)
     (tmp_path / "input" / "train").mkdir(parents=True)
+    (tmp_path / "input" / "submission_format.csv").touch()
     return tmp_path
 
 
@@ -111,7 +112,6 @@ def test_a_bad_video_ends_the_run_unless_it_may_be_left_out(house):
 def test_test_videos_that_cannot_be_answered_end_the_run_before_training_or_get_the_row_asked_for(
     house, arguments, verifies, answers
 ):
-    (house / "input" / "submission_format.csv").touch()
     done = run(house, *arguments, FAILING="net_d121_stage3_tier1/r42", CODE="5")
     assert done.returncode == (5 if arguments else 0), done.stderr
     assert f"preproc_data/r02_verify_data.py {verifies}" in asked(house)
@@ -122,6 +122,7 @@ def test_test_videos_that_cannot_be_answered_end_the_run_before_training_or_get_
 
 
 def test_without_a_test_set_everything_else_runs_and_that_is_said(house):
+    (house / "input" / "submission_format.csv").unlink()
     done = run(house)
     assert done.returncode == 0 and "no test set: r42 is left out" in done.stdout
     assert "no answers; " in done.stdout.splitlines()[-1]
