@@ -135,7 +135,7 @@ train net_d121_stage2_auc "${common[@]}"
 train net_d121_stage3_tier1 "${common[@]}"
 step net_d121_stage3_tier1/r41_process_oof.py --seed "$SEED" "${gpu[@]}" "${folds[@]}"
 answers="no test set, and so no answers"
-if [ -e "$ROOT/input/submission_format.csv" ] || [ -e "$ROOT/modified_data/roi_parts/test.csv" ]; then
+if [ -e "$ROOT/modified_data/roi_parts/test.csv" ]; then
     sift net_d121_stage3_tier1/r42_process_test.py "${answer[@]}" "${gpu[@]}" "${folds[@]}"
     answers="the answers are in $ROOT/subm/submission.csv"
 else

@@ -14,6 +14,8 @@ from stagewise.split_flaws import flaws
 from stagewise.splits import ALWAYS_TRAINED, Split, read_split
 from stagewise.tables import CLASSES
 
+TEST_VIDEOS_MEND = f"put whole videos into input/test and run: {EXTRACT} test"
+
 
 def check_train(data: Data) -> None:
     """Labels, metadata and volumes of the training videos."""
@@ -41,8 +43,8 @@ def check_test(data: Data) -> None:
         data.find("test metadata without a row in submission_format", known - asked - alike, mend, optional=True)
     if data.has("test_volumes"):
         volumes = data.names("test_volumes")
-        mend = f"put whole videos into input/test and run: {EXTRACT} test"
-        alike = data.find_absent("submission_format names without a test volume", asked, volumes, mend, True, True)
+        what = "submission_format names without a test volume"
+        alike = data.find_absent(what, asked, volumes, TEST_VIDEOS_MEND, True, True)
         what, mend = "test volumes that submission_format does not ask for", "add them there, or take that table away"
         data.find(what, volumes - asked - alike, mend, optional=True)
 

@@ -3,17 +3,16 @@
 from pathlib import Path
 
 from stagewise import paths
-from stagewise.commands import EXTRACT
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan
 from stagewise.progress import progress
+from stagewise.table_checks import TEST_VIDEOS_MEND
 from stagewise.tables import read_roi_index, videos_to_answer
 from stagewise.volumes import VolumeError, load_volume
 from stagewise.workers import WorkerPool
 
 ROWS = {"flowing": "are called flowing", "blank": "have a blank row"}
 SHOWN = 20  # of the unanswered in a message; thousands are where a part of a test set was downloaded
-MEND = f"put whole videos into input/test and run: {EXTRACT} test"
 
 
 def has_test_set() -> bool:
@@ -55,7 +54,9 @@ def require_answerable(plan: InferencePlan, reasons: dict[str, str], row: str | 
     """Raise InputError where videos cannot be answered and no row was chosen for them, or none can be answered."""
     if not reasons:
         return
-    listed = f"{len(reasons)} of {len(plan.table)} test videos cannot be answered:\n  {_listed(reasons)}\n{MEND}"
+    listed = (
+        f"{len(reasons)} of {len(plan.table)} test videos cannot be answered:\n  {_listed(reasons)}\n{TEST_VIDEOS_MEND}"
+    )
     if len(reasons) == len(plan.table):
         raise InputError(listed)
     if row is None:

@@ -9,6 +9,7 @@ from stagewise.commands import EXTRACT
 from stagewise.findings import Data
 from stagewise.progress import progress
 from stagewise.table_checks import (
+    TEST_VIDEOS_MEND,
     check_frame_counts,
     check_leaks,
     check_split,
@@ -60,8 +61,11 @@ def _read_tables(data: Data) -> None:
         elif without:
             data.notes.append(f"no {paths.shown(path)}: {without}")
     data.read("train_volumes", read_roi_index, paths.roi_index("train"))
-    if data.has("submission_format") or paths.roi_index("test").exists() or names_in(paths.videos_folder("test")):
+    if paths.roi_index("test").exists() or names_in(paths.videos_folder("test")):
         data.read("test_volumes", read_roi_index, paths.roi_index("test"))
+    elif data.has("submission_format"):
+        what = "submission_format names without a test volume"
+        data.find(what, data.names("submission_format"), TEST_VIDEOS_MEND, optional=True)
     else:
         data.notes.append("no test set: training and scores out of fold, and no answers")
 

@@ -220,8 +220,9 @@ def without_split(root):
 
 
 def test_folds_answer_without_the_split_they_were_trained_on_and_say_so(without_split, r42, capsys):
-    r42("--threshold", "0.5", "--dry-run")
+    r42("--threshold", "0.5")
     said = capsys.readouterr().out
+    assert said.endswith(f"next: python {STAGE}/r51_report.py --split YOUR.csv --engine keras\n")
     assert f"{STAGE}: folds 0, 1, 2, 7 clips" in said
     sha256 = paths.sha256_of(without_split)[:12]
     assert f"{paths.shown(paths.split_csv())} is not there; these folds were trained on " in said and sha256 in said

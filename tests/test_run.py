@@ -45,7 +45,8 @@ def house(tmp_path):
     for program in ("python", "pip"):
         write_program(tmp_path / ".venv" / "bin" / program, PYTHON)
     (tmp_path / "input" / "train").mkdir(parents=True)
-    (tmp_path / "input" / "submission_format.csv").touch()
+    (tmp_path / "modified_data" / "roi_parts").mkdir(parents=True)
+    (tmp_path / "modified_data" / "roi_parts" / "test.csv").touch()
     return tmp_path
 
 
@@ -122,7 +123,7 @@ def test_test_videos_that_cannot_be_answered_end_the_run_before_training_or_get_
 
 
 def test_without_a_test_set_everything_else_runs_and_that_is_said(house):
-    (house / "input" / "submission_format.csv").unlink()
+    (house / "modified_data" / "roi_parts" / "test.csv").unlink()
     done = run(house)
     assert done.returncode == 0 and "no test set: r42 is left out" in done.stdout
     assert "no answers; " in done.stdout.splitlines()[-1]

@@ -404,6 +404,13 @@ def quarantine_in_test(data):
     paths.volume_path("test", TEST[1]).unlink()
 
 
+def take_all_away(data):
+    """No test video was ever there."""
+    paths.roi_index("test").unlink()
+    shutil.rmtree(data / "test")
+    shutil.rmtree(paths.roi_folder("test"))
+
+
 def take_away(data):
     """A test video that is gone after its extraction, and r01 has run again."""
     (data / "test" / TEST[1]).unlink()
@@ -418,9 +425,10 @@ def take_away(data):
         resave,
         lambda data: paths.volume_path("test", TEST[1]).unlink(),
         take_away,
+        take_all_away,
         lambda data: change(data / "submission_format.csv", lambda lines: [*lines, "200007.mp4,0"]),
     ],
-    ids=["quarantined", "changed", "no volume", "taken away", "never there"],
+    ids=["quarantined", "changed", "no volume", "taken away", "all taken away", "never there"],
 )
 def test_a_test_video_that_cannot_be_answered_stops_nothing_that_does_without(data, harm, with_format):
     harm(data)
@@ -428,7 +436,8 @@ def test_a_test_video_that_cannot_be_answered_stops_nothing_that_does_without(da
         (data / "submission_format.csv").unlink()
     found = verify(None, workers=0)
     assert all(finding.optional for finding in found.findings)
-    in_index = paths.roi_index("test").read_text().count("\n") - 1 == len(TEST)
+    index = paths.roi_index("test")
+    in_index = index.exists() and index.read_text().count("\n") - 1 == len(TEST)
     # without a format nobody asks for a video that is not there
     assert bool(unanswerable(found)) == (with_format or (in_index and bool(found.findings)))
 
