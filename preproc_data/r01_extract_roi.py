@@ -1,6 +1,6 @@
 """Crop every video to the inside of its orange outline.
 
-    python preproc_data/r01_extract_roi.py                    # train and test, what there is of them
+    python preproc_data/r01_extract_roi.py                    # train and test
     python preproc_data/r01_extract_roi.py train --workers 8
     python preproc_data/r01_extract_roi.py --keep-going       # go on with the whole videos, exit code 5
 
@@ -19,26 +19,23 @@ from stagewise.errors import InputError, QuarantinedError, way_on
 def subsets_there() -> tuple[str, ...]:
     """`train` and `test`, or the one of them that holds anything: own videos may have no test set, or nothing else."""
     folders = {subset: paths.videos_folder(subset) for subset in paths.SUBSETS}
-    shown = {subset: folder.iterdir() if folder.exists() else () for subset, folder in folders.items()}
-    there = [subset for subset, files in shown.items() if any(not file.name.startswith(".") for file in files)]
+    held = {subset: folder.iterdir() if folder.exists() else () for subset, folder in folders.items()}
+    there = [subset for subset, files in held.items() if any(not file.name.startswith(".") for file in files)]
     return tuple(there) or paths.SUBSETS
 
 
 def main() -> None:
     """Extract the videos that have no volume yet, and tell of those that have none now."""
     parser = cli.parser(__doc__, "workers", "force", "keep-going", "dry-run")
-    parser.add_argument(
-        "subset", nargs="?", choices=paths.SUBSETS, help="only these videos (default: both, as far as there are any)"
-    )
+    parser.add_argument("subset", nargs="?", choices=paths.SUBSETS, help="only these videos (default: both)")
     arguments = parser.parse_args()
+    subsets = (arguments.subset,) if arguments.subset else subsets_there()
+    for absent in () if arguments.subset else sorted({*paths.SUBSETS} - {*subsets}):
+        print(f"{absent}: nothing in {paths.shown(paths.videos_folder(absent))}, left out")
 
     from stagewise import extraction
     from stagewise.ending import command, ending
 
-    there = subsets_there()
-    subsets = (arguments.subset,) if arguments.subset else there
-    for subset in () if arguments.subset else [subset for subset in paths.SUBSETS if subset not in there]:
-        print(f"{subset}: nothing in {paths.shown(paths.videos_folder(subset))}, left out")
     plans = {subset: extraction.plan(subset, arguments.force) for subset in subsets}  # fails before any work
     for subset, tasks in plans.items():
         known = sum(task.known is not None and task.known["status"] == "ok" for task in tasks)
@@ -54,7 +51,7 @@ def main() -> None:
         problems += [f"{subset}/{row['filename']}: {row['reason']}" for row in bad]
         print(f"{subset}: {len(rows) - len(bad)} volumes, {len(bad)} quarantined")
     written = [path for subset in subsets for path in (paths.roi_folder(subset), paths.roi_index(subset))]
-    others = [subset for subset in there if not paths.roi_index(subset).exists()]
+    others = [subset for subset in subsets_there() if not paths.roi_index(subset).exists()]
     script = "preproc_data/r01_extract_roi.py" if others else "preproc_data/r02_verify_data.py"
     last_lines = ending(written, command(script, arguments, *others, *["--keep-going"] * bool(problems)))
     if problems:
