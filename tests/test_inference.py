@@ -262,11 +262,13 @@ def test_submission_has_every_row_of_the_format_in_its_order_and_one_rule_for_ab
     probabilities = np.linspace(0.1, 0.9, 21).reshape(7, 3)
     threshold = float(probabilities.mean(axis=1)[3])  # on the threshold is flowing
     settings = AnswerSettings(threshold, plan.weights_sha256)
-    *tables, _ = write_submission(STAGE, plan.table, probabilities, settings)
+    asked = plan.table.assign(asked=plan.filenames.str.removesuffix(".mp4"))  # as the format spells them
+    *tables, _ = write_submission(STAGE, asked, probabilities, settings)
     detailed, mean, answers = map(pd.read_csv, tables)
-    asked = pd.read_csv(paths.input_folder() / "submission_format.csv")
-    assert answers.columns.tolist() == asked.columns.tolist()
-    assert answers["filename"].tolist() == asked["filename"].tolist()
+    in_format = pd.read_csv(paths.input_folder() / "submission_format.csv")
+    assert answers.columns.tolist() == in_format.columns.tolist()
+    assert detailed["filename"].tolist() == mean["filename"].tolist() == in_format["filename"].tolist()
+    assert answers["filename"].astype(str).tolist() == asked["asked"].tolist()
     assert answers["stalled"].tolist() == [0, 0, 0, 0, 1, 1, 1]
     assert detailed.columns.tolist() == ["filename", "fold_0", "fold_1", "fold_2", "probability"]
     np.testing.assert_allclose(mean["probability"], probabilities.mean(axis=1))
