@@ -121,7 +121,7 @@ fi
 
 sift preproc_data/r01_extract_roi.py "${keep_going[@]}"
 if [ ${#keep_going[@]} -gt 0 ]; then
-    echo "test videos that cannot be used get a row that is $unanswered"
+    echo "test videos that cannot be answered: --unanswered $unanswered"
     sift preproc_data/r02_verify_data.py --keep-going
     answer=(--unanswered "$unanswered")
 else

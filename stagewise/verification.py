@@ -26,7 +26,7 @@ from stagewise.workers import WorkerPool
 OPTIONAL_TABLES = (  # name, reader and its further arguments, what it means where the table is not there
     ("train_metadata", read_metadata, (), "the labels' columns are all that is known of the videos"),
     ("test_metadata", read_metadata, ("test",), ""),
-    ("submission_format", read_submission_format, (), "all test videos are answered, in the order of their names"),
+    ("submission_format", read_submission_format, (), ""),
 )
 
 
@@ -65,6 +65,10 @@ def _read_tables(data: Data) -> None:
     data.read("train_volumes", read_roi_index, paths.roi_index("train"))
     if paths.roi_index("test").exists() or names_in(paths.videos_folder("test")):
         data.read("test_volumes", read_roi_index, paths.roi_index("test"))
+        if not (folder / "submission_format.csv").exists():
+            data.notes.append(
+                "no input/submission_format.csv: all test videos are answered, in the order of their names"
+            )
     elif data.has("submission_format"):
         what = "submission_format names without a test volume"
         data.find(what, data.names("submission_format"), TEST_VIDEOS_MEND, optional=True)

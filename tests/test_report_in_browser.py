@@ -153,7 +153,8 @@ def test_the_competitions_test_set_is_sorted_and_turned_over_at_once(browser, tm
     made_run.make_run()
     count = 14_160
     names = [f"{100000 + number}.mp4" for number in range(count)]
-    made_run.answer_test(np.random.default_rng(0).random((count, 3)), names)
+    lost = {names[7]: "is cut off"}
+    made_run.answer_test(np.random.default_rng(0).random((count - 1, 3)), names, reasons=lost, row="flowing")
     (tmp_path / "report.html").write_text(render(gather(STAGE, None, None), []), encoding="utf-8")
     browser.get((tmp_path / "report.html").as_uri())
     assert browser.find_element("id", "place").text == "1 to 50 of 14,160 videos"
@@ -164,3 +165,8 @@ def test_the_competitions_test_set_is_sorted_and_turned_over_at_once(browser, tm
     click(browser, browser.find_element("id", "next"))
     assert browser.find_element("id", "place").text == "51 to 100 of 14,160 videos"
     assert sorted(lowest) == lowest and lowest[-1] <= column(browser, 4)[0]
+    browser.find_element("css selector", "#answer option[value='null']").click()
+    row = [column(browser, number) for number in range(6)]
+    assert row == [[names[7]], *[["–"]] * 4, ["not answered"]]
+    browser.find_element("css selector", "#answer option[value='0']").click()
+    assert set(column(browser, 5)) == {"flowing"}
