@@ -114,8 +114,8 @@ def _codec_of(stream: av.VideoStream, codecs: tuple[str, ...]) -> str:
     codec = stream.codec_context and stream.codec_context.codec
     name = codec.canonical_name if codec else "unknown"
     if name not in codecs:
-        allow = f"allow it: {EXTRACT} --codecs {name},...; or " if codec else ""
-        raise ContainerError(f"holds {name} video, and {', '.join(codecs)} are read; {allow}convert it: {CONVERT}")
+        allow = f"allow it: {EXTRACT} --codecs {','.join((*codecs, name))}; or " if codec else ""
+        raise ContainerError(f"holds {name} video, which is none of the codecs read; {allow}convert it: {CONVERT}")
     return name
 
 
