@@ -86,8 +86,10 @@ def _is_video_inside(path: Path) -> bool:
 
 
 def _files_in(folder: Path) -> list[str]:
-    """The files below a folder, links not followed, by their path from its parent."""
-    found = [Path(where, name) for where, _, names in os.walk(folder) for name in names]
+    """The files below a folder, and folders that cannot be read, by their path from its parent; no link followed."""
+    found = []
+    for where, _, names in os.walk(folder, onerror=lambda error: found.append(Path(error.filename))):
+        found += [Path(where, name) for name in names]
     return sorted(str(path.relative_to(folder.parent)) for path in found)
 
 

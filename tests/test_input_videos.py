@@ -150,7 +150,9 @@ def as_nobody(monkeypatch):
 def test_a_video_without_rights_is_set_aside_and_a_folder_without_them_ends_the_run(as_nobody):
     os.seteuid(0)
     (as_nobody / "100001.mp4").chmod(0)
+    (as_nobody / "closed").mkdir(0o700)
     os.seteuid(65534)
+    assert passed_over("train")[0].startswith("1 file in a sub-folder (closed)")
     rows = extraction.extract_subset("train", workers=0)
     assert [row["reason"] for row in rows] == ["", "cannot be read: Permission denied"]
     os.seteuid(0)
