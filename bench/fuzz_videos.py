@@ -48,7 +48,8 @@ def _encoded(name: str, codec: str, pixels: str, options: dict, container_option
             stream.width, stream.height, stream.pix_fmt = 64, 64, pixels
             for shade in range(shades):
                 frame = np.full((64, 64, 3), 20 * shade, np.uint8)
-                frame[16:48, 16:48] = (20, 106, 232)
+                frame[8:56, 8:56] = (20, 106, 232)
+                frame[14:50, 14:50] = 20 * shade
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
             container.mux(stream.encode())
         return path.read_bytes()

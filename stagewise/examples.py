@@ -9,6 +9,7 @@ import pandas as pd
 from stagewise import paths, runs
 from stagewise.errors import InputError
 from stagewise.inference import InferencePlan
+from stagewise.names import SUFFIX
 from stagewise.plans import volumes_of
 from stagewise.score import is_stalled
 from stagewise.splits import named
@@ -37,7 +38,8 @@ class Example:
     def video_paths(self, method: str, block: int) -> tuple[Path, Path]:
         """Where the mp4 and the GIF of its heat map go, in a folder for training and one for test clips."""
         folder = paths.submission_folder() / "heatmaps" / self.subset
-        stem = f"{Path(self.filename).stem}_{method}_block{block}"
+        called = self.filename[: -len(SUFFIX)] if self.filename.lower().endswith(SUFFIX) else self.filename
+        stem = f"{called}_{method}_block{block}"  # a.avi keeps its suffix, so that it is told from a.mp4
         return folder / f"{stem}.mp4", folder / f"{stem}.gif"
 
     def title(self, threshold: float) -> str:

@@ -86,9 +86,11 @@ def _is_video_inside(path: Path) -> bool:
 
 
 def _files_in(folder: Path) -> list[str]:
-    """The files below a folder, links not followed, by their path from its parent."""
-    found = [Path(where, name) for where, _, names in os.walk(folder) for name in names]
-    return sorted(str(path.relative_to(folder.parent)) for path in found)
+    """The files below a folder, and folders that cannot be read, by their path from its parent; no link followed."""
+    errors = []
+    files = [Path(where, name) for where, _, names in os.walk(folder, onerror=errors.append) for name in names]
+    closed = [Path(error.filename) for error in errors]
+    return sorted(str(path.relative_to(folder.parent)) for path in files + closed)
 
 
 def _shown(names: list[str]) -> str:

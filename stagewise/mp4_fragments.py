@@ -48,12 +48,14 @@ def frames_in_fragments(top: Boxes, movie: Boxes, track: Boxes, first_times: np.
     number = word(header, 20 if header[:1] == b"\1" else 12)
     fragments = top.all(b"moof")
     _require_sequence([word(Boxes(top.file, *span[1:]).content(b"mfhd"), 4) for span in fragments])
-    parts = list(_parts(top, fragments, number, _defaults(movie, number)))
-    count = len(first_times) + sum(len(part.durations) for part in parts)
+    parts, count = [], len(first_times)
+    for part in _parts(top, fragments, number, _defaults(movie, number)):
+        parts.append(part)
+        count += len(part.durations)
+        if count > MOST_FRAMES:
+            raise ContainerError(f"has {count} frames or more")
     if count == len(first_times):
         raise ContainerError(f"may be cut off, since it has no fragments: {NO_END}" if count else "has no frames")
-    if count > MOST_FRAMES:
-        raise ContainerError(f"has {count} frames")
     starts, lengths = (np.concatenate([part[place] for part in parts]).astype(np.int64) for place in (1, 2))
     top.require_frames(starts, lengths)
     _require_all_shown(track, np.append(_times(parts, begin if len(first_times) else None), first_times))
@@ -108,6 +110,8 @@ def _part(track: Boxes, fragment: int, place: int, defaults: dict[int, int]) -> 
         end = starts[-1] + lengths[-1]
         durations.append(run_durations)
         shifts.append(run_shifts)
+        if sum(map(len, durations)) > MOST_FRAMES:
+            raise ContainerError(f"has more than {MOST_FRAMES} frames")
     return Part(_decode_time(track), starts, lengths, np.concatenate(durations), np.concatenate(shifts))
 
 
@@ -136,10 +140,9 @@ def _decode_time(track: Boxes) -> int | None:
 def _times(parts: list[Part], begin: int | None) -> np.ndarray:
     """When each frame is shown. Raises ContainerError where a part does not begin when the one before it ends.
 
-    begin: when the first part does, None where it may at any time.
-
-    The last frame of a part lasts until the next part, and not all writers know that yet when they write it: it may be
-    off by as long as the longest frame. (A lost part as short as that is known by its number.)
+    begin: when the first part does, None where it may at any time. The last frame of a part lasts until the next part,
+    which not all writers know yet when they write it: it may be off by as long as the longest frame. (A lost part as
+    short as that is known by its number.)
     """
     longest = max(int(part.durations.max()) for part in parts if len(part.durations))
     expected, times = min(parts[0].time or 0, LATEST) if begin is None else begin, []

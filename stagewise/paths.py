@@ -23,7 +23,7 @@ def input_folder() -> Path:
 
 
 def videos_folder(subset: str) -> Path:
-    """The competition's mp4 files of `train` or `test`."""
+    """The videos of `train` or `test`."""
     return input_folder() / subset
 
 

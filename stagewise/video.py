@@ -18,7 +18,7 @@ from stagewise.commands import CONVERT, EXTRACT
 from stagewise.container_error import ContainerError
 from stagewise.containers import container_of
 from stagewise.errors import InputError
-from stagewise.orientation import turn_of, turned
+from stagewise.orientation import Turn, turn_of, turned
 
 MEND = f"replace the file by a whole one, or leave it out with: {EXTRACT} --keep-going"
 MOST_PIXELS = 1 << 24  # of a frame, 48 MiB in BGR; the competition's have 512x384
@@ -57,7 +57,7 @@ def decode(path: Path, codecs: tuple[str, ...] = CODECS) -> Iterator[av.VideoFra
     path = Path(path)
     if path.exists() and not path.is_file():  # a folder or a pipe
         raise VideoError(path, "is not a file")
-    shape, count = None, 0
+    first, count = None, 0
     with path.open("rb") as file:
         try:
             container = container_of(file)
@@ -65,15 +65,10 @@ def decode(path: Path, codecs: tuple[str, ...] = CODECS) -> Iterator[av.VideoFra
             for frame in _decoded(file, container.name, codecs):
                 if frame.is_corrupt:  # the decoder has painted over what it could not read
                     raise ContainerError("a frame is damaged")
-                if shape is None:
-                    shape = (frame.width, frame.height, turn_of(frame))
-                elif shape[:2] != (frame.width, frame.height):
-                    raise ContainerError(
-                        f"frame size changes from {shape[0]}x{shape[1]} to {frame.width}x{frame.height}"
-                    )
-                elif shape[2] != turn_of(frame):
-                    raise ContainerError("is turned at first by another angle than later")
-                count += 1
+                found = (frame.width, frame.height, turn_of(frame))
+                first, count = first or found, count + 1
+                if found != first:
+                    raise ContainerError(_change(first, found))
                 yield frame
         except ContainerError as error:
             raise VideoError(path, str(error)) from error
@@ -81,6 +76,12 @@ def decode(path: Path, codecs: tuple[str, ...] = CODECS) -> Iterator[av.VideoFra
             raise VideoError(path, f"cannot be decoded ({error.strerror or error})") from error
     if count != promised:
         raise VideoError(path, f"shows {count or 'no'} frames, and its index promises {promised}")
+
+
+def _change(first: tuple[int, int, Turn], later: tuple[int, int, Turn]) -> str:
+    if first[:2] == later[:2]:
+        return "is turned at first by another angle than later"
+    return "frame size changes from {}x{} to {}x{}".format(*first[:2], *later[:2])
 
 
 def _decoded(file: BinaryIO, container: str, codecs: tuple[str, ...]) -> Iterator[av.VideoFrame]:
@@ -91,6 +92,8 @@ def _decoded(file: BinaryIO, container: str, codecs: tuple[str, ...]) -> Iterato
         "fflags": "+ignidx",  # an AVI's frames in the order in which they lie
     }
     with av.open(file, format=container, options=options, metadata_errors="replace") as opened:
+        if not opened.streams.video:
+            raise ContainerError("has no video stream")
         stream = opened.streams.video[0]
         codec = _codec_of(stream, codecs)
         stream.thread_type, stream.codec_context.thread_count = "NONE", 1  # there is a worker process for every core
@@ -114,8 +117,8 @@ def _codec_of(stream: av.VideoStream, codecs: tuple[str, ...]) -> str:
     codec = stream.codec_context and stream.codec_context.codec
     name = codec.canonical_name if codec else "unknown"
     if name not in codecs:
-        allow = f"allow it: {EXTRACT} --codecs {name},...; or " if codec else ""
-        raise ContainerError(f"holds {name} video, and {', '.join(codecs)} are read; {allow}convert it: {CONVERT}")
+        allow = f"allow it: {EXTRACT} --codecs {','.join((*codecs, name))}; or " if codec else ""
+        raise ContainerError(f"holds {name} video, which is none of the codecs read; {allow}convert it: {CONVERT}")
     return name
 
 

@@ -33,14 +33,15 @@ ENCODERS = {
 }
 
 
-def write_video(path, frames, codec="libx264", pixels=None, times=None, options=None, **container_options):
+def write_video(path, frames, codec="libx264", pixels=None, times=None, options=None, crf=None, **container_options):
     """Encode (H, W, 3) uint8 BGR frames, as H.264 by default; times: of the frames, in units of 1 / RATE."""
+    options = {"threads": "1", **ENCODERS[codec][1], **({"crf": crf} if crf else {}), **(options or {})}
     height, width = frames[0].shape[:2]
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(path, "w", options=container_options) as container:
         stream = container.add_stream(codec, rate=RATE)
         stream.width, stream.height, stream.pix_fmt = width, height, pixels or ENCODERS[codec][0]
-        stream.options = {"threads": "1", **ENCODERS[codec][1], **(options or {})}
+        stream.options = options
         for number, frame in enumerate(frames):
             picture = av.VideoFrame.from_ndarray(frame, format="bgr24")
             picture.pts = times[number] if times else number

@@ -292,3 +292,26 @@ def test_frames_in_groups_and_in_clusters_of_unknown_size_are_counted(tmp_path):
     unknown = content[:place] + ((1 << 7 * size + 1) - 1).to_bytes(size, "big") + content[place + size :]
     assert not refusal(tmp_path / "b.mkv", unknown)
     assert len(list(read_frames(tmp_path / "b.mkv"))) == 3
+
+
+def test_more_frames_than_a_video_may_have_take_no_memory(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_video(path, noise_frames(3), **FRAGMENTS["a fragment a frame"])
+    content = path.read_bytes()
+    start = content.index(b"trun") - 4
+    size = struct.unpack_from(">I", content, start)[0]
+    many = struct.pack(">I4sII", 16, b"trun", 0, 1 << 20) * 2000  # runs of frames that say nothing of each
+    bombed = bytearray(content[:start] + many + content[start + size :])
+    for kind in (b"traf", b"moof"):
+        place = bombed.index(kind) - 4
+        bombed[place : place + 4] = struct.pack(">I", struct.unpack_from(">I", bombed, place)[0] + len(many) - size)
+    assert "frames" in refusal(path, bytes(bombed))
+
+
+def test_an_unknown_codec_or_none_is_refused_by_name(riff, tmp_path):
+    path = tmp_path / "b.avi"
+    unknown = riff[: riff.index(b"strf") + 24] + b"QQQQ" + riff[riff.index(b"strf") + 28 :]
+    assert "holds unknown video" in refusal(path, unknown.replace(b"vids\0\0\0\0", b"vidsQQQQ"))
+    write_video(tmp_path / "a.mkv", noise_frames(3), write_crc32="0")
+    content = (tmp_path / "a.mkv").read_bytes()
+    assert "video" in refusal(path, content.replace(b"\x86\x8fV_MPEG4/ISO/AVC", b"\xec\x8fV_MPEG4/ISO/AVC"))

@@ -74,6 +74,11 @@ def plan(root):
     return InferencePlan(STAGE, [0, 1], configs, [], Split(paths.split_csv(), "", clips), clips, ())
 
 
+def test_videos_of_one_stem_do_not_share_a_heat_map():
+    names = {Example("test", name, (0,), 0.5, None).video_paths("gradcam", 1)[0].name for name in ("a.mp4", "a.avi")}
+    assert names == {"a_gradcam_block1.mp4", "a.avi_gradcam_block1.mp4"}
+
+
 def test_names_are_of_training_or_test_clips_and_each_clip_is_shown_once(plan):
     examples = choose(plan, 0.65, ["z.mp4", "test/a.mp4", "train/a.mp4", "i.mp4", "z.mp4"], worst=2, sure=1)
     assert [(example.subset, example.filename) for example in examples] == [

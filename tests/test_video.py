@@ -186,7 +186,7 @@ def test_a_codec_that_is_not_allowed_never_decodes_a_frame(root):
     for codec, name in (("libx264", "h264"), ("mpeg4", "mpeg4"), ("libsvtav1", "av1")):
         write_video(path, noise_frames(3), codec)
         others = tuple(other for other in CODECS if other != name)
-        with pytest.raises(VideoError, match=f"holds {name} video, .* allow it: .*--codecs {name}"):
+        with pytest.raises(VideoError, match=f"holds {name} video, .* allow it: .*--codecs .*,{name};"):
             list(read_frames(path, others))
         assert len(list(read_frames(path, (name,)))) == 3
 
