@@ -87,7 +87,8 @@ def video_files() -> list[bytes]:
                 stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
                 for shade in range(3 + 3 * number):
                     frame = np.full((32, 32, 3), 20 * shade, np.uint8)
-                    frame[8:24, 8:24] = (20, 106, 232)
+                    frame[4:28, 4:28] = (20, 106, 232)
+                    frame[7:25, 7:25] = 20 * shade
                     container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="bgr24")))
                 container.mux(stream.encode())
             found.append(path.read_bytes())
