@@ -294,8 +294,8 @@ def test_a_pause_before_the_first_frame_is_no_damage(folder, tmp_path):
 
 
 OUTLINES = {
-    "in some frames": ([BOX, None, None], BOX, 4),
-    "two": ([(10, 20, 30, 40), (50, 60, 80, 110)], (10, 20, 80, 110), 12),
+    "in some frames": ([BOX, None, BOX], BOX, 8),
+    "at two places": ([(10, 20, 50, 70), (30, 40, 80, 110)], (10, 20, 80, 110), 12),
     "at the border": ([(0, 0, 96, 128)], (0, 0, 96, 128), 12),
 }
 
