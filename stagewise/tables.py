@@ -57,8 +57,8 @@ def read_table(
         raise InputError(f"{paths.shown(path)}: no rows after the header; {mend}")
     for column in [column for column in required if column not in may_be_blank]:
         refuse_rows(frame[column].str.strip() == "", frame, column, "is blank", path, mend)
-    blank = [column for column in KNOWN if column in frame and (frame[column].str.strip() == "").all()]
-    return frame.drop(columns=[column for column in blank if column not in required])
+    known = [column for column in KNOWN if column in frame and column not in required]
+    return frame.drop(columns=[column for column in known if not any(cell.strip() for cell in frame[column])])
 
 
 def _with_known_names(frame: pd.DataFrame, required: Sequence[str]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from stagewise import paths
@@ -44,9 +45,9 @@ def resolve(written: pd.Series, subset: str) -> tuple[pd.Series, pd.Series]:
     A name without suffix is that of the one video of `subset` that has it with a suffix, and with `SUFFIX` where there
     is none.
     """
-    bare = ~written.str.lower().str.endswith(SUFFIXES)
+    found, bare = written.copy(), np.array([not is_video(name) for name in written])
     fits = _videos_by_stem(known_videos(subset)) if bare.any() else {}
-    found = written.mask(bare, written.map(lambda name: _with_suffix(name, fits.get(name, []))))
+    found[bare] = [_with_suffix(name, fits.get(name, [])) for name in written[bare]]
     problems = found.map(name_problem)
     for row in written.index[bare]:
         if len(several := fits.get(written[row], [])) > 1:
