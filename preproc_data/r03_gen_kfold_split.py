@@ -9,7 +9,6 @@ Time:   seconds
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 import argparse
 from pathlib import Path
 
