@@ -10,7 +10,6 @@ Time:   days for five folds on one GPU of 2021; the same command goes on after a
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 from dataclasses import replace
 
 from stagewise import cli

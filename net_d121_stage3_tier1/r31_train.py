@@ -11,7 +11,6 @@ Expected: MCC 0.856 on the competition's private test set, in the winner's hands
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 from dataclasses import replace
 
 from stagewise import cli

@@ -13,7 +13,6 @@ Expect: ROC AUC and the best MCC, each with the range of 95 % of resamples, and 
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 from pathlib import Path
 
 from stagewise import cli, paths

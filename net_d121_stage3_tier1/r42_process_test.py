@@ -18,7 +18,6 @@ Expect: a row a video of submission_format, in its order
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 from pathlib import Path
 
 from stagewise import cli

@@ -9,7 +9,6 @@ Expect: confusion matrix, MCC and ROC AUC
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 from pathlib import Path
 
 from stagewise import cli, paths

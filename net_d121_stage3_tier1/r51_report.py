@@ -12,7 +12,6 @@ Expect: what is not there yet is named, with the command that makes it
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 from pathlib import Path
 
 from stagewise import cli, paths

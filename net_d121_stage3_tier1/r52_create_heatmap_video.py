@@ -14,7 +14,6 @@ Time:   a forward pass a clip and fold
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 import argparse
 from pathlib import Path
 

@@ -12,7 +12,6 @@ Expect: how far the scores are apart, and whether that is leakage
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 from pathlib import Path
 
 from stagewise import cli, paths

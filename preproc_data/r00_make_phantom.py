@@ -11,7 +11,6 @@ Expect: about 3 MB a clip
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 import argparse
 
 from stagewise import cli, paths

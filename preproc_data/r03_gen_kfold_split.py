@@ -11,7 +11,6 @@ Expect: both classes in every fold; where a fold would lack one, nothing is writ
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 import argparse
 from pathlib import Path
 

@@ -11,7 +11,6 @@ Expect: 11,370,176 parameters
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-
 import sys
 from pathlib import Path
 

@@ -51,6 +51,7 @@ def forget() -> None:
 def leave() -> None:
     """From here on no signal disturbs the way out."""
     _Signals.leaving = True
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python gives up its own handlers before its end
 
 
 def came(error: BaseException) -> int | None:

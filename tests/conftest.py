@@ -14,7 +14,10 @@ device.prepare()  # before any test imports Keras, as the scripts do
 
 REAL_DATA = Path(os.environ.get("STAGEWISE_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
-SLOWEST = ("test_pipeline", "test_faults", "test_environment", "test_train", "test_inference", "test_resume")
+SLOWEST = (  # by what they take of a processor
+    *("test_pipeline", "test_faults", "test_train", "test_environment", "test_report", "test_device"),
+    *("test_extraction", "test_phantom", "test_memory", "test_inference", "test_resume"),
+)
 
 
 def pytest_collection_modifyitems(items):

@@ -43,19 +43,24 @@ SWALLOWED = {
 }
 
 
+def python(*arguments: object) -> subprocess.CompletedProcess:
+    """Python's end, that of a process which Ctrl-C reaches: a shell's background would ignore it."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
 @pytest.fixture
 def script(tmp_path):
     """Runs the text of a script, whose only output must be the line of an interruption."""
 
     def script(text: str) -> None:
         (tmp_path / "script.py").write_text(text)
-        done = subprocess.run(
-            [sys.executable, tmp_path / "script.py"],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        )
+        done = python(tmp_path / "script.py")
         assert (done.returncode, done.stdout) == (130, "")
         assert done.stderr == "interrupted; run the same command to resume\n"
 
@@ -109,11 +114,17 @@ def test_before_the_first_line_of_a_script_is_through_it_ends_without_a_word():
         "sys.meta_path.insert(0, Interrupt())\n"
         f"runpy.run_path({str(script)!r}, run_name='__main__')"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    done = python("-c", code)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_the_way_out_of_a_finished_script_keeps_its_exit_code():
+    # modules are cleared, and with them this object, after Python has given up its handlers of signals
+    code = (
+        f"{SENT}from stagewise import cli\n"
+        "class Last:\n    def __init__(self):\n        self.kill, self.me = os.kill, os.getpid()\n"
+        "    def __del__(self):\n        self.kill(self.me, 2)\n"
+        "import builtins\nbuiltins.last = Last()\ncli.run(lambda: print('done'))"
+    )
+    done = python("-c", code)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")

@@ -215,7 +215,9 @@ def test_every_script_answers_help_quickly_and_alone():
     scripts = sorted(path for folder in ("preproc_data", *STAGES) for path in (REPOSITORY / folder).glob("r*.py"))
     assert len(scripts) == 14
     for script in scripts:
-        assert len(script.read_text().splitlines()) <= 80  # what it does is in the package
+        docstring, _, code = script.read_text().partition('\n"""\n\nimport stagewise.first_line  # ')
+        assert code, script  # its first line, which Ctrl-C needs
+        assert len((docstring + code).splitlines()) <= 80  # what it does is in the package
         code = (
             "import runpy, sys; sys.argv = ['x', '--help']\n"
             f"try: runpy.run_path({str(script)!r}, run_name='__main__')\n"
