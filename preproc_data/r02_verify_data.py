@@ -13,13 +13,14 @@ Expect:  "no problems"; otherwise each kind of problem with its mend, every name
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
+import argparse
 
 from stagewise import cli, paths
 from stagewise.errors import InputError, QuarantinedError
 
 
-def main() -> None:
-    """Check, draw, list."""
+def arguments_given() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = cli.parser(__doc__, "split", "workers", "dry-run")
     parser.add_argument(
         "--keep-going",
@@ -29,7 +30,12 @@ def main() -> None:
         help="set bad inputs aside and go on; exit code 5 says so at the end. train: only where r42 could answer every "
         "test video",
     )
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Check, draw, list."""
+    arguments = arguments_given()
     folder = paths.modified_data_folder() / "verify"
     if arguments.dry_run:
         volumes = sum(1 for subset in paths.SUBSETS for _ in paths.roi_folder(subset).glob("*.pklz"))
