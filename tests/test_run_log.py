@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from stagewise.cli import Terminated
 from stagewise.errors import InputError
+from stagewise.interruption import Terminated
 from stagewise.run_log import logged, say
 
 SITTING = """

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctrl_c import interrupt
 from house import SMALLEST, STAGES, copy_code
 from injection import Fault, Outcome, Signal, Zygote
+from moments import interrupt
 from verdicts import complaints_about_ctrl_c, complaints_about_fault, complaints_about_signal, differences, hashes
 
 WORKERS = ("--workers", "WORKERS")
