@@ -22,7 +22,8 @@ from measure import REPOSITORY, machine, write_section
 from trainings import STAGES, Data, answer, script, side_by_side, spread
 from vesselmnist3d import make_data
 
-from stagewise import augment, cli
+from stagewise import augment
+from stagewise.console import cli
 from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import PRESETS
 
@@ -85,12 +86,12 @@ def make_phantom(folder: Path) -> Data:
 
 def train_variant(kind: str, variant: str, seed: int, split_csv: Path) -> None:
     """All stages of a variant's fold 0, in this process and the root that `STAGEWISE_ROOT` names."""
-    from stagewise import device
-    from stagewise.plans import plan_training
-    from stagewise.splits import read_split
+    from stagewise.data.splits import read_split
+    from stagewise.machine import device
+    from stagewise.training.plans import plan_training
 
     device.prepare()
-    from stagewise.train import train_folds
+    from stagewise.training.train import train_folds
 
     for recipe in VARIANTS[variant](stage_recipes(kind)):
         plan = plan_training(recipe, read_split(split_csv, tier1_only=recipe.tier1_only), 0, seed)

@@ -15,8 +15,9 @@ import pandas as pd
 from measure import machine, script, write_section
 from trainings import STAGES
 
-from stagewise import cli, paths
-from stagewise.commands import fold_options
+from stagewise.console import cli
+from stagewise.files import paths
+from stagewise.messages.commands import fold_options
 
 STAGE = STAGES[-1]
 

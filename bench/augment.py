@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 from measure import in_turn, machine, ratio, write_section
 
-from stagewise import cli
 from stagewise.augment import Resize, Transform, augment
+from stagewise.console import cli
 from stagewise.phantom import anatomy, clip
 from stagewise.recipes.d121 import AUGMENTATION_DROPPED_PLANES, INPUT_SHAPE
 

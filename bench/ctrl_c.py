@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from measure import machine, write_section
 
-from stagewise import cli
-from stagewise.errors import StagewiseError
+from stagewise.console import cli
+from stagewise.messages.errors import StagewiseError
 
 sys.path.extend(str(Path(__file__).parents[1] / "tests" / folder) for folder in ("", "faults"))
 from injection import missing_tool

@@ -21,9 +21,10 @@ from measure import REPOSITORY, machine, write_section
 from trainings import STAGES, Data, scores, script, spread
 from vesselmnist3d import DESIGNS, answered, finished
 
-from stagewise import cli, paths
-from stagewise.errors import StagewiseError
-from stagewise.score import best_threshold
+from stagewise.console import cli
+from stagewise.files import paths
+from stagewise.messages.errors import StagewiseError
+from stagewise.scores.score import best_threshold
 
 COLUMNS = ("AUC", "ACC", "MCC")
 WINNERS_THRESHOLD = 0.7
@@ -33,15 +34,15 @@ Way = list[tuple[np.ndarray, float]]  # probabilities (n,) and a threshold; seve
 
 def predict_every_flip(split_csv: Path, folds: list[int]) -> None:
     """Write every_answer.npy, (n, 8, folds) probabilities of the test part, in the root that `STAGEWISE_ROOT` names."""
-    from stagewise import device
-    from stagewise.inference import plan_test
+    from stagewise.machine import device
+    from stagewise.prediction.inference import plan_test
 
     plan = plan_test(STAGES[-1], split_csv, folds)
     device.prepare_to_predict()
-    from stagewise.ensemble import merge
-    from stagewise.predict import load_nets, volume_predictor
-    from stagewise.tta import with_flips
-    from stagewise.workers import WorkerPool
+    from stagewise.machine.workers import WorkerPool
+    from stagewise.prediction.ensemble import merge
+    from stagewise.prediction.predict import load_nets, volume_predictor
+    from stagewise.prediction.tta import with_flips
 
     with WorkerPool(1) as pool:
         model = with_flips(merge(list(load_nets(plan).values())))

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from measure import script
 
-from stagewise import cli, paths
+from stagewise.console import cli
+from stagewise.files import paths
 
 FIXED_BATCH_STEPS = 6
 
@@ -32,16 +33,16 @@ def make_data(weights: Path) -> None:
 
 def measure(workers: int) -> None:
     """Train stage 1 for one epoch of one optimizer step, then fit one batch again and again."""
-    from stagewise import device
-    from stagewise.plans import plan_training
+    from stagewise.data.splits import read_split
+    from stagewise.machine import device
     from stagewise.recipes.d121 import D121
-    from stagewise.splits import read_split
+    from stagewise.training.plans import plan_training
 
     device.prepare()
     import numpy as np
 
-    from stagewise.dataset import TrainingBatches, load_clips
-    from stagewise.train import compiled, start, train_folds
+    from stagewise.data.batches import TrainingBatches, load_clips
+    from stagewise.training.train import compiled, start, train_folds
 
     stage = replace(D121, name="net_d121_stage1", init_from="imagenet", monitor="mcc", epochs=1, steps_per_epoch=20)
     plan = plan_training(stage, read_split(None), fold=0, seed=42)

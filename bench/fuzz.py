@@ -22,8 +22,8 @@ from pathlib import Path
 
 from fuzz_videos import VIDEO_MODULES, check_video, video_files
 
-from stagewise import cli
-from stagewise.errors import InputError, StagewiseError
+from stagewise.console import cli
+from stagewise.messages.errors import InputError, StagewiseError
 
 MOST_BYTES = 1 << 16  # of a file; the ones to start from have 100 to 10,000
 MOST_MEBIBYTES = 2048  # of the process; the readers' caps allow 1.5 GiB for one volume
@@ -43,7 +43,7 @@ def volume_files() -> list[bytes]:
 def check_volume(path: Path, content: bytes) -> None:
     import numpy as np
 
-    from stagewise.volumes import load_volume
+    from stagewise.volumes.pklz import load_volume
 
     # without this, hardly a change would get past the gzip's checksum
     path.write_bytes(gzip.compress(content[1:], 1) if content[:1] == b"\1" else content[1:])
@@ -59,7 +59,7 @@ def split_files() -> list[bytes]:
 
 
 def check_split(path: Path, content: bytes) -> None:
-    from stagewise.splits import read_split
+    from stagewise.data.splits import read_split
 
     table_path = path.with_suffix(".csv.gz" if content[:1] == b"\1" else ".csv")
     table_path.write_bytes(content[1:])
@@ -71,8 +71,8 @@ def check_split(path: Path, content: bytes) -> None:
 
 
 TARGETS: dict[str, tuple[Callable[[], list[bytes]], Callable[[Path, bytes], None], tuple[str, ...]]] = {
-    "volume": (volume_files, check_volume, ("stagewise.array_pickle", "stagewise.volumes", "pickletools")),
-    "split": (split_files, check_split, ("stagewise.tables", "stagewise.splits")),
+    "volume": (volume_files, check_volume, ("stagewise.volumes.array_pickle", "stagewise.volumes.pklz", "pickletools")),
+    "split": (split_files, check_split, ("stagewise.data.tables", "stagewise.data.splits")),
     "video": (video_files, check_video, tuple(f"stagewise.{name}" for name in VIDEO_MODULES)),
 }
 
@@ -83,9 +83,9 @@ def fuzz(target: str, folder: Path, seconds: int) -> None:
 
     start_files, check, modules = TARGETS[target]
     with atheris.instrument_imports(include=list(modules)):
-        import stagewise.roi
-        import stagewise.splits
-        import stagewise.volumes  # noqa: F401, instrumented by being imported here
+        import stagewise.crops.roi
+        import stagewise.data.splits
+        import stagewise.volumes.pklz  # noqa: F401, instrumented by being imported here
     import av
 
     av.logging.set_level(av.logging.PANIC)

@@ -56,7 +56,7 @@ def _encoded(name: str, codec: str, pixels: str, options: dict, container_option
 
 
 def check_video(path: Path, content: bytes) -> None:
-    from stagewise.roi import extract_roi
+    from stagewise.crops.roi import extract_roi
 
     video = path.with_suffix(".mp4")
     video.write_bytes(content)

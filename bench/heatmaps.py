@@ -20,13 +20,15 @@ import pandas as pd
 from measure import machine, write_section
 from trainings import STAGES
 
-from stagewise import cli, device, paths
-from stagewise.inference import InferencePlan, plan_test
+from stagewise.console import cli
+from stagewise.data.tables import read_labels, read_roi_index
+from stagewise.files import paths
+from stagewise.machine import device
 from stagewise.phantom.clip import Settings, plan_clip
 from stagewise.phantom.dataset import FIRST_NUMBER
-from stagewise.score import is_stalled
-from stagewise.tables import read_labels, read_roi_index
-from stagewise.threshold import read_threshold
+from stagewise.prediction.inference import InferencePlan, plan_test
+from stagewise.prediction.threshold import read_threshold
+from stagewise.scores.score import is_stalled
 
 STAGE = STAGES[-1]
 BATCH = 8
@@ -67,7 +69,7 @@ def known_targets(filenames: Sequence[str], seed: int) -> list[Target]:
 
 def ratios(maps: Sequence[np.ndarray], targets: Sequence[Target], region: str) -> np.ndarray:
     """Share of each map's mass in the region over the region's share of the area, (n,); 0 for a map of zeros."""
-    from stagewise.heatmaps import zoomed
+    from stagewise.heatmaps.maps import zoomed
 
     found = []
     for map, target in zip(maps, targets, strict=True):
@@ -87,7 +89,7 @@ def row(name: str, maps: np.ndarray, targets: Sequence[Target]) -> tuple[str, ..
 
 
 class Maps:
-    """Heat maps of all test clips, the mean over some nets; `block` and below as in `stagewise.heatmaps`."""
+    """Heat maps of all test clips, the mean over some nets; `block` and below as in `stagewise.heatmaps.maps`."""
 
     def __init__(self, clips: np.ndarray, answers: np.ndarray, nets: Sequence) -> None:
         self.clips, self.answers, self.nets = clips, answers, nets
@@ -101,7 +103,7 @@ class Maps:
         return self._mean(block, lambda mapper, part: mapper.gradcam(self.clips[part], self.answers[part]))
 
     def _mean(self, block: int, draw: Callable) -> np.ndarray:
-        from stagewise.heatmaps import HeatMapper
+        from stagewise.heatmaps.maps import HeatMapper
 
         mappers = [HeatMapper(net, block) for net in self.nets]
         parts = [slice(start, start + BATCH) for start in range(0, len(self.clips), BATCH)]
@@ -112,8 +114,8 @@ def table(plan: InferencePlan, targets: Sequence[Target], answers: np.ndarray) -
     """All lines."""
     from stagewise.nets.densenet3d import densenet3d
     from stagewise.nets.sizes import chosen_block
-    from stagewise.predict import load_nets
-    from stagewise.volumes import load_volume
+    from stagewise.prediction.predict import load_nets
+    from stagewise.volumes.pklz import load_volume
 
     clips = np.stack([plan.resize.apply(load_volume(path)) for path in plan.volumes])
     net = plan.net

@@ -24,10 +24,11 @@ from statistics import median
 import numpy as np
 from measure import Served, digits, machine, ratio, script, serve, write_section
 
-from stagewise import cli, paths
-from stagewise.errors import InputError
+from stagewise.console import cli
+from stagewise.files import paths
+from stagewise.machine.workers import WorkerPool
+from stagewise.messages.errors import InputError
 from stagewise.recipes.d121 import D121
-from stagewise.workers import WorkerPool
 
 FOLDS = 5
 TEST_SET = 14_160  # videos of the competition
@@ -62,15 +63,15 @@ def ours(
     arguments: argparse.Namespace, volumes: list[Path], precision: str, pool: WorkerPool
 ) -> Callable[[], np.ndarray]:
     """r42's way, from files to probabilities (n, folds)."""
-    from stagewise import device
+    from stagewise.machine import device
 
     device.prepare_to_predict(engine=arguments.engine)
     device.set_precision(D121.gpu_precision)
-    from stagewise.engines import predictor
-    from stagewise.ensemble import merge
+    from stagewise.machine.engines import predictor
     from stagewise.nets.fuse_bn import fuse
-    from stagewise.predict import predict_volumes
-    from stagewise.tta import with_flips
+    from stagewise.prediction.ensemble import merge
+    from stagewise.prediction.predict import predict_volumes
+    from stagewise.prediction.tta import with_flips
 
     fused = [fuse(net) for net in nets(arguments.trained, device.fastest_data_format())]
     answer = predictor(with_flips(merge(fused)), precision)
@@ -80,13 +81,13 @@ def ours(
 
 def original(trained: Sequence[Path], volumes: list[Path]) -> Callable[[], np.ndarray]:
     """The original's way: read, resize, flip and predict one video after another."""
-    from stagewise import device
+    from stagewise.machine import device
 
     device.prepare()
     import keras
 
     from stagewise.augment import augment
-    from stagewise.volumes import load_volume
+    from stagewise.volumes.pklz import load_volume
 
     clip = keras.Input((*D121.net.input_shape, 3), dtype="uint8")
     parts = [
@@ -151,7 +152,7 @@ def serve_one(arguments: argparse.Namespace) -> None:
         else:
             predict = ours(arguments, arguments.volumes, arguments.serve, pool)
         predict()
-        from stagewise import device
+        from stagewise.machine import device
 
         serve({"device": device.describe()}, lambda: {"probabilities": predict().tolist()})
 

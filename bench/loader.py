@@ -20,10 +20,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from measure import in_turn, machine, script, write_section
 
-from stagewise import cli, device, memory, paths
-from stagewise.dataset import TrainingBatches
+from stagewise.console import cli
+from stagewise.data.batches import TrainingBatches
+from stagewise.files import paths
+from stagewise.machine import device
+from stagewise.machine.workers import WorkerPool
 from stagewise.recipes.d121 import AUGMENTATION_DROPPED_PLANES, D121
-from stagewise.workers import WorkerPool
+from stagewise.training import memory
 
 if TYPE_CHECKING:
     import keras
@@ -105,7 +108,7 @@ def main() -> None:
         rates = samples_a_second(volumes, arguments.repeats)
         taken = cpu_a_batch(volumes)
         device.prepare()
-        from stagewise.train import compiled
+        from stagewise.training.train import compiled
 
         model = compiled(D121)
         waited = {workers: waiting_share(model, workers, volumes, arguments.steps) for workers in rates}

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stagewise.errors import StagewiseError
-from stagewise.processor import CPUINFO, available_cpus, instruction_set
+from stagewise.machine.processor import CPUINFO, available_cpus, instruction_set
+from stagewise.messages.errors import StagewiseError
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 REPOSITORY = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from statistics import median
 import numpy as np
 from measure import Served, digits, machine, ratio, serve, write_section
 
-from stagewise import cli
+from stagewise.console import cli
 from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import D121, PRESETS
 
@@ -39,10 +39,10 @@ CLIPS = {"demo": 8, "full": 1}  # at once; three full nets with the recipe's bat
 
 def training_step(recipe: Recipe, clips: np.ndarray) -> Callable[[], object]:
     """The recipe's own step, without accumulation."""
-    from stagewise import device
+    from stagewise.machine import device
 
     device.prepare()
-    from stagewise.train import compiled
+    from stagewise.training.train import compiled
 
     model, stalled = compiled(replace(recipe, accumulation_steps=1)), np.zeros((len(clips), 1), np.float32)
     return lambda: model.train_on_batch(clips, stalled)
@@ -50,10 +50,10 @@ def training_step(recipe: Recipe, clips: np.ndarray) -> Callable[[], object]:
 
 def forward_pass(recipe: Recipe, clips: np.ndarray, way: str) -> Callable[[], object]:
     """One fused net's answers, as r42 computes them."""
-    from stagewise import device
+    from stagewise.machine import device
 
     device.prepare(engine="openvino" if way in OPENVINO else "keras")
-    from stagewise.engines import predictor
+    from stagewise.machine.engines import predictor
     from stagewise.nets.densenet3d import densenet3d
     from stagewise.nets.fuse_bn import fuse
 

@@ -25,10 +25,12 @@ import cv2
 import numpy as np
 from measure import in_turn, machine, ratio, script, write_section
 
-from stagewise import cli, extraction, paths
-from stagewise.input_videos import list_videos
-from stagewise.outline import OUTLINE_HIGHEST, OUTLINE_LOWEST
-from stagewise.workers import WorkerPool
+from stagewise.console import cli
+from stagewise.crops import extraction
+from stagewise.crops.input_videos import list_videos
+from stagewise.crops.outline import OUTLINE_HIGHEST, OUTLINE_LOWEST
+from stagewise.files import paths
+from stagewise.machine.workers import WorkerPool
 
 WORKERS = 2
 

@@ -18,11 +18,13 @@ from statistics import median
 import numpy as np
 from measure import digits, in_turn, machine, ratio, script, write_section
 
-from stagewise import cli, device, paths
-from stagewise.plans import TrainingPlan, plan_training
+from stagewise.console import cli
+from stagewise.data.splits import read_split
+from stagewise.files import paths
+from stagewise.machine import device
 from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import D121, PRESETS
-from stagewise.splits import read_split
+from stagewise.training.plans import TrainingPlan, plan_training
 
 NETS = {"demo": "the demo's net", "small": "the recipe's net"}
 
@@ -36,7 +38,7 @@ def make_data() -> None:
 
 def first_batches(recipe: Recipe, plan: TrainingPlan) -> dict[str, Callable[[], None]]:
     """Both ways to the end of a fold's first training step and first prediction."""
-    from stagewise.train import compiled, start
+    from stagewise.training.train import compiled, start
 
     clips = np.zeros((recipe.batch_size, *recipe.net.input_shape, 3), np.uint8)
     stalled = np.zeros((recipe.batch_size, 1), np.float32)

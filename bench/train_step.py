@@ -24,8 +24,8 @@ import numpy as np
 from measure import Served, digits, gpus, machine, ratio, serve, write_section
 from peers import PEERS, peer_step
 
-from stagewise import cli
-from stagewise.errors import StagewiseError
+from stagewise.console import cli
+from stagewise.messages.errors import StagewiseError
 from stagewise.recipes.d121 import D121
 
 KERAS = ("tensorflow", "jax", "torch")
@@ -46,12 +46,12 @@ def forward_flops() -> float:
 def keras_step(backend: str, precision: str, clips: np.ndarray, stalled: np.ndarray) -> Callable[[], float]:
     """The project's own step: upload, forward, backward, Adam."""
     os.environ["KERAS_BACKEND"] = backend
-    from stagewise import device
+    from stagewise.machine import device
 
     device.prepare()
     import keras
 
-    from stagewise.train import compiled
+    from stagewise.training.train import compiled
 
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     keras.config.set_dtype_policy(policy)  # on a CPU, too, where the recipe would not
@@ -76,7 +76,7 @@ def peak_gibibytes(name: str) -> float:
 def device_of(name: str) -> str:
     """What the candidate computes on."""
     if name in KERAS:
-        from stagewise import device
+        from stagewise.machine import device
 
         return next(iter(device.gpus()), "CPU")
     cuda = sys.modules["torch"].cuda

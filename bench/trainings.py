@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from measure import REPOSITORY, failure
 
-from stagewise.commands import fold_options
-from stagewise.errors import StagewiseError
-from stagewise.processor import available_cpus
-from stagewise.score import confusion, is_stalled, mcc_of_counts, roc_auc
+from stagewise.machine.processor import available_cpus
+from stagewise.messages.commands import fold_options
+from stagewise.messages.errors import StagewiseError
+from stagewise.scores.score import confusion, is_stalled, mcc_of_counts, roc_auc
 
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
 SHARED = ("input", "modified_data/roi_parts", "models/imagenet_densenet121_3d.weights.h5")

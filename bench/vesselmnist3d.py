@@ -27,11 +27,11 @@ import pandas as pd
 from measure import REPOSITORY, machine, write_section
 from trainings import SHARED, STAGES, Data, answer, script, side_by_side, spread
 
-from stagewise import cli
-from stagewise.errors import InputError
-from stagewise.fold_making import FoldMaking, gen_kfold_split
-from stagewise.splits import ALWAYS_TRAINED
-from stagewise.volumes import save_volume
+from stagewise.console import cli
+from stagewise.data.fold_making import FoldMaking, gen_kfold_split
+from stagewise.data.splits import ALWAYS_TRAINED
+from stagewise.messages.errors import InputError
+from stagewise.volumes.pklz import save_volume
 
 FOLDS = 5
 DESIGNS = {"official": (0,), "folds": tuple(range(FOLDS))}

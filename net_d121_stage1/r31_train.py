@@ -12,9 +12,9 @@ Time:   days for five folds on one GPU of 2021; the same command goes on after a
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 from dataclasses import replace
 
-from stagewise import cli
+from stagewise.console import cli
 from stagewise.recipes.d121 import D121
-from stagewise.stage import train_stage
+from stagewise.training.stage import train_stage
 
 STAGE = replace(
     D121,

@@ -13,9 +13,9 @@ Expected: MCC 0.856 on the competition's private test set, in the winner's hands
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 from dataclasses import replace
 
-from stagewise import cli
+from stagewise.console import cli
 from stagewise.recipes.d121 import AUGMENTATION_DROPPED_PLANES, D121
-from stagewise.stage import train_stage
+from stagewise.training.stage import train_stage
 
 STAGE = replace(
     D121,

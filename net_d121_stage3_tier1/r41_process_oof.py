@@ -15,8 +15,9 @@ Expect: ROC AUC and the best MCC, each with the range of 95 % of resamples, and 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 from pathlib import Path
 
-from stagewise import cli, paths
-from stagewise.ending import command, ending
+from stagewise.console import cli
+from stagewise.console.ending import command, ending
+from stagewise.files import paths
 
 STAGE = Path(__file__).parent.name
 
@@ -25,20 +26,20 @@ def main() -> None:
     """Predict out of fold, score, and write the threshold."""
     parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "dry-run")
     arguments = parser.parse_args()
-    from stagewise.inference import plan_out_of_fold
+    from stagewise.prediction.inference import plan_out_of_fold
 
     plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
     print(plan, flush=True)
     if arguments.dry_run:
         print(f"would write {paths.shown(paths.oof_csv(STAGE))} and {paths.shown(paths.threshold_json(STAGE))}")
         return
-    from stagewise import device
+    from stagewise.machine import device
 
     device.prepare_to_predict(arguments.gpu, arguments.engine)
-    from stagewise.predict import predict_out_of_fold
-    from stagewise.projects import write_projects
-    from stagewise.threshold import write_threshold
-    from stagewise.unanswered import has_test_set
+    from stagewise.data.projects import write_projects
+    from stagewise.prediction.predict import predict_out_of_fold
+    from stagewise.prediction.threshold import write_threshold
+    from stagewise.prediction.unanswered import has_test_set
 
     table = predict_out_of_fold(plan, arguments.workers)
     paths.remove_leftovers(paths.modified_data_folder())

@@ -20,8 +20,8 @@ Expect: a row a video of submission_format, in its order
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 from pathlib import Path
 
-from stagewise import cli
-from stagewise.answering import answer_test
+from stagewise.console import cli
+from stagewise.prediction.answering import answer_test
 
 STAGE = Path(__file__).parent.name
 

@@ -11,8 +11,9 @@ Expect: confusion matrix, MCC and ROC AUC
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 from pathlib import Path
 
-from stagewise import cli, paths
-from stagewise.ending import command, ending
+from stagewise.console import cli
+from stagewise.console.ending import command, ending
+from stagewise.files import paths
 
 STAGE = Path(__file__).parent.name
 
@@ -20,10 +21,10 @@ STAGE = Path(__file__).parent.name
 def main() -> None:
     """Print the submission's confusion matrix, MCC and ROC AUC."""
     cli.parser(__doc__).parse_args()
-    from stagewise.columns import labels, require_values
-    from stagewise.score import confusion, mcc_of_counts, roc_auc
-    from stagewise.submission import read_means
-    from stagewise.tables import read_labels, read_videos
+    from stagewise.data.columns import labels, require_values
+    from stagewise.data.tables import read_labels, read_videos
+    from stagewise.prediction.submission import read_means
+    from stagewise.scores.score import confusion, mcc_of_counts, roc_auc
 
     known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {STAGE}/r42_process_test.py"
     truth = read_labels(known, absent="only phantom data has known answers", subset="test")

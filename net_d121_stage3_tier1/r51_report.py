@@ -14,7 +14,8 @@ Expect: what is not there yet is named, with the command that makes it
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 from pathlib import Path
 
-from stagewise import cli, paths
+from stagewise.console import cli
+from stagewise.files import paths
 
 STAGE = Path(__file__).parent.name
 
@@ -40,7 +41,7 @@ def main() -> None:
         return
     groups = []
     if arguments.clips:
-        from stagewise import device
+        from stagewise.machine import device
 
         device.prepare_to_predict(arguments.gpu, arguments.engine)
         from stagewise.report.clips import clip_groups

@@ -17,7 +17,8 @@ import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceba
 import argparse
 from pathlib import Path
 
-from stagewise import cli, paths
+from stagewise.console import cli
+from stagewise.files import paths
 
 STAGE = Path(__file__).parent.name
 
@@ -46,12 +47,12 @@ def arguments_given() -> argparse.Namespace:
 def main() -> None:
     """Choose clips, and write a video of each."""
     arguments = arguments_given()
-    from stagewise.ending import command, ending
-    from stagewise.errors import InputError
-    from stagewise.examples import choose
-    from stagewise.inference import plan_out_of_fold
+    from stagewise.console.ending import command, ending
+    from stagewise.messages.errors import InputError
     from stagewise.nets.sizes import chosen_block
-    from stagewise.threshold import read_threshold
+    from stagewise.prediction.examples import choose
+    from stagewise.prediction.inference import plan_out_of_fold
+    from stagewise.prediction.threshold import read_threshold
 
     plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
     threshold, block = read_threshold(plan, otherwise=""), chosen_block(plan.net, arguments.block)
@@ -66,11 +67,11 @@ def main() -> None:
             mp4, gif = map(paths.shown, example.video_paths(arguments.method, block))
             print(f"{example.title(threshold)}\n  would write {mp4} and {gif}")
         return
-    from stagewise import device
-    from stagewise.engines import KERAS
+    from stagewise.machine import device
+    from stagewise.machine.engines import KERAS
 
     device.prepare_to_predict(arguments.gpu, arguments.engine or (KERAS if backwards else None))
-    from stagewise.heatmap_videos import write_videos
+    from stagewise.heatmaps.videos import write_videos
 
     for mp4, gif in write_videos(examples, plan, arguments.method, block, threshold):
         print(f"wrote {paths.shown(mp4)} and {paths.shown(gif)}")

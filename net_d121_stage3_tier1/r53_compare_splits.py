@@ -14,8 +14,9 @@ Expect: how far the scores are apart, and whether that is leakage
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 from pathlib import Path
 
-from stagewise import cli, paths
-from stagewise.ending import command, ending
+from stagewise.console import cli
+from stagewise.console.ending import command, ending
+from stagewise.files import paths
 
 STAGE = Path(__file__).parent.name
 
@@ -25,8 +26,8 @@ def main() -> None:
     parser = cli.parser(__doc__, "seed")
     parser.add_argument("other", type=Path, metavar="OTHER_OOF.csv", help="r41's table of another split")
     arguments = parser.parse_args()
-    from stagewise.leakage import compare_splits
-    from stagewise.tables import read_oof_table
+    from stagewise.data.tables import read_oof_table
+    from stagewise.scores.leakage import compare_splits
 
     own, mend = paths.oof_csv(STAGE), f"run: python {STAGE}/r41_process_oof.py"
     tables = (read_oof_table(own, mend), read_oof_table(arguments.other, "give a table that r41 wrote"))

@@ -13,8 +13,9 @@ Expect: about 3 MB a clip
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 import argparse
 
-from stagewise import cli, paths
-from stagewise.errors import InputError
+from stagewise.console import cli
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
 
 PROJECTS = 12  # as many as the real set has
 
@@ -51,7 +52,7 @@ def main() -> None:
     if not 0 < options.difficulty <= 20:
         raise InputError(f"--difficulty {options.difficulty} is not above 0 and at most 20")
 
-    from stagewise.ending import command, ending
+    from stagewise.console.ending import command, ending
     from stagewise.phantom import dataset
 
     order = dataset.Order(

@@ -16,8 +16,9 @@ Expect:  a row a video in the index; one that is cut off, damaged, unreadable or
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
-from stagewise import cli, paths
-from stagewise.errors import InputError, QuarantinedError, way_on
+from stagewise.console import cli
+from stagewise.files import paths
+from stagewise.messages.errors import InputError, QuarantinedError, way_on
 
 
 def subsets_there() -> tuple[str, ...]:
@@ -38,10 +39,10 @@ def main() -> None:
     for absent in () if arguments.subset else sorted({*paths.SUBSETS} - {*subsets}):
         print(f"{absent}: nothing in {paths.shown(paths.videos_folder(absent))}, left out")
 
-    from stagewise import extraction
-    from stagewise.codecs import CODECS, chosen
-    from stagewise.ending import command, ending
-    from stagewise.input_videos import passed_over
+    from stagewise.console.ending import command, ending
+    from stagewise.crops import extraction
+    from stagewise.crops.input_videos import passed_over
+    from stagewise.video.codecs import CODECS, chosen
 
     codecs = chosen(arguments.codecs) if arguments.codecs else CODECS
     plans = {subset: extraction.plan(subset, arguments.force, codecs) for subset in subsets}  # fails before any work

@@ -15,8 +15,9 @@ Expect:  "no problems"; otherwise each kind of problem with its mend, every name
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 import argparse
 
-from stagewise import cli, paths
-from stagewise.errors import InputError, QuarantinedError
+from stagewise.console import cli
+from stagewise.files import paths
+from stagewise.messages.errors import InputError, QuarantinedError
 
 
 def arguments_given() -> argparse.Namespace:
@@ -42,11 +43,11 @@ def main() -> None:
         print(f"would check {volumes} volumes and the tables, and write {paths.shown(folder)}")
         return
 
-    from stagewise import data_pictures
-    from stagewise.contact_sheet import draw_contact_sheet
-    from stagewise.ending import command, ending, first_training
-    from stagewise.findings import write_problems
-    from stagewise.verification import labelled_groups, unanswerable, usable_volumes, verify
+    from stagewise.checks import data_pictures
+    from stagewise.checks.contact_sheet import draw_contact_sheet
+    from stagewise.checks.findings import write_problems
+    from stagewise.checks.verification import labelled_groups, unanswerable, usable_volumes, verify
+    from stagewise.console.ending import command, ending, first_training
 
     data = verify(arguments.split, arguments.workers)
     for note in data.notes:

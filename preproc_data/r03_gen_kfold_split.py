@@ -14,9 +14,10 @@ import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceba
 import argparse
 from pathlib import Path
 
-from stagewise import cli, paths
-from stagewise.ending import ending, first_training
-from stagewise.errors import InputError
+from stagewise.console import cli
+from stagewise.console.ending import ending, first_training
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
 
 
 def main() -> None:
@@ -43,10 +44,10 @@ def main() -> None:
             + ending([], following)
         )
 
-    from stagewise.csv_text import OPEN
-    from stagewise.fold_making import FoldMaking, gen_kfold_split
-    from stagewise.labelled import labelled_videos
-    from stagewise.split_checks import require_trainable
+    from stagewise.data.fold_making import FoldMaking, gen_kfold_split
+    from stagewise.data.labelled import labelled_videos
+    from stagewise.data.split_checks import require_trainable
+    from stagewise.files.csv_text import OPEN
 
     stratify = tuple(name.strip() for name in (arguments.stratify or "").split(",") if name.strip())
     making = FoldMaking(arguments.folds, arguments.seed, arguments.group, stratify)

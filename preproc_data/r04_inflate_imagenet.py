@@ -14,10 +14,11 @@ import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceba
 import sys
 from pathlib import Path
 
-from stagewise import cli, paths
-from stagewise.commands import INFLATE
-from stagewise.ending import command, ending
-from stagewise.errors import InputError, StagewiseError
+from stagewise.console import cli
+from stagewise.console.ending import command, ending
+from stagewise.files import paths
+from stagewise.messages.commands import INFLATE
+from stagewise.messages.errors import InputError, StagewiseError
 
 FILE = "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5"
 MENDS = (
@@ -31,7 +32,7 @@ def load_imagenet(weights: Path | None):
     """keras.applications' DenseNet121 without its top; only numbers are read from the file, never a model."""
     import keras
 
-    from stagewise.weight_files import load_weights
+    from stagewise.files.weight_files import load_weights
 
     if weights is not None:
         net = keras.applications.DenseNet121(include_top=False, weights=None)
@@ -60,7 +61,7 @@ def main() -> None:
         print(f"would inflate {source or 'the weights that Keras fetches'} and write {paths.shown(target)}")
         return
 
-    from stagewise import device
+    from stagewise.machine import device
 
     device.prepare()
     from stagewise.nets.densenet3d import backbone, densenet3d

@@ -8,7 +8,7 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 
-from stagewise import paths
+from stagewise.files import paths
 
 RATE = 20
 ORANGE = (20, 106, 232)

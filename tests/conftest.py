@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stagewise import device, interruption
+from stagewise.machine import device, interruption
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes, a core each; what they start inherits it
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}

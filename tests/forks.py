@@ -18,10 +18,20 @@ import time
 from pathlib import Path
 
 LOADED = (
-    "stagewise.train", "stagewise.inference", "stagewise.predict", "stagewise.extraction", "stagewise.verification",
-    "stagewise.data_pictures", "stagewise.phantom.dataset", "stagewise.threshold", "stagewise.submission",
-    "stagewise.curves", "stagewise.report.page", "sklearn.model_selection", "tensorboardX.summary",
-)  # fmt: skip
+    "stagewise.training.train",
+    "stagewise.prediction.inference",
+    "stagewise.prediction.predict",
+    "stagewise.crops.extraction",
+    "stagewise.checks.verification",
+    "stagewise.checks.data_pictures",
+    "stagewise.phantom.dataset",
+    "stagewise.prediction.threshold",
+    "stagewise.prediction.submission",
+    "stagewise.scores.curves",
+    "stagewise.report.page",
+    "sklearn.model_selection",
+    "tensorboardX.summary",
+)
 
 
 class Forks:
@@ -90,7 +100,7 @@ def _wait(process: int, longest: float) -> int:
 
 def main() -> None:
     """Load everything, then fork for every order."""
-    from stagewise import device
+    from stagewise.machine import device
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what is printed while loading

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import tiny
 
-from stagewise import paths, runs
-from stagewise.extraction import write_index
-from stagewise.inference import plan_out_of_fold
+from stagewise.crops.extraction import write_index
+from stagewise.crops.roi_index import ROI_INDEX
+from stagewise.files import paths
+from stagewise.folds import runs
 from stagewise.nets.densenet3d import densenet3d
-from stagewise.roi_index import ROI_INDEX
-from stagewise.submission import AnswerSettings, write_submission
-from stagewise.threshold import write_threshold
+from stagewise.prediction.inference import plan_out_of_fold
+from stagewise.prediction.submission import AnswerSettings, write_submission
+from stagewise.prediction.threshold import write_threshold
 
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
 FOLDS = (0, 1, 2)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stagewise.adaptive import learn_margins
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
+from stagewise.prediction.adaptive import learn_margins
 
 THRESHOLD, FOLDS = 0.5, 5
 

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from stagewise.errors import InputError
-from stagewise.names import name_problem
-from stagewise.splits import ALWAYS_TRAINED, read_split
-from stagewise.tables import read_labels, read_metadata, read_roi_index
+from stagewise.data.splits import ALWAYS_TRAINED, read_split
+from stagewise.data.tables import read_labels, read_metadata, read_roi_index
+from stagewise.files.names import name_problem
+from stagewise.messages.errors import InputError
 
 set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "hypothesis")  # its caches, else a folder in the repository
 FIXED = settings(

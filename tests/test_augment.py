@@ -23,7 +23,7 @@ from stagewise.augment import (
     Transform,
     augment,
 )
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 from stagewise.recipes.d121 import AUGMENTATION, AUGMENTATION_DROPPED_PLANES
 
 EVERY = (

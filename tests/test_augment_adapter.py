@@ -8,7 +8,7 @@ import pytest
 from grey_volumes import noise_volume
 
 from stagewise.augment import FromVolumentations, augment
-from stagewise.errors import NumericalError
+from stagewise.messages.errors import NumericalError
 
 
 class Brighten:

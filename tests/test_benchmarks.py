@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stagewise.errors import StagewiseError
+from stagewise.messages.errors import StagewiseError
 
 BENCH = Path(__file__).parents[1] / "bench"
 FAILING = ("-c", "import sys; sys.exit('no such clip')")

@@ -5,9 +5,9 @@ import pytest
 from matplotlib.figure import Figure
 from sklearn.metrics import brier_score_loss
 
-from stagewise.calibration import brier_score, chance_calibration_error, reliability
-from stagewise.curves import draw_mcc_curve, draw_reliability
-from stagewise.score import best_threshold, mcc_curve
+from stagewise.scores.calibration import brier_score, chance_calibration_error, reliability
+from stagewise.scores.curves import draw_mcc_curve, draw_reliability
+from stagewise.scores.score import best_threshold, mcc_curve
 
 
 def test_a_bin_ends_with_its_upper_edge_and_every_clip_is_in_one():

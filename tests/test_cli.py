@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from stagewise import cli, errors, interruption
+from stagewise.console import cli
+from stagewise.machine import interruption
+from stagewise.messages import errors
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -75,7 +77,7 @@ def test_the_way_on_leaves_out_force_which_would_start_over(error, monkeypatch, 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_closed_pipe_as_after_head_ends_without_a_word(stream):
-    script = f"import sys\nfrom stagewise import cli\ncli.run(lambda: print('x\\n' * 9, file=sys.{stream}))"
+    script = f"import sys\nfrom stagewise.console import cli\ncli.run(lambda: print('x\\n' * 9, file=sys.{stream}))"
     reading, writing = os.pipe()
     os.close(reading)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: writing}

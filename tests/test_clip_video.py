@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from stagewise.clip_video import COLOURS, write_gif, write_mp4
-from stagewise.video import read_frames
+from stagewise.pictures.clip_video import COLOURS, write_gif, write_mp4
+from stagewise.video.decoding import read_frames
 
 ODD_NAME = "file:%03d [x] größe 'a\" #1.mp4"
 

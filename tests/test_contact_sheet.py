@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stagewise import paths
-from stagewise.contact_sheet import CELL, COLUMNS, ROWS, draw_contact_sheet
-from stagewise.volumes import save_volume
+from stagewise.checks.contact_sheet import CELL, COLUMNS, ROWS, draw_contact_sheet
+from stagewise.files import paths
+from stagewise.volumes.pklz import save_volume
 
 
 @pytest.fixture

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from clips import decoded, ffmpeg_frames, noise_frames, outlined_frames, run_command, write_video
 
-from stagewise import avi, matroska
-from stagewise.commands import COPY
-from stagewise.mp4_boxes import Boxes
-from stagewise.roi import extract_roi
-from stagewise.video import VideoError, read_frames
+from stagewise.crops.roi import extract_roi
+from stagewise.messages.commands import COPY
+from stagewise.video.decoding import VideoError, avi, matroska, read_frames
+from stagewise.video.mp4_boxes import Boxes
 
 BOX = (10, 20, 60, 80)
 COUNT = 8

@@ -6,10 +6,10 @@ import pytest
 from clips import decoded, ffmpeg_frames, outlined_frames, run_command, write_video
 from conftest import REAL_DATA, real_file
 
-from stagewise.clip_video import write_gif
-from stagewise.commands import CONVERT, CONVERT_TIFF
-from stagewise.roi import extract_roi
-from stagewise.video import read_frames
+from stagewise.crops.roi import extract_roi
+from stagewise.messages.commands import CONVERT, CONVERT_TIFF
+from stagewise.pictures.clip_video import write_gif
+from stagewise.video.decoding import read_frames
 
 BOX = (10, 20, 60, 80)
 FRAMES = outlined_frames(11, [BOX], height=97, width=131)  # odd sizes

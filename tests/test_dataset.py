@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import tiny
 
-from stagewise import paths
-from stagewise.dataset import TrainingBatches, load_clips, stream_clips
-from stagewise.errors import InputError
-from stagewise.slots import Ring
-from stagewise.volumes import load_volume
-from stagewise.workers import WorkerPool
+from stagewise.data.batches import TrainingBatches, load_clips, stream_clips
+from stagewise.files import paths
+from stagewise.machine.slots import Ring
+from stagewise.machine.workers import WorkerPool
+from stagewise.messages.errors import InputError
+from stagewise.volumes.pklz import load_volume
 
 
 @pytest.fixture

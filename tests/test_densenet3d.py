@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from conftest import real_file
 
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 from stagewise.nets.densenet3d import backbone, densenet3d, shortest_axis
 from stagewise.nets.inflate import inflate
-from stagewise.recipes.config import Net
+from stagewise.nets.sizes import Net
 from stagewise.recipes.d121 import D121
 
 CUBE = replace(D121.net, input_shape=(32, 32, 32))

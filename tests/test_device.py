@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import tiny
 
-from stagewise import backends, device, engines, gpus, memory
-from stagewise.errors import StagewiseError
-from stagewise.processor import available_cpus, instruction_set, is_x86
+from stagewise.machine import backends, device, engines, gpus
+from stagewise.machine.processor import available_cpus, instruction_set, is_x86
+from stagewise.messages.errors import StagewiseError
 from stagewise.recipes.d121 import D121
-from stagewise.stage import train_stage
+from stagewise.training import memory
+from stagewise.training.stage import train_stage
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -24,7 +25,11 @@ def in_fresh_process(code: str, **environment: str) -> subprocess.CompletedProce
     """Run a line of Python as a script would start; an environment value of "" unsets the variable."""
     merged = {**os.environ, **environment}
     merged = {name: value for name, value in merged.items() if value}
-    command = [sys.executable, "-c", f"from stagewise import cli, device, gpus\ncli.run(lambda: {code})"]
+    command = [
+        sys.executable,
+        "-c",
+        f"from stagewise.console import cli; from stagewise.machine import device, gpus\ncli.run(lambda: {code})",
+    ]
     return subprocess.run(command, env=merged, capture_output=True, text=True, timeout=120)
 
 
@@ -39,7 +44,7 @@ def test_prepare_prints_the_device_really_used(capsys):
 def test_openvino_tells_nobody_of_the_nets_that_it_is_given(tmp_path):
     pytest.importorskip("openvino")
     net = "(keras := __import__('keras')).Sequential([keras.Input((3,)), keras.layers.Dense(1)])"
-    predictor = f"__import__('stagewise.engines').engines.predictor({net}, 'f32')"
+    predictor = f"__import__('stagewise.machine.engines').machine.engines.predictor({net}, 'f32')"
     answer = f"{predictor}(__import__('numpy').ones((1, 3), 'f')).shape"
     done = in_fresh_process(f"print(device.prepare(engine='openvino') and {answer})", HOME=str(tmp_path), CI="")
     assert done.returncode == 0 and done.stdout.endswith("(1, 1)\n"), done.stderr
@@ -137,7 +142,7 @@ def test_a_gpu_that_the_backend_does_not_see_is_a_warning_or_an_error_with_its_m
 def test_the_full_preset_does_not_start_beside_a_gpu_that_is_not_seen(unseen_gpu, root, monkeypatch, preset, code):
     tiny.write_split()
     trained = []
-    monkeypatch.setattr("stagewise.train.train_folds", lambda *arguments: trained.append(arguments) or [])
+    monkeypatch.setattr("stagewise.training.train.train_folds", lambda *arguments: trained.append(arguments) or [])
     monkeypatch.setattr("sys.argv", ["r31_train.py", "--preset", preset])
     monkeypatch.setattr(memory, "require", lambda *arguments, **more: None)
     if code:
@@ -186,7 +191,7 @@ def test_without_a_gpu_openvino_predicts_unless_a_backend_was_chosen(monkeypatch
 
 ANSWERS = """
 import sys
-from stagewise import device
+from stagewise.machine import device
 device.prepare()
 import keras, numpy as np, tensorflow as tf, tiny
 from stagewise.nets.densenet3d import densenet3d

@@ -10,11 +10,11 @@ import pytest
 from clips import ORANGE, noise_frames, write_video
 from conftest import real_file
 
-from stagewise.doubts import View, judge
-from stagewise.outline import box_around, outline_box, union
+from stagewise.crops.doubts import View, judge
+from stagewise.crops.outline import box_around, outline_box, union
+from stagewise.crops.roi import extract_roi
 from stagewise.phantom import clip, rendering
-from stagewise.roi import extract_roi
-from stagewise.video import VideoError, decode, read_frames
+from stagewise.video.decoding import VideoError, decode, read_frames
 
 HEIGHT, WIDTH = 240, 320
 FRAMES = 24

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from stagewise import cli, paths
-from stagewise.ending import CARRIED, command, ending, first_training
+from stagewise.console import cli
+from stagewise.console.ending import CARRIED, command, ending, first_training
+from stagewise.files import paths
 
 REPOSITORY = Path(__file__).parents[1]
 TRAIN, ANSWER = "net_d121_stage2_auc/r31_train.py", "net_d121_stage3_tier1/r41_process_oof.py"

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from stagewise.ensemble import merge
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.nets.fuse_bn import fuse
+from stagewise.prediction.ensemble import merge
 from stagewise.recipes.d121 import D121
 
 NET = replace(D121.net, input_shape=(16, 16, 16), blocks=(1, 1), growth_rate=4, stem_filters=8, head_units=4)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import matthews_corrcoef, precision_score, recall_score
 
-from stagewise import score
-from stagewise.evaluation import evaluate
-from stagewise.operating_point import jeffreys_interval, operating_point
+from stagewise.scores import score
+from stagewise.scores.evaluation import evaluate
+from stagewise.scores.operating_point import jeffreys_interval, operating_point
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stagewise import paths
-from stagewise.errors import InputError
-from stagewise.examples import Example, choose, surest
-from stagewise.inference import InferencePlan
-from stagewise.splits import Split
-from stagewise.submission import AnswerSettings, write_submission
+from stagewise.data.splits import Split
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
+from stagewise.prediction.examples import Example, choose, surest
+from stagewise.prediction.inference import InferencePlan
+from stagewise.prediction.submission import AnswerSettings, write_submission
 
 STAGE = "net_d121_stage1"
 TABLE = pd.DataFrame(

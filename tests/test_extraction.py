@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from clips import ORANGE, make_videos, noise_frames, outlined_frames, write_video
 
-from stagewise import extraction, paths
-from stagewise.errors import BusyError, InputError
-from stagewise.input_videos import list_videos
-from stagewise.roi import extract_roi
-from stagewise.tables import read_roi_index
-from stagewise.volumes import load_volume
+from stagewise.crops import extraction
+from stagewise.crops.input_videos import list_videos
+from stagewise.crops.roi import extract_roi
+from stagewise.data.tables import read_roi_index
+from stagewise.files import paths
+from stagewise.messages.errors import BusyError, InputError
+from stagewise.volumes.pklz import load_volume
 
 SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r01_extract_roi.py"
 

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from stagewise import cli, gpus
-from stagewise.errors import InputError
+from stagewise.console import cli
+from stagewise.machine import gpus
+from stagewise.messages.errors import InputError
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_the_option_takes_a_number_or_none():
 
 
 def test_a_script_says_so_before_anything_heavy_is_loaded():
-    code = "from stagewise import cli, device; cli.run(lambda: device.prepare(1))"
+    code = "from stagewise.console import cli; from stagewise.machine import device; cli.run(lambda: device.prepare(1))"
     environment = {**os.environ, gpus.VISIBLE: "MIG-3f1b-22"}
     command = [sys.executable, "-X", "importtime", "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from stagewise import device
-from stagewise.errors import InputError
-from stagewise.heatmaps import HeatMapper, coloured, zoomed
+from stagewise.heatmaps.maps import HeatMapper, coloured, zoomed
+from stagewise.machine import device
+from stagewise.messages.errors import InputError
 from stagewise.nets.densenet3d import block_norms, densenet3d
 from stagewise.nets.fuse_bn import fuse
 from stagewise.nets.sizes import chosen_block, map_shapes

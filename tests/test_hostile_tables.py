@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from stagewise.errors import InputError
-from stagewise.splits import read_split
+from stagewise.data.splits import read_split
+from stagewise.messages.errors import InputError
 
 TABLE = b"filename,stalled,fold\n100000.mp4,0,0\n100001.mp4,1,0\n"
 PACKED = gzip.compress(TABLE)

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 from clips import ORANGE, noise_frames, outlined_frames, write_video
 
-from stagewise import extraction, mp4, mp4_boxes, paths, video
-from stagewise.commands import CONVERT
-from stagewise.containers import AVI, MATROSKA, MP4
-from stagewise.errors import InputError
-from stagewise.extraction import Extraction, extract
-from stagewise.roi import extract_roi
-from stagewise.tables import read_roi_index
-from stagewise.video import VideoError, read_frames
-from stagewise.volumes import load_volume
+from stagewise.crops import extraction
+from stagewise.crops.extraction import Extraction, extract
+from stagewise.crops.roi import extract_roi
+from stagewise.data.tables import read_roi_index
+from stagewise.files import paths
+from stagewise.messages.commands import CONVERT
+from stagewise.messages.errors import InputError
+from stagewise.video import decoding as video
+from stagewise.video.containers import AVI, MATROSKA, MP4
+from stagewise.video.decoding import VideoError, mp4, mp4_boxes, read_frames
+from stagewise.volumes.pklz import load_volume
 
 BOX = (10, 20, 60, 80)
 
@@ -317,7 +319,7 @@ def test_one_frame_is_a_volume(folder):
 PEAK = """
 import resource, sys
 from pathlib import Path
-from stagewise.extraction import Extraction, extract
+from stagewise.crops.extraction import Extraction, extract
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 extract(Extraction(Path(sys.argv[1]), Path(sys.argv[1] + ".pklz")))

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from clips import make_videos
 
-from stagewise import extraction, paths, volumes
-from stagewise.errors import InputError
-from stagewise.tables import read_roi_index
-from stagewise.volumes import ExpectedVolume, load_volume, save_volume, volume_problem
+from stagewise.crops import extraction
+from stagewise.data.tables import read_roi_index
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
+from stagewise.volumes import pklz as volumes
+from stagewise.volumes.pklz import ExpectedVolume, load_volume, save_volume, volume_problem
 
 MEND = r"100000\.mp4\.pklz: .+; run: python preproc_data/r01_extract_roi\.py train"
 
@@ -148,7 +150,7 @@ def test_a_hostile_pickle_is_refused_by_name_and_does_nothing(expected, content,
 
 PEAK = """
 import pathlib, resource, sys
-from stagewise.volumes import load_volume
+from stagewise.volumes.pklz import load_volume
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     load_volume(pathlib.Path(sys.argv[1]))

@@ -11,9 +11,9 @@ import pytest
 from test_hostile_volumes import MARK, Calls
 from tiny import NET
 
-from stagewise.errors import InputError
+from stagewise.files.weight_files import load_weights
+from stagewise.messages.errors import InputError
 from stagewise.nets.densenet3d import densenet3d
-from stagewise.weight_files import load_weights
 
 
 @pytest.fixture(scope="module")

@@ -10,21 +10,23 @@ import pytest
 import tiny
 from tiny import train
 
-from stagewise import adaptive, paths, predict, runs
-from stagewise.answering import answer_test
-from stagewise.ensemble import load_fused
-from stagewise.errors import InputError, QuarantinedError
-from stagewise.extraction import write_index
-from stagewise.inference import InferencePlan, plan_out_of_fold, plan_test
-from stagewise.plans import plan_training
-from stagewise.predict import predict_out_of_fold, predict_test, predict_volumes
+from stagewise.crops.extraction import write_index
+from stagewise.crops.roi_index import ROI_INDEX
+from stagewise.data.splits import read_split
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.machine.workers import WorkerPool
+from stagewise.messages.errors import InputError, QuarantinedError
+from stagewise.prediction import adaptive, predict
+from stagewise.prediction.answering import answer_test
+from stagewise.prediction.ensemble import load_fused
+from stagewise.prediction.inference import InferencePlan, plan_out_of_fold, plan_test
+from stagewise.prediction.predict import predict_out_of_fold, predict_test, predict_volumes
+from stagewise.prediction.submission import AnswerSettings, read_means, read_settings, write_submission
+from stagewise.prediction.threshold import read_threshold, write_threshold
+from stagewise.prediction.tta import with_flips
 from stagewise.report.evidence import gather
-from stagewise.roi_index import ROI_INDEX
-from stagewise.splits import read_split
-from stagewise.submission import AnswerSettings, read_means, read_settings, write_submission
-from stagewise.threshold import read_threshold, write_threshold
-from stagewise.tta import with_flips
-from stagewise.workers import WorkerPool
+from stagewise.training.plans import plan_training
 
 STAGE = "net_d121_stage1"
 

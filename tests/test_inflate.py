@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from conftest import real_file
 
-from stagewise import paths
-from stagewise.errors import InputError, StagewiseError
+from stagewise.files import paths
+from stagewise.messages.errors import InputError, StagewiseError
 from stagewise.nets.densenet3d import backbone, densenet3d
 from stagewise.nets.inflate import inflate, inflate_kernel
 from stagewise.recipes.d121 import D121

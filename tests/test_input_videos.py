@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from clips import make_videos, noise_frames, outlined_frames, write_video
 
-from stagewise import extraction, paths
-from stagewise.commands import CONVERT, CONVERT_TIFF
-from stagewise.errors import InputError
-from stagewise.input_videos import list_videos, passed_over
-from stagewise.tables import read_roi_index
-from stagewise.verification import verify
+from stagewise.checks.verification import verify
+from stagewise.crops import extraction
+from stagewise.crops.input_videos import list_videos, passed_over
+from stagewise.data.tables import read_roi_index
+from stagewise.files import paths
+from stagewise.messages.commands import CONVERT, CONVERT_TIFF
+from stagewise.messages.errors import InputError
 
 SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r01_extract_roi.py"
 

@@ -11,8 +11,8 @@ SENT = "import os, signal\nCTRL_C = lambda: os.kill(os.getpid(), signal.SIGINT)\
 DURING_A_START = f"""{SENT}
 import threading, time
 from multiprocessing import util
-from stagewise import cli
-from stagewise.workers import WorkerPool
+from stagewise.console import cli
+from stagewise.machine.workers import WorkerPool
 
 start = util.spawnv_passfds
 
@@ -78,8 +78,8 @@ def test_what_swallows_the_interruption_does_not_keep_it(script, tmp_path, how):
     script(
         f"""{SENT}
 import time
-from stagewise import cli
-from stagewise.workers import WorkerPool
+from stagewise.console import cli
+from stagewise.machine.workers import WorkerPool
 
 class Swallowing:
     @staticmethod
@@ -110,7 +110,7 @@ def test_before_the_first_line_of_a_script_is_through_it_ends_without_a_word():
         f"{SENT}import runpy, sys\nfrom importlib import abc\n"
         "class Interrupt(abc.MetaPathFinder):\n"
         "    def find_spec(self, name, *others):\n"
-        "        if name == 'stagewise.cli':\n            CTRL_C()\n"
+        "        if name == 'stagewise.console.cli':\n            CTRL_C()\n"
         "sys.meta_path.insert(0, Interrupt())\n"
         f"runpy.run_path({str(script)!r}, run_name='__main__')"
     )
@@ -121,7 +121,7 @@ def test_before_the_first_line_of_a_script_is_through_it_ends_without_a_word():
 def test_the_way_out_of_a_finished_script_keeps_its_exit_code():
     # modules are cleared, and with them this object, after Python has given up its handlers of signals
     code = (
-        f"{SENT}from stagewise import cli\n"
+        f"{SENT}from stagewise.console import cli\n"
         "class Last:\n    def __init__(self):\n        self.kill, self.me = os.kill, os.getpid()\n"
         "    def __del__(self):\n        self.kill(self.me, 2)\n"
         "import builtins\nbuiltins.last = Last()\ncli.run(lambda: print('done'))"

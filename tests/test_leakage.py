@@ -10,13 +10,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from stagewise import paths, score
-from stagewise.errors import InputError
-from stagewise.fold_making import FoldMaking, gen_kfold_split
-from stagewise.leakage import RESAMPLES, compare_splits, scorer
-from stagewise.projects import projects_of
-from stagewise.splits import Split
-from stagewise.tables import read_oof_table
+from stagewise.data.fold_making import FoldMaking, gen_kfold_split
+from stagewise.data.projects import projects_of
+from stagewise.data.splits import Split
+from stagewise.data.tables import read_oof_table
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
+from stagewise.scores import score
+from stagewise.scores.leakage import RESAMPLES, compare_splits, scorer
 
 STAGE = "net_d121_stage3_tier1"
 SCRIPT = Path(__file__).parents[1] / STAGE / "r53_compare_splits.py"

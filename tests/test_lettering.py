@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from stagewise.lettering import drawable, fitting, width_of, wrapped, write
+from stagewise.pictures.lettering import drawable, fitting, width_of, wrapped, write
 
 
 def drawn(line: str) -> bytes:

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 import tiny
 
-from stagewise import control_groups, gpus, memory, runs
-from stagewise.callbacks import ValidationScores
-from stagewise.errors import StagewiseError
-from stagewise.footprint import GIBIBYTE, footprint, size
+from stagewise.data.splits import read_split
+from stagewise.folds import runs
+from stagewise.machine import control_groups, gpus
+from stagewise.messages.errors import StagewiseError
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.nets.sizes import activation_floats, parameters
-from stagewise.plans import plan_training
 from stagewise.recipes.d121 import D121, DEMO_NET, demo
-from stagewise.score import mcc_curve, note_on_constant
-from stagewise.splits import read_split
-from stagewise.stage import train_stage
+from stagewise.scores.score import mcc_curve, note_on_constant
+from stagewise.training import memory
+from stagewise.training.callbacks import ValidationScores
+from stagewise.training.footprint import GIBIBYTE, footprint, size
+from stagewise.training.plans import plan_training
+from stagewise.training.stage import train_stage
 
 
 @pytest.mark.parametrize("net", [tiny.NET, DEMO_NET, replace(DEMO_NET, input_shape=(35, 66, 51), blocks=(3, 1, 2))])
@@ -93,7 +95,7 @@ def test_finished_folds_need_no_memory_and_no_disk_unless_they_begin_anew(root, 
     runs.write_json(finished.folder / runs.CONFIG, {**finished.made_from, "finished": True})
     asked = []
     monkeypatch.setattr(memory, "require", lambda needed, folds, *others, **more: asked.append(folds))
-    monkeypatch.setattr("stagewise.train.train_folds", lambda *arguments: [])
+    monkeypatch.setattr("stagewise.training.train.train_folds", lambda *arguments: [])
     monkeypatch.setattr("sys.argv", ["r31_train.py", *options])
     monkeypatch.setenv(gpus.VISIBLE, "")  # a GPU that the backend does not see would be an error
     train_stage(recipe, "", following="")
@@ -147,9 +149,9 @@ def test_memory_of_children_counts():
 
 def test_a_process_that_passes_its_cap_ends_with_code_1_and_the_way_on(root):
     code = (
-        "import time\nimport numpy as np\nfrom stagewise import memory, paths\n"
-        "from stagewise.footprint import Footprint\n"
-        "from stagewise.run_log import logged\n"
+        "import time\nimport numpy as np\nfrom stagewise.training import memory; from stagewise.files import paths\n"
+        "from stagewise.training.footprint import Footprint\n"
+        "from stagewise.console.run_log import logged\n"
         "memory.require(Footprint(0, 0, 0, 0), 1, 0.4, False)\nkept = []\n"
         "with logged(paths.root() / 'train.log'):\n"
         "    for _ in range(3000): kept.append(np.ones(2**18)); time.sleep(0.002)\n"
@@ -164,9 +166,10 @@ def test_a_process_that_passes_its_cap_ends_with_code_1_and_the_way_on(root):
 
 def test_thirty_epochs_more_take_less_than_five_percent_more_memory(root):
     code = (
-        "from stagewise import device; device.prepare()\n"
-        "import tiny\nfrom stagewise import callbacks, memory\nfrom stagewise.plans import plan_training\n"
-        "from stagewise.splits import read_split\n"
+        "from stagewise.machine import device; device.prepare()\n"
+        "import tiny\nfrom stagewise.training import callbacks, memory\n"
+        "from stagewise.training.plans import plan_training\n"
+        "from stagewise.data.splits import read_split\n"
         "tiny.write_split()\nrecord, sizes = callbacks.Recorder.on_epoch_end, []\n"
         "def measured(self, epoch, logs):\n    record(self, epoch, logs); sizes.append(memory.resident())\n"
         "callbacks.Recorder.on_epoch_end = measured\n"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stagewise.panes import GAP, LARGEST_SIDE, LEAST_HEIGHT, LEAST_WIDTH, ThreePanes, pane_size
+from stagewise.pictures.panes import GAP, LARGEST_SIDE, LEAST_HEIGHT, LEAST_WIDTH, ThreePanes, pane_size
 
 GENERATOR = np.random.default_rng(0)
 

@@ -17,8 +17,8 @@ from clips import decoded
 from conftest import real_file
 from sklearn.metrics import roc_auc_score
 
-from stagewise import paths
-from stagewise.errors import InputError
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
 from stagewise.phantom import anatomy, clip, dataset, rendering, tables
 
 SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r00_make_phantom.py"

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from house import FOLDS, RANDOM, REPOSITORY, STAGES, TRAIN, House
 
-from stagewise.video import read_frames
+from stagewise.video.decoding import read_frames
 
 ADAPTIVE = ("--adaptive", "0.01", "--prevalence", "0.003", "--seed", "42", "--threshold", "0.5")
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from stagewise import control_groups, processor
+from stagewise.machine import control_groups, processor
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_cores_that_taskset_leaves_out_do_not_count():
     core = min(os.sched_getaffinity(0))
     code = (
         f"import os; os.sched_setaffinity(0, {{{core}}})\n"
-        "from stagewise import cli\nprint(cli.parser('', 'workers').parse_args([]).workers)"
+        "from stagewise.console import cli\nprint(cli.parser('', 'workers').parse_args([]).workers)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "1\n"

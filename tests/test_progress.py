@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from stagewise.progress import progress
+from stagewise.messages.progress import progress
 
 WHAT = "net_d121_stage1 fold 0 epoch 1"
 
@@ -28,7 +28,7 @@ def clock(monkeypatch):
         def monotonic(cls) -> float:
             return cls.now
 
-    monkeypatch.setattr("stagewise.progress.time", Clock)
+    monkeypatch.setattr("stagewise.messages.progress.time", Clock)
     return Clock
 
 

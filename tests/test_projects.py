@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import matthews_corrcoef, recall_score, roc_auc_score
 
-from stagewise import paths
-from stagewise.errors import InputError
-from stagewise.projects import projects_of, score_projects, write_projects
-from stagewise.splits import read_split
+from stagewise.data.projects import projects_of, score_projects, write_projects
+from stagewise.data.splits import read_split
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
 
 STAGE = "net_d121_stage1"
 PROJECTS = ["A", "A", "B", "B", "C", "C", "D", "D"]

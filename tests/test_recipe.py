@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stagewise import cli
 from stagewise.augment import DropPlanes, Resize
+from stagewise.console import cli
 from stagewise.recipes.d121 import D121, PRESETS
 
 REPOSITORY = Path(__file__).parents[1]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stagewise import paths
-from stagewise.errors import InputError
-from stagewise.extraction import write_index
-from stagewise.split_checks import require_learnable
-from stagewise.split_flaws import flaws
-from stagewise.splits import read_split
-from stagewise.tables import ROI_INDEX
+from stagewise.crops.extraction import write_index
+from stagewise.data.split_checks import require_learnable
+from stagewise.data.split_flaws import flaws
+from stagewise.data.splits import read_split
+from stagewise.data.tables import ROI_INDEX
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
 
 REPOSITORY = Path(__file__).parents[1]
 STAGE = "net_d121_stage3_tier1"

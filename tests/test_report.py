@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stagewise import paths, runs
-from stagewise.errors import InputError
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.messages.errors import InputError
+from stagewise.prediction.submission import AnswerSettings
 from stagewise.report.answers import Answers, expected_answers, read_answers, true_share
 from stagewise.report.clips import LARGEST_SIDE, MOST_FRAMES, clip_groups, data_uri, panes
 from stagewise.report.evidence import gather
 from stagewise.report.page import render
-from stagewise.submission import AnswerSettings
 
 REPOSITORY = Path(__file__).parents[1]
 STAGE = made_run.STAGES[-1]

@@ -7,11 +7,13 @@ import pytest
 import tiny
 from tiny import build, train
 
-from stagewise import callbacks, paths, runs
-from stagewise.checkpoints import Progress, load_state, save_state
-from stagewise.errors import InputError
-from stagewise.plans import plan_training, started_config
-from stagewise.splits import read_split
+from stagewise.data.splits import read_split
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.folds.checkpoints import Progress, load_state, save_state
+from stagewise.messages.errors import InputError
+from stagewise.training import callbacks
+from stagewise.training.plans import plan_training, started_config
 
 # the best epoch is the second; the rate falls after the third, and patience ends with the fourth
 SCORES = (0.5, 0.9, 0.4, 0.3)

@@ -9,11 +9,12 @@ import pytest
 from clips import ORANGE, noise_frames, outlined_frames, write_video
 from conftest import real_file
 
-from stagewise import roi, video
-from stagewise.filmstrip import FRAMES_A_PICTURE, FilmStrip, can_be_cut, planes
-from stagewise.outline import OUTLINE_HIGHEST, OUTLINE_LOWEST, outline_box, union
-from stagewise.roi import extract_roi, orange_chroma
-from stagewise.video import VideoError, read_frames
+from stagewise.crops import roi
+from stagewise.crops.filmstrip import FRAMES_A_PICTURE, FilmStrip, can_be_cut, planes
+from stagewise.crops.outline import OUTLINE_HIGHEST, OUTLINE_LOWEST, outline_box, union
+from stagewise.crops.roi import extract_roi, orange_chroma
+from stagewise.video import decoding as video
+from stagewise.video.decoding import VideoError, read_frames
 
 
 def test_real_frame():

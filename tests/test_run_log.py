@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from stagewise.errors import InputError
-from stagewise.interruption import Terminated
-from stagewise.run_log import logged, say
+from stagewise.console.run_log import logged, say
+from stagewise.machine.interruption import Terminated
+from stagewise.messages.errors import InputError
 
 SITTING = """
 import os, signal, sys
 from pathlib import Path
-from stagewise.run_log import logged, say
+from stagewise.console.run_log import logged, say
 with logged(Path(sys.argv[1]), "about the run"):
     say("epoch 1")
     os.kill(os.getpid(), int(sys.argv[2]))

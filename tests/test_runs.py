@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import tiny
 
-from stagewise import paths, runs
-from stagewise.errors import InputError
-from stagewise.inference import plan_test
-from stagewise.plans import plan_training
+from stagewise.data.splits import read_split
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.messages.errors import InputError
+from stagewise.prediction.inference import plan_test
 from stagewise.recipes.d121 import D121, PRESETS
-from stagewise.splits import read_split
-from stagewise.stage import train_stage
+from stagewise.training.plans import plan_training
+from stagewise.training.stage import train_stage
 
 FIRST = replace(D121, name="net_d121_stage1", init_from="imagenet", monitor="mcc")
 SECOND = replace(D121, name="net_d121_stage2_auc", init_from=FIRST.name)

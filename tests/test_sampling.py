@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stagewise.errors import InputError
-from stagewise.sampling import AUGMENTATION, ROW, SampleKey, draw_row, require_both_classes, validation_rows
+from stagewise.data.sampling import AUGMENTATION, ROW, SampleKey, draw_row, require_both_classes, validation_rows
+from stagewise.messages.errors import InputError
 
 KEY = SampleKey(seed=1, stage="net_d121_stage1", fold=0, epoch=0, index=0)
 STALLED = np.array([1] * 5 + [0] * 95)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import matthews_corrcoef
 
-from stagewise import score
+from stagewise.scores import score
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 from conftest import real_file
 from sklearn.model_selection import KFold
 
-from stagewise import paths
-from stagewise.errors import InputError
-from stagewise.fold_making import STALLED, FoldMaking, gen_kfold_split, ways_out
-from stagewise.split_checks import require_learnable
-from stagewise.split_flaws import flaws
-from stagewise.splits import read_split
+from stagewise.data.fold_making import STALLED, FoldMaking, gen_kfold_split, ways_out
+from stagewise.data.split_checks import require_learnable
+from stagewise.data.split_flaws import flaws
+from stagewise.data.splits import read_split
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
 
 
 @pytest.fixture

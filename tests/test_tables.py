@@ -8,11 +8,9 @@ import pandas as pd
 import pytest
 from conftest import real_file
 
-from stagewise import paths
-from stagewise.columns import booleans, probabilities, require_values, whole_numbers
-from stagewise.errors import InputError
-from stagewise.splits import read_split
-from stagewise.tables import (
+from stagewise.data.columns import booleans, probabilities, require_values, whole_numbers
+from stagewise.data.splits import read_split
+from stagewise.data.tables import (
     read_labels,
     read_metadata,
     read_oof_table,
@@ -21,6 +19,8 @@ from stagewise.tables import (
     read_table,
     videos_to_answer,
 )
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_names_that_only_look_dangerous_are_read_as_they_are(table):
 def test_a_table_that_unpacks_to_too_much_is_refused(root, monkeypatch):
     path = root / "split.csv.gz"
     path.write_bytes(gzip.compress(bytes(1 << 26), 1))
-    monkeypatch.setattr("stagewise.csv_text.LARGEST_BYTES", 1 << 20)
+    monkeypatch.setattr("stagewise.files.csv_text.LARGEST_BYTES", 1 << 20)
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match=r"split\.csv\.gz holds more than 1 MiB of text"):
@@ -212,7 +212,7 @@ def test_a_table_that_unpacks_to_too_much_is_refused(root, monkeypatch):
 
 @pytest.mark.parametrize("content", [f"{',' * 9}\n" + "\n" * 200 + "x", "filename\n" + "x\n" * 2000])
 def test_a_table_of_too_many_cells_is_refused(table, monkeypatch, content):
-    monkeypatch.setattr("stagewise.csv_text.LARGEST_CELLS", 1000)
+    monkeypatch.setattr("stagewise.files.csv_text.LARGEST_CELLS", 1000)
     with pytest.raises(InputError, match="has more than 1,000 cells; put"):
         read_labels(table(content))
 

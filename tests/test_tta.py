@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from stagewise.ensemble import merge
 from stagewise.nets.densenet3d import densenet3d
+from stagewise.prediction.ensemble import merge
+from stagewise.prediction.tta import FLIPS, with_flips
 from stagewise.recipes.d121 import D121
-from stagewise.tta import FLIPS, with_flips
 
 NET = replace(D121.net, input_shape=(16, 16, 20), blocks=(1, 1), growth_rate=4, stem_filters=8, head_units=4)
 BATCH = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 20, 3), np.uint8)

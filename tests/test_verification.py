@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stagewise import paths
-from stagewise.errors import InputError, QuarantinedError
-from stagewise.extraction import plan, write_index
-from stagewise.tables import ROI_INDEX
-from stagewise.verification import labelled_groups, unanswerable, verify
-from stagewise.volumes import save_volume
+from stagewise.checks.verification import labelled_groups, unanswerable, verify
+from stagewise.crops.extraction import plan, write_index
+from stagewise.data.tables import ROI_INDEX
+from stagewise.files import paths
+from stagewise.messages.errors import InputError, QuarantinedError
+from stagewise.volumes.pklz import save_volume
 
 SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r02_verify_data.py"
 TRAIN = [f"10000{number}.mp4" for number in range(6)]

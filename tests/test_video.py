@@ -12,12 +12,12 @@ import pytest
 from clips import ffmpeg_frames, noise_frames, outlined_frames, write_video
 from conftest import real_file
 
-from stagewise import video
-from stagewise.codecs import CODECS, chosen
-from stagewise.containers import container_of
-from stagewise.errors import InputError
-from stagewise.roi import extract_roi
-from stagewise.video import VideoError, read_frames
+from stagewise.crops.roi import extract_roi
+from stagewise.messages.errors import InputError
+from stagewise.video import decoding as video
+from stagewise.video.codecs import CODECS, chosen
+from stagewise.video.containers import container_of
+from stagewise.video.decoding import VideoError, read_frames
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from stagewise.errors import InputError, StagewiseError
-from stagewise.workers import WorkerPool
+from stagewise.machine.workers import WorkerPool
+from stagewise.messages.errors import InputError, StagewiseError
 
 
 def square(task: int) -> int:
@@ -108,7 +108,7 @@ def test_workers_end_with_a_killed_parent(tmp_path):
     (tmp_path / "probe.py").write_text("import os\ndef pid(task):\n    return os.getpid()\n")
     script = tmp_path / "parent.py"
     script.write_text(
-        "import time\nfrom probe import pid\nfrom stagewise.workers import WorkerPool\n"
+        "import time\nfrom probe import pid\nfrom stagewise.machine.workers import WorkerPool\n"
         "if __name__ == '__main__':\n"
         "    pool = WorkerPool(2)\n"
         "    print(*(found for _, found in pool.in_order(pid, range(8))), flush=True)\n"

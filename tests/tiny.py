@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stagewise import paths
 from stagewise.augment import Resize
-from stagewise.plans import TrainingPlan
+from stagewise.files import paths
 from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import AUGMENTATION, D121
-from stagewise.train import compiled, start, train_folds
-from stagewise.volumes import save_volume
+from stagewise.training.plans import TrainingPlan
+from stagewise.training.train import compiled, start, train_folds
+from stagewise.volumes.pklz import save_volume
 
 NET = replace(
     D121.net,
@@ -89,5 +89,5 @@ def train(plan: TrainingPlan, workers: int, force: bool, fresh: bool = False) ->
     """Train one fold; fresh: by a net of its own as in a new process, for 5 s more."""
     with pytest.MonkeyPatch.context() as patched:
         if not fresh:
-            patched.setattr("stagewise.train.compiled", compiled_before)
+            patched.setattr("stagewise.training.train.compiled", compiled_before)
         train_folds([plan], workers, force)

@@ -13,7 +13,7 @@ from stagewise.augment.transform import (
     check_volume,
     to_dtype,
 )
-from stagewise.errors import NumericalError
+from stagewise.messages.errors import NumericalError
 
 
 @dataclass(frozen=True)

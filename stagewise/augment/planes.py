@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from stagewise.augment.transform import NO_PARAMS, Params, Transform, check_number, check_probability
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 
 @dataclass(frozen=True)

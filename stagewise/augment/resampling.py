@@ -16,7 +16,7 @@ from stagewise.augment.transform import (
     check_range,
     to_dtype,
 )
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 
 @dataclass(frozen=True)

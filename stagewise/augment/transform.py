@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 Params = Mapping[str, Any]
 NO_PARAMS: Params = {}

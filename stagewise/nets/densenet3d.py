@@ -7,9 +7,8 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers
 
-from stagewise.errors import InputError
-from stagewise.nets.sizes import BOTTLENECK
-from stagewise.recipes.config import Net
+from stagewise.messages.errors import InputError
+from stagewise.nets.sizes import BOTTLENECK, Net
 
 # keras.applications' "torch" mode, the one that its DenseNet weights were trained with; RGB order, applied to
 # the channels as they come (BGR here), as the winner did

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 
 def inflate(model_2d: keras.Model, backbone_3d: keras.Model) -> None:

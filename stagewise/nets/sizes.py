@@ -1,12 +1,32 @@
 """The sizes of `densenet3d`, counted from its numbers: for estimates before Keras is loaded."""
 
+from dataclasses import dataclass
 from math import prod
 
-from stagewise.errors import InputError
-from stagewise.recipes.config import Net
+from stagewise.messages.errors import InputError
 
 LEAST_SIDE = 3  # voxels of a heat map along each axis, ours: the recipe's, behind the last block, has (3, 4, 4)
 BOTTLENECK = 4  # a dense layer's 1x1x1 convolution makes 4 x growth rate channels (Huang et al., CVPR 2017)
+
+
+@dataclass(frozen=True)
+class Net:
+    """The network of a recipe.
+
+    `input_shape` is (T, H, W), frames and pixels; `blocks` are the layers of each dense block;
+    `growth_rate`, `stem_filters` and `head_units` are channels; `reduction` is the share of channels that a
+    transition keeps; `dropout` is the share of head units dropped in training; `batch_norm_momentum` is the
+    share of the old running statistics that a batch leaves.
+    """
+
+    input_shape: tuple[int, int, int]
+    blocks: tuple[int, ...]
+    growth_rate: int
+    stem_filters: int
+    reduction: float
+    head_units: int
+    dropout: float
+    batch_norm_momentum: float
 
 
 def activation_floats(net: Net) -> int:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stagewise import paths
-from stagewise.ending import command, ending
-from stagewise.errors import InputError
+from stagewise.console.ending import command, ending
+from stagewise.files import paths
+from stagewise.machine.workers import WorkerPool
+from stagewise.messages.errors import InputError
+from stagewise.messages.progress import progress
 from stagewise.phantom import clip, rendering, tables
-from stagewise.progress import progress
-from stagewise.workers import WorkerPool
 
 FIRST_NUMBER = 100_000  # the real files' numbers have six digits from here on
 MARKER = ".phantom-unfinished.json"

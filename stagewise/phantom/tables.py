@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stagewise import paths
+from stagewise.files import paths
 
 TABLES = (
     "train_metadata.csv",

@@ -5,28 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stagewise.augment import Resize, Transform
+from stagewise.nets.sizes import Net
 
 GPU_PRECISIONS = ("mixed_bfloat16", "float32")  # float16 would need its loss scaled, which a fold's start knows not of
-
-
-@dataclass(frozen=True)
-class Net:
-    """The network of a recipe.
-
-    `input_shape` is (T, H, W), frames and pixels; `blocks` are the layers of each dense block;
-    `growth_rate`, `stem_filters` and `head_units` are channels; `reduction` is the share of channels that a
-    transition keeps; `dropout` is the share of head units dropped in training; `batch_norm_momentum` is the
-    share of the old running statistics that a batch leaves.
-    """
-
-    input_shape: tuple[int, int, int]
-    blocks: tuple[int, ...]
-    growth_rate: int
-    stem_filters: int
-    reduction: float
-    head_units: int
-    dropout: float
-    batch_norm_momentum: float
 
 
 @dataclass(frozen=True)

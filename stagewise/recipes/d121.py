@@ -18,7 +18,8 @@ from stagewise.augment import (
     Rotate,
     RotateQuarters,
 )
-from stagewise.recipes.config import Net, Recipe
+from stagewise.nets.sizes import Net
+from stagewise.recipes.config import Recipe
 
 INPUT_SHAPE = (96, 128, 128)  # frames, height, width: winner's value, from the histograms of crop sizes
 

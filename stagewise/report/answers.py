@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-from stagewise import paths
-from stagewise.submission import AnswerSettings, read_settings
+from stagewise.files import paths
+from stagewise.prediction.submission import AnswerSettings, read_settings
 
 DECIMALS = 4  # of a probability on the page: as 0 to 10,000 it takes 3 characters of a row, not 20
 

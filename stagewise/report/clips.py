@@ -8,20 +8,21 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stagewise import device, runs
 from stagewise.augment import Resize
-from stagewise.clip_video import write_mp4
-from stagewise.ensemble import load_fused
-from stagewise.errors import InputError
-from stagewise.examples import Example, least_sure, surest
-from stagewise.heatmap_videos import RATE
-from stagewise.heatmaps import HeatMapper, zoomed
+from stagewise.folds import runs
+from stagewise.heatmaps.maps import HeatMapper, zoomed
+from stagewise.heatmaps.videos import RATE
+from stagewise.machine import device
+from stagewise.messages.errors import InputError
+from stagewise.messages.progress import progress
 from stagewise.nets.sizes import chosen_block
-from stagewise.progress import progress
+from stagewise.pictures.clip_video import write_mp4
+from stagewise.prediction.ensemble import load_fused
+from stagewise.prediction.examples import Example, least_sure, surest
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
-from stagewise.score import is_stalled
-from stagewise.volumes import load_volume
+from stagewise.scores.score import is_stalled
+from stagewise.volumes.pklz import load_volume
 
 LARGEST_SIDE = 128  # pixels of a pane; a crop of the full data has 67 on average, and 448 at most
 MOST_FRAMES = 96  # of 60 on average, and 434 at most

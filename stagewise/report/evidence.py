@@ -8,17 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from stagewise import paths, runs
-from stagewise.commands import EXTRACT
-from stagewise.inference import split_with_rows
-from stagewise.projects import projects_of
+from stagewise.data.projects import projects_of
+from stagewise.data.splits import Split, named
+from stagewise.data.tables import read_roi_index
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.folds.runs import train_command
+from stagewise.messages.commands import EXTRACT
+from stagewise.prediction.inference import split_with_rows
+from stagewise.prediction.unanswered import has_test_set
 from stagewise.report.answers import Answers, read_answers
 from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
 from stagewise.report.training import FINISHED, NOT_FINISHED, NOT_TRAINED, Run, read_runs
-from stagewise.runs import train_command
-from stagewise.splits import Split, named
-from stagewise.tables import read_roi_index
-from stagewise.unanswered import has_test_set
 
 
 @dataclass(frozen=True)

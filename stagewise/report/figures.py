@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
-from stagewise.calibration import Reliability
-from stagewise.curves import draw_mcc_curve, draw_reliability
-from stagewise.evaluation import Evaluation
 from stagewise.report.svg import FLOWING, FOLDS, GREY, INK, STALLED, Picture, inline, new_axes
 from stagewise.report.training import Run
-from stagewise.score import roc_auc
+from stagewise.scores.calibration import Reliability
+from stagewise.scores.curves import draw_mcc_curve, draw_reliability
+from stagewise.scores.evaluation import Evaluation
+from stagewise.scores.score import roc_auc
 
 MOST_POINTS = 400  # of a curve: more are not seen, and 50,000 clips would be megabytes
 GROUPS = {"flowing": FLOWING, "stalled": STALLED, "test": INK}

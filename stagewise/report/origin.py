@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stagewise import paths, runs
-from stagewise.commands import EXTRACT, INFLATE, MAKE_SPLIT, VERIFY_DATA
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.messages.commands import EXTRACT, INFLATE, MAKE_SPLIT, VERIFY_DATA
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from stagewise import paths
-from stagewise.errors import InputError
-from stagewise.evaluation import Evaluation, evaluate
+from stagewise.data.sampling import require_both_classes
+from stagewise.data.tables import read_oof_table
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
+from stagewise.prediction.threshold import read_scores
 from stagewise.report.training import Run
-from stagewise.sampling import require_both_classes
-from stagewise.score import is_stalled
-from stagewise.tables import read_oof_table
-from stagewise.threshold import read_scores
+from stagewise.scores.evaluation import Evaluation, evaluate
+from stagewise.scores.score import is_stalled
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from stagewise import paths
+from stagewise.data.tables import CLASSES
+from stagewise.files import paths
+from stagewise.folds.runs import net_of
 from stagewise.nets.sizes import chosen_block, map_shapes
 from stagewise.report import rows
 from stagewise.report.answers import expected_answers, true_share
 from stagewise.report.evidence import Evidence
 from stagewise.report.origin import origin
 from stagewise.report.panels import draw_panels
-from stagewise.runs import net_of
-from stagewise.tables import CLASSES
 
 if TYPE_CHECKING:  # it loads Keras
     from stagewise.report.clips import ClipGroup

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from stagewise.data.tables import CLASSES
 from stagewise.report import figures, svg
 from stagewise.report.evidence import Evidence
-from stagewise.tables import CLASSES
 
 CURVES = (
     ("val_loss", "loss", "Loss: in validation, and dotted in training."),

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stagewise.projects import score_projects, sharing
+from stagewise.data.projects import score_projects, sharing
+from stagewise.data.splits import ALWAYS_TRAINED
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
-from stagewise.splits import ALWAYS_TRAINED
 
 SIZES = ("frames", "height", "width")
 NOTHING = "–"

@@ -6,11 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from stagewise import paths, runs
-from stagewise.columns import numbers
-from stagewise.errors import InputError
-from stagewise.runs import train_command
-from stagewise.tables import read_table
+from stagewise.data.columns import numbers
+from stagewise.data.tables import read_table
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.folds.runs import train_command
+from stagewise.messages.errors import InputError
 
 SCORES = ("epoch", "loss", "val_loss", "val_auc", "val_mcc")
 FINISHED, NOT_FINISHED, NOT_TRAINED = "finished", "not finished", "not trained"

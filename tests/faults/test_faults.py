@@ -8,7 +8,7 @@ from injection import KINDS, Fault, Signal, missing_tool
 from trials import Bench, steps
 from verdicts import complaints_about_signal
 
-from stagewise.locks import owned
+from stagewise.files.locks import owned
 
 pytestmark = pytest.mark.skipif(bool(missing_tool()), reason=missing_tool() or "the tools are there")
 

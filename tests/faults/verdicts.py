@@ -7,7 +7,7 @@ from pathlib import Path
 
 from injection import Outcome, Signal
 
-from stagewise import paths
+from stagewise.files import paths
 
 CLOCK = ("events", "train.log")  # a folder and a log that hold the time of day: what two runs do not share
 INTERRUPTED = "interrupted; run the same command to resume"

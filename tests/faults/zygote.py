@@ -17,13 +17,24 @@ import threading
 import time
 from pathlib import Path
 
-from stagewise import device
+from stagewise.machine import device
 
 LOADED = (
-    "sklearn.model_selection", "pandas", "matplotlib.figure", "tensorboardX.summary", "av",
-    "stagewise.train", "stagewise.inference", "stagewise.ensemble", "stagewise.extraction", "stagewise.verification",
-    "stagewise.data_pictures", "stagewise.phantom.dataset", "stagewise.threshold", "stagewise.submission",
-)  # fmt: skip
+    "sklearn.model_selection",
+    "pandas",
+    "matplotlib.figure",
+    "tensorboardX.summary",
+    "av",
+    "stagewise.training.train",
+    "stagewise.prediction.inference",
+    "stagewise.prediction.ensemble",
+    "stagewise.crops.extraction",
+    "stagewise.checks.verification",
+    "stagewise.checks.data_pictures",
+    "stagewise.phantom.dataset",
+    "stagewise.prediction.threshold",
+    "stagewise.prediction.submission",
+)
 SHARED_MEMORY = Path("/dev/shm")
 TIMED_OUT = "timed out"
 

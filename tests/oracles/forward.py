@@ -11,11 +11,11 @@ import numpy as np
 
 
 def main(net_path: str, weights_path: str, clips_path: str, probabilities_path: str) -> None:
-    from stagewise import device
+    from stagewise.machine import device
 
     print(device.prepare())
     from stagewise.nets.densenet3d import densenet3d
-    from stagewise.recipes.config import Net
+    from stagewise.nets.sizes import Net
 
     with open(net_path) as file:  # noqa: PTH123
         model = densenet3d(Net(**json.load(file)), seed=9)

@@ -1,0 +1,1 @@
+"""Checks of all data against each other, with pictures of it."""

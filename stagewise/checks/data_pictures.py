@@ -1,0 +1,46 @@
+"""Pictures of the data as a whole: sizes of the crops, and class share."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from stagewise.recipes.d121 import INPUT_SHAPE
+from stagewise.scores.curves import save_figure
+
+
+def draw_sizes(path: Path, index: pd.DataFrame) -> None:
+    """Histograms of the crops' frames, height and width, the net's input and the median marked.
+
+    index: columns frames, height, width (pixels) of the volumes.
+    """
+    figure = Figure(figsize=(12, 3.5), layout="constrained")
+    for axes, name, net_size in zip(figure.subplots(1, 3), ("frames", "height", "width"), INPUT_SHAPE, strict=True):
+        sizes, median = index[name], index[name].median()
+        axes.hist(sizes, bins=np.linspace(0, max(sizes.max(), net_size) * 1.05, 41), color="tab:gray")
+        axes.axvline(median, color="black", linestyle=":", label=f"median {median:.0f}")
+        smaller = (sizes <= net_size).mean()
+        axes.axvline(net_size, color="tab:orange", label=f"net input {net_size}: {smaller:.0%} fit")
+        axes.set(xlabel=f"{name} of the crop" if name == "frames" else f"{name} of the crop, pixels")
+        axes.set_ylabel("volumes")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    save_figure(figure, path)
+
+
+def draw_classes(path: Path, groups: dict[str, pd.Series]) -> None:
+    """Share of each class, a bar a group. groups: stalled (0 or 1) of each group's videos, by name."""
+    figure = Figure(figsize=(7, 1.2 + 0.5 * len(groups)), layout="constrained")
+    axes = figure.subplots()
+    names = [f"{name}\n({len(stalled)} videos)" for name, stalled in groups.items()]
+    share = np.array([stalled.mean() for stalled in groups.values()])
+    axes.barh(names, share, color="tab:red", label="stalled")
+    axes.barh(names, 1 - share, left=share, color="tab:blue", label="flowing")
+    for row, stalled in enumerate(groups.values()):
+        axes.text(
+            0.99, row, f"{int(stalled.sum())} stalled, {stalled.mean():.1%}", ha="right", va="center", color="white"
+        )
+    axes.set(xlim=(0, 1), xlabel="share of the videos")
+    axes.invert_yaxis()
+    figure.legend(loc="outside upper right", ncols=2)
+    save_figure(figure, path)

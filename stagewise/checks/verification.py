@@ -1,0 +1,155 @@
+"""Checks of all data against each other: every problem is collected, none ends the search."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from stagewise.checks.findings import Data
+from stagewise.checks.table_checks import (
+    TEST_VIDEOS_MEND,
+    check_frame_counts,
+    check_leaks,
+    check_split,
+    check_test,
+    check_train,
+    labelled_volumes,
+)
+from stagewise.crops.input_videos import passed_over
+from stagewise.data.tables import read_labels, read_metadata, read_roi_index, read_submission_format
+from stagewise.data.video_names import is_video, names_in
+from stagewise.files import paths
+from stagewise.machine.workers import WorkerPool
+from stagewise.messages.commands import EXTRACT
+from stagewise.messages.progress import progress
+from stagewise.volumes.pklz import ExpectedVolume, volume_problem
+
+OPTIONAL_TABLES = (  # name, reader and its further arguments, what it means where the table is not there
+    ("train_metadata", read_metadata, (), "the labels' columns are all that is known of the videos"),
+    ("test_metadata", read_metadata, ("test",), ""),
+    ("submission_format", read_submission_format, (), ""),
+)
+
+
+def verify(split: Path | None, workers: int) -> Data:
+    """Check volumes and tables.
+
+    split: a split CSV to check as well; None for the recipe's own, if it is there.
+    """
+    data = Data()
+    _read_tables(data)
+    with WorkerPool(workers) as pool:
+        for subset in paths.SUBSETS:
+            if data.has(f"{subset}_volumes"):
+                _check_files(data, subset)
+                _check_volumes(data, subset, pool)
+                _note_outlines(data, subset)
+                check_frame_counts(data, subset)
+                _note_doubts(data, subset)
+    check_train(data)
+    check_test(data)
+    check_leaks(data)
+    check_split(data, split)
+    return data
+
+
+def _read_tables(data: Data) -> None:
+    """The input's tables, of which only the labels must be there, and the extraction's."""
+    folder = paths.input_folder()
+    data.read("train_labels", read_labels, folder / "train_labels.csv")
+    for name, reader, arguments, without in OPTIONAL_TABLES:
+        path = folder / f"{name}.csv"
+        if path.exists():
+            data.read(name, reader, path, *arguments)
+        elif without:
+            data.notes.append(f"no {paths.shown(path)}: {without}")
+    data.read("train_volumes", read_roi_index, paths.roi_index("train"))
+    if paths.roi_index("test").exists() or names_in(paths.videos_folder("test")):
+        data.read("test_volumes", read_roi_index, paths.roi_index("test"))
+        if not (folder / "submission_format.csv").exists():
+            data.notes.append(
+                "no input/submission_format.csv: all test videos are answered, in the order of their names"
+            )
+    elif data.has("submission_format"):
+        what = "submission_format names without a test volume"
+        data.find(what, data.names("submission_format"), TEST_VIDEOS_MEND, optional=True)
+    else:
+        data.notes.append("no test set: training and scores out of fold, and no answers")
+
+
+def usable_volumes(data: Data) -> pd.DataFrame:
+    """Rows of the extraction's tables, train and test, whose volume passed, with their subset."""
+    names = {f"{subset}_volumes": subset for subset in paths.SUBSETS}
+    tables = [data.tables[name].assign(subset=subset) for name, subset in names.items() if data.has(name)]
+    rows = pd.concat(tables) if tables else pd.DataFrame({"filename": [], "status": []})
+    return rows[(rows["status"] == "ok") & ~rows["filename"].isin(data.damaged)]
+
+
+def unanswerable(data: Data) -> set[str]:
+    """The test videos that are asked for and have no whole volume, so that r42 could not answer them."""
+    table = next((table for table in ("submission_format", "test_volumes") if data.has(table)), None)
+    asked = set(data.tables[table]["filename"]) if table else set()
+    return asked - (data.names("test_volumes") - data.damaged if data.has("test_volumes") else set())
+
+
+def labelled_groups(data: Data) -> dict[str, pd.DataFrame]:
+    """Labelled training videos whose volume passed: all of them, and by fold where there is a split."""
+    labelled = labelled_volumes(data)
+    labelled = labelled[~labelled["filename"].isin(data.damaged)]
+    if labelled.empty:
+        return {}
+    groups = {"all": labelled}
+    if data.has("split"):
+        split = data.tables["split"]
+        split = split[split["filename"].isin(labelled["filename"])]
+        groups |= {f"fold {fold}": rows for fold, rows in split.groupby("fold")}
+    return groups
+
+
+def _check_files(data: Data, subset: str) -> None:
+    """Videos, the index, and the folder of volumes name the same files; nothing in training hangs on those of test."""
+    index, test = data.tables[f"{subset}_volumes"], subset == "test"
+    command = f"run: {EXTRACT} {subset}"
+    videos = {name for name in names_in(paths.videos_folder(subset)) if is_video(name)}
+    volumes = {name.removesuffix(".pklz") for name in names_in(paths.roi_folder(subset)) if name.endswith(".pklz")}
+    data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command, test)
+    unknown, folder = volumes - data.names(f"{subset}_volumes"), paths.shown(paths.roi_folder(subset))
+    data.find(f"{subset} volumes without a row in the index", unknown, f"delete them from {folder}", test)
+    bad = index[index["status"] == "quarantined"]
+    labelled = [f"{name} ({reason})" for name, reason in zip(bad["filename"], bad["reason"], strict=True)]
+    data.find(f"{subset} videos quarantined", labelled, f"replace them and {command}", optional=True)
+    data.notes += [f"{subset}: passed over: {line}" for line in passed_over(subset)]
+
+
+def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
+    """Every volume is whole, and is what the index says."""
+    index = data.tables[f"{subset}_volumes"].query("status == 'ok'")
+    columns = (index[name].tolist() for name in ("filename", "frames", "height", "width", "sha256"))
+    expected = [
+        ExpectedVolume(paths.volume_path(subset, filename), tuple(size), sha256)
+        for filename, *size, sha256 in zip(*columns, strict=True)
+    ]
+    problems = {}
+    with progress(len(expected), f"checking {subset}", "volumes") as line:
+        for volume, problem in pool.in_order(volume_problem, expected):
+            if problem:
+                problems[volume.path.stem] = problem
+            line.advance()
+    data.damaged |= problems.keys()
+    command = f"run: {EXTRACT} {subset}"
+    listed = [f"{name} ({problem})" for name, problem in problems.items()]
+    data.find(f"{subset} volumes that cannot be used", listed, command, optional=subset == "test")
+
+
+def _note_outlines(data: Data, subset: str) -> None:
+    index = data.tables[f"{subset}_volumes"]
+    partly = int((index["frames_with_outline"] < index["frames"]).sum())
+    data.notes.append(f"{subset}: {partly} of {len(index)} videos have frames without outline")
+
+
+def _note_doubts(data: Data, subset: str) -> None:
+    """Crops whose box was in doubt; a note, since each has the reason why it was cut all the same."""
+    index = data.tables[f"{subset}_volumes"].query("status == 'ok'")
+    doubted = index[index["reason"] != ""]
+    if len(doubted):
+        first = f"first {doubted['filename'].iloc[0]} ({doubted['reason'].iloc[0]})"
+        data.notes.append(f"{subset}: {len(doubted)} of {len(index)} crops in doubt, {first}")

@@ -1,0 +1,1 @@
+"""The command line that every script speaks, its last lines, and a run's log."""

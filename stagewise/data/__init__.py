@@ -1,0 +1,1 @@
+"""Tables, splits, and clips by the batch."""

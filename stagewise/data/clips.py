@@ -1,0 +1,42 @@
+"""The clips of a split: their volumes, all of them there, and their labels."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stagewise.data.splits import Split
+from stagewise.data.video_names import hint, names_in
+from stagewise.files import paths
+from stagewise.messages.commands import EXTRACT
+from stagewise.messages.errors import InputError
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Clips with their labels: files, and (n,) 0 flowing or 1 stalled."""
+
+    volumes: tuple[Path, ...]
+    stalled: np.ndarray
+
+    def __str__(self) -> str:
+        return f"{len(self.stalled)} clips ({int(self.stalled.sum())} stalled)"
+
+
+def volumes_of(subset: str, filenames: Iterable[str], split: Split) -> tuple[Path, ...]:
+    """The extracted volumes of videos, all of them there. Raises InputError naming the first that are not.
+
+    split: whose check finds every video without a volume.
+    """
+    volumes = tuple(paths.volume_path(subset, filename) for filename in filenames)
+    missing = [path.stem for path in volumes if not path.exists()]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        folder = paths.roi_folder(subset)
+        near = hint(missing, [name.removesuffix(".pklz") for name in names_in(folder)])
+        raise InputError(
+            f"no volume {', '.join(f'{name}.pklz' for name in missing[:3])}{more} in {paths.shown(folder)}{near}; "
+            f"run: {EXTRACT} {subset}; if that makes none, see which rows have no video: {split.check}"
+        )
+    return volumes

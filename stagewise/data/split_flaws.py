@@ -1,0 +1,59 @@
+"""What stops a stage from learning from a split's folds, or from being scored on them: a class or a tier is missing."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import pandas as pd
+
+from stagewise.data.tables import CLASSES
+
+NO_TIER1 = "no row is of tier 1, and the last stage reads those alone"
+OF_TIER1 = " of tier 1"
+FLAWS_SHOWN = 3
+
+
+def flaws(table: pd.DataFrame, folds: Iterable[int]) -> list[str]:
+    """What is missing in these folds, for a stage of all rows and for one of tier 1 alone, in words.
+
+    table: stalled (0 or 1), fold, and tier1 (bool), without which every row is of tier 1. In every fold there must be
+    clips of both classes to be scored on, and outside it to be trained on.
+    """
+    folds = list(folds)
+    found = defaultdict(list)
+    missing = set(_missing(table, folds))
+    tiers = [("", table)] + ([(OF_TIER1, table[table["tier1"]])] if "tier1" in table else [])
+    for tier, rows in tiers:
+        if rows.empty:
+            return [*(_in_words(*flaw) for flaw in found.items()), NO_TIER1]
+        for where, name in _missing(rows, folds):
+            if not tier or (where, name) not in missing:
+                found[where, tier].append(name)
+    return [_in_words(*flaw) for flaw in found.items()]
+
+
+def of_tier1(found: Sequence[str]) -> bool:
+    """Whether all these flaws are of the stage that reads tier 1 alone."""
+    return all(flaw == NO_TIER1 or flaw.endswith(OF_TIER1) for flaw in found)
+
+
+def shown(found: Sequence[str]) -> str:
+    """The flaws in a message's line."""
+    more = f", and {len(found) - FLAWS_SHOWN} more such" if len(found) > FLAWS_SHOWN else ""
+    return ", ".join(found[:FLAWS_SHOWN]) + more
+
+
+def _missing(table: pd.DataFrame, folds: list[int]) -> Iterator[tuple[str, str]]:
+    """Where a class is missing, and which."""
+    counts = {name: table.loc[table["stalled"] == value, "fold"].value_counts() for value, name in CLASSES.items()}
+    for fold in folds:
+        for name, count in counts.items():
+            inside = int(count.get(fold, 0))
+            if not inside:
+                yield f"fold {fold} has", name
+            if inside == count.sum():
+                yield f"the training rows of fold {fold} have", name
+
+
+def _in_words(place: tuple[str, str], names: list[str]) -> str:
+    where, tier = place
+    return f"{where} no {' and no '.join(names)} clip{tier}"

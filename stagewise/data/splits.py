@@ -1,0 +1,96 @@
+"""The split: which clip belongs to which fold. Anyone's CSV will do; see the README for its columns."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from stagewise.data.columns import labels, whole_numbers
+from stagewise.data.tables import read_videos, with_tiers
+from stagewise.files import paths
+from stagewise.messages.commands import MAKE_SPLIT, fold_options
+from stagewise.messages.errors import InputError
+
+ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never validated
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split's rows (filename, stalled, fold and what else it carries), its file, and the file's sha256."""
+
+    path: Path
+    sha256: str
+    table: pd.DataFrame
+
+    @property
+    def folds(self) -> list[int]:
+        """The folds that can be validated, ascending."""
+        return sorted(int(fold) for fold in self.table["fold"].unique() if fold != ALWAYS_TRAINED)
+
+    def command(self, script: str, folds: Sequence[int] | None = None, from_root: bool = False) -> str:
+        """`python SCRIPT` with the options for this split, and for these folds where they are not all of them.
+
+        from_root: with the split's path as seen from the root, as a file keeps it; else as it was given.
+        """
+        words = ["python", script]
+        if self.path.absolute() != paths.split_csv():
+            words += ["--split", paths.shown(self.path) if from_root else str(self.path)]
+        if folds is not None and list(folds) != self.folds:
+            words += fold_options(folds)
+        return shlex.join(words)
+
+    @property
+    def tier1(self) -> pd.Series:
+        """Whether each row is of tier 1, bool; every row is where the table has no such column."""
+        known = self.table.get("tier1")
+        return pd.Series(True, self.table.index) if known is None else known
+
+    @property
+    def note(self) -> str:
+        """What is to be said aloud of the split, or ""."""
+        return "" if "tier1" in self.table else f"{paths.shown(self.path)} has no column tier1: every row is of tier 1"
+
+    def of_tier1(self) -> "Split":
+        """The split of its rows of tier 1 alone; a fold without one is missing."""
+        return replace(self, table=self.table[self.tier1].reset_index(drop=True))
+
+    @property
+    def check(self) -> str:
+        """The command that checks this split against labels and volumes."""
+        return self.command("preproc_data/r02_verify_data.py")
+
+    def chosen_folds(self, asked: list[int] | None) -> list[int]:
+        """The folds asked for, each once, in the order asked; all where none is. Raises InputError for others."""
+        unknown = [fold for fold in asked or [] if fold not in self.folds]
+        if unknown:
+            raise InputError(
+                f"{paths.shown(self.path)} has no fold {', '.join(map(str, unknown))}; its folds are "
+                f"{', '.join(map(str, self.folds))}"
+            )
+        return list(dict.fromkeys(asked)) if asked else self.folds
+
+
+def named(folds: Sequence[int]) -> str:
+    """The folds as a message shows them: fold 0; folds 0, 2."""
+    return f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}"
+
+
+def read_split(path: Path | None, tier1_only: bool = False) -> Split:
+    """Read and check a split CSV; with `tier1_only`, keep the rows of tier 1.
+
+    path: None for the recipe's own split. Raises InputError naming file, line and mend.
+    """
+    own, path = path is not None, Path(path or paths.split_csv())
+    other = f"leave --split out for the split of: {MAKE_SPLIT}" if own else f"run: {MAKE_SPLIT} --force"
+    mend, absent = f"correct it, or {other}", f"run: {MAKE_SPLIT}{f' --output {path}' if own else ''}"
+    table = read_videos(path, ["stalled", "fold"], mend, absent)
+    table["stalled"] = labels(table, path, mend)
+    table["fold"] = whole_numbers(table, "fold", path, mend, minimum=ALWAYS_TRAINED)
+    split = Split(path, paths.sha256_of(path), with_tiers(table, path, mend))
+    if not split.folds:
+        raise InputError(f"{paths.shown(path)} has no fold to validate on; {mend}")
+    if (table["fold"] == split.folds[0]).all():
+        raise InputError(f"{paths.shown(path)} has fold {split.folds[0]} alone, so nothing is left to train on; {mend}")
+    return split.of_tier1() if tier1_only else split

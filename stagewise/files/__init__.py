@@ -1,0 +1,1 @@
+"""Files: where they live, how they are written, locked and read."""

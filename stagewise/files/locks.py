@@ -1,0 +1,52 @@
+"""Locks that end with their process, however it ends."""
+
+import fcntl
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from stagewise.files import paths
+from stagewise.messages.errors import BusyError
+
+
+@contextmanager
+def owned(lock: Path, what: str) -> Iterator[None]:
+    """Own what the file `lock` (made if need be, and left there) stands for while the block runs.
+
+    The lock is the kernel's and ends with its process; the file's text names the holder. What a killed holder left is
+    taken over, saying so. Raises BusyError naming `what` and its holder where another process owns it.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+b", buffering=0) as file:
+        with paths.naming(lock):
+            _take(file, lock, what)
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # the text alone; the lock goes with the file
+                file.truncate(0)
+
+
+def _holder(file: BinaryIO) -> str:
+    for _ in range(20):
+        file.seek(0)
+        if name := file.read().decode().strip():
+            return name
+        time.sleep(0.05)  # it has the lock since a moment ago, and is about to write its name
+    return "another process"
+
+
+def _take(file: BinaryIO, lock: Path, what: str) -> None:
+    file.seek(0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BusyError(f"{what} is in use by {_holder(file)} ({paths.shown(lock)}); wait until it finishes") from None
+    if before := file.read().decode().strip():
+        print(f"{what}: taken over from {before}, which was killed", flush=True)
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {platform.node()}\n".encode())

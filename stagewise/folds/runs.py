@@ -1,0 +1,165 @@
+"""The folder of one fold's run: who owns it, what it was made from, and whether it is finished."""
+
+import importlib.metadata
+import json
+import platform
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from stagewise.files import paths
+from stagewise.messages.commands import fold_options
+from stagewise.messages.errors import InputError
+from stagewise.nets.sizes import Net
+from stagewise.recipes.d121 import D121, PRESETS
+
+BEST_WEIGHTS = "best.weights.h5"
+RESUME_STATE = "resume_state.npz"
+PREVIOUS_STATE = "previous_state.npz"
+HISTORY = "history.csv"
+CURVES = "curves.png"
+EVENTS = "events"
+CONFIG = "config.json"
+LOG = "train.log"
+LOCK = ".lock"
+MADE_FROM = ("recipe", "fold", "seed", "split", "start")  # a run goes on only where all of these are the same
+PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-python-headless", "scikit-learn")
+LONGEST_SHOWN = 80  # characters of a value in a message; an augmentation has 546
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write plain values as indented JSON, in one piece or not at all."""
+    with paths.replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | None = None) -> str:
+    """The command that trains folds of a stage as the run of this config was, or is to be, trained.
+
+    Without a config it has no options: of a run that is not there, none are known. One without a start is for weights
+    as the stage has them.
+    """
+    words = ["python", f"{stage}/r31_train.py", *fold_options(folds)]
+    if config is not None:
+        split = config["split"]["file"]
+        preset = next((name for name, make in PRESETS.items() if make(D121).net == net_of(config)), "full")
+        words += ["--split", split] * (split != paths.shown(paths.split_csv()))
+        words += ["--seed", str(config["seed"])]
+        words += ["--preset", preset] * (preset != "full")
+        words += ["--init", "random"] * (config.get("start", {}).get("from") == "random")
+    return shlex.join(words)
+
+
+def versions(more: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of Python, of the packages that a result depends on, and of `more`; absent ones are left out."""
+    found = {"python": platform.python_version()}
+    for package in (*PACKAGES, *more):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def clear(folder: Path) -> None:
+    """Remove what a run wrote, all but the lock."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
+
+
+def read_config(stage: str, fold: int, alike: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the run of one fold was made from. Raises InputError where there is no such run.
+
+    alike: the config whose options the run should be trained with, where that is known.
+    """
+    path = paths.fold_folder(stage, fold) / CONFIG
+    try:
+        return json.loads(paths.read_text(path))
+    except FileNotFoundError:
+        command, folder = train_command(stage, [fold], alike), paths.shown(path.parent)
+        raise InputError(f"no trained fold {fold} of {stage} in {folder}; run: {command}") from None
+    except ValueError as error:
+        raise InputError(
+            f"{paths.shown(path)} is damaged ({error}); run: {train_command(stage, [fold])} --force, with the options "
+            f"that its {LOG} names"
+        ) from None
+
+
+def begun_folds(stage: str) -> list[int]:
+    """The folds that have a run, ascending, whether it has ended or not."""
+    configs = (paths.models_folder() / stage).glob(f"fold_*/{CONFIG}")
+    names = (path.parent.name.removeprefix("fold_") for path in configs)
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def finished_config(stage: str, fold: int, split_sha256: str, alike: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The config of a fold whose training has ended, on the split asked for; InputError otherwise. alike: see above."""
+    config = read_config(stage, fold, alike)
+    folder = paths.shown(paths.fold_folder(stage, fold))
+    if not config["finished"]:
+        command = train_command(stage, [fold], config)
+        raise InputError(f"the training of {folder} has not finished; go on with: {command}")
+    if config["split"]["sha256"] != split_sha256:
+        command = train_command(stage, [fold], {**config, "split": {"file": "YOUR.csv"}})
+        raise InputError(
+            f"{folder} was trained on another split ({config['split']['file']}, sha256 "
+            f"{config['split']['sha256'][:12]}, not {split_sha256[:12]}), so its validation clips may be your "
+            f"training clips; give that file with --split, or run: {command} --force"
+        )
+    return config
+
+
+def best_weights(stage: str, fold: int, config: dict[str, Any]) -> Path:
+    """The best epoch's weights, checked against the hash that the finished run wrote down."""
+    path, command = paths.fold_folder(stage, fold) / BEST_WEIGHTS, train_command(stage, [fold], config)
+    if not path.exists():
+        raise InputError(f"no weights {paths.shown(path)}; run: {command} --force")
+    if paths.sha256_of(path) != config["best"]["sha256"]:
+        raise InputError(
+            f"{paths.shown(path)} is not the file that its training wrote (its sha256 differs from config.json); "
+            f"restore it, or run: {command} --force"
+        )
+    return path
+
+
+def require_weights(made: str, weights: dict[str, str], present: dict[str, str], mend: str) -> None:
+    """Raise InputError naming the first fold whose present weights are not those that something was made with.
+
+    made: how the message begins, such as "x.csv was not answered"; weights, present: sha256 by fold.
+    """
+    for fold, sha256 in present.items():
+        if weights.get(fold) != sha256:
+            raise InputError(f"{made} with the present weights of fold {fold}; {mend}")
+
+
+def net_of(config: dict[str, Any]) -> Net:
+    """The network that a run trained."""
+    net = config["recipe"]["net"]
+    return Net(**{name: tuple(value) if isinstance(value, list) else value for name, value in net.items()})
+
+
+def require_same(folder: Path, before: dict[str, Any], now: dict[str, Any], command: str) -> None:
+    """Raise InputError naming what changed, unless a started run was made from what is asked for now."""
+    now = json.loads(json.dumps(now))  # tuples become lists, as in the file
+    changed = [change for name in MADE_FROM for change in _changes(name, before.get(name), now[name])]
+    if changed:
+        raise InputError(
+            f"{paths.shown(folder)} holds a run made from something else ({'; '.join(changed)}); "
+            f"to go on, undo the change; to start over, run: {command} --force"
+        )
+
+
+def _changes(name: str, old: Any, new: Any) -> Iterator[str]:
+    """How a value differs, a line for each value inside; a file may have moved, for its hash tells it."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted((old.keys() | new.keys()) - {"file"}):
+            yield from _changes(f"{name}.{key}", old.get(key), new.get(key))
+    elif old != new:
+        shown = [json.dumps(value) for value in (old, new)]
+        short = max(map(len, shown)) <= LONGEST_SHOWN
+        yield f"{name}: {shown[0]} is now {shown[1]}" if short else f"{name} has changed"

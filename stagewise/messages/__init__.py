@@ -1,0 +1,1 @@
+"""What is told: errors, the commands that they name, progress lines."""

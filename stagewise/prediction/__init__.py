@@ -1,0 +1,1 @@
+"""Answers of trained folds: plans, ensembles, thresholds, the submission."""

@@ -1,0 +1,100 @@
+"""What every r42 does: the command line, the checks before anything heavy is loaded, then the answers."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stagewise.console import cli
+from stagewise.console.ending import command, ending
+from stagewise.files import paths
+from stagewise.messages.errors import QuarantinedError
+
+if TYPE_CHECKING:  # they load pandas, which --help does not wait for
+    import pandas as pd
+
+    from stagewise.prediction.inference import InferencePlan
+
+
+def answer_test(stage: str, doc: str) -> None:
+    """Parse an r42's command line, check everything that can be checked, and answer the test videos.
+
+    Raises InputError before anything is predicted; QuarantinedError at the end where videos were left unanswered.
+    """
+    arguments = _arguments(doc)
+    from stagewise.prediction.adaptive import read_out_of_fold
+    from stagewise.prediction.inference import plan_test
+    from stagewise.prediction.threshold import read_threshold
+    from stagewise.prediction.unanswered import require_answerable, why_unanswered
+
+    plan = plan_test(stage, arguments.split, arguments.folds)
+    threshold = arguments.threshold if arguments.threshold is not None else read_threshold(plan)
+    oof = read_out_of_fold(plan, arguments.prevalence, arguments.adaptive) if arguments.adaptive else None
+    reasons = why_unanswered(plan, arguments.workers)
+    require_answerable(plan, reasons, arguments.unanswered)
+    left_out = f", {len(reasons)} more cannot be answered" if reasons else ""
+    print(f"{plan.without(reasons)}{left_out}\n  stalled above {threshold}", flush=True)
+    if arguments.dry_run:
+        print(f"would write {paths.shown(paths.submission_csv())} and the tables that it follows from")
+        return
+    written = _answer(plan, reasons, threshold, oof, arguments)
+    _end(plan, reasons, written, arguments)
+
+
+def _arguments(doc: str) -> argparse.Namespace:
+    parser = cli.parser(doc, "split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "dry-run")
+    parser.add_argument("--threshold", type=cli.probability, metavar="P", help="stalled above it (default: r41's)")
+    parser.add_argument(
+        "--adaptive",
+        nargs="?",
+        type=cli.share,
+        const=1e-4,
+        metavar="BOUND",
+        help="settle plainly flowing clips early, expecting --prevalence; BOUND: expected share of changed answers "
+        "(default: %(const)s)",
+    )
+    parser.add_argument(
+        "--unanswered",
+        choices=("flowing", "blank"),
+        help="answer the others where some videos have no whole volume, and call those flowing, or leave their rows "
+        "blank; exit code 5 says so at the end (default: refuse, before anything is predicted)",
+    )
+    return parser.parse_args()
+
+
+def _answer(
+    plan: "InferencePlan",
+    reasons: dict[str, str],
+    threshold: float,
+    oof: "pd.DataFrame | None",
+    arguments: argparse.Namespace,
+) -> list[Path]:
+    """Predict what can be answered, and write all tables. oof: of an adaptive ensemble."""
+    from stagewise.machine import device
+
+    device.prepare_to_predict(arguments.gpu, arguments.engine)
+    from stagewise.prediction.adaptive import predict_adaptive
+    from stagewise.prediction.predict import predict_test
+    from stagewise.prediction.submission import AnswerSettings, write_submission
+
+    answered = plan.without(reasons)
+    if oof is None:
+        options, probabilities, passes = None, predict_test(answered, arguments.workers), None
+    else:
+        options = {"prevalence": arguments.prevalence, "bound": arguments.adaptive, "seed": arguments.seed}
+        answers = predict_adaptive(answered, oof, threshold, **options, workers=arguments.workers)
+        probabilities, passes = answers.probabilities, answers.passes
+        print(answers)
+    settings = AnswerSettings(threshold, plan.weights_sha256, options, arguments.unanswered if reasons else None)
+    return write_submission(plan.stage, plan.table, probabilities, settings, passes, reasons)
+
+
+def _end(plan: "InferencePlan", reasons: dict[str, str], written: list[Path], arguments: argparse.Namespace) -> None:
+    """The last lines; QuarantinedError with them where videos were left unanswered."""
+    split = () if plan.split.path.exists() else ("--split", "YOUR.csv")  # the report needs its rows
+    last_lines = ending(written, command(f"{plan.stage}/r51_report.py", arguments, *split))
+    if not reasons:
+        print(last_lines)
+        return
+    from stagewise.prediction.unanswered import told
+
+    raise QuarantinedError(f"{told(plan, reasons, arguments.unanswered)}\n{last_lines}")

@@ -1,0 +1,157 @@
+"""What is to be predicted, by which trained folds: checked before anything heavy is loaded."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stagewise.augment import Resize
+from stagewise.data.clips import volumes_of
+from stagewise.data.projects import projects_of
+from stagewise.data.splits import Split, named, read_split
+from stagewise.data.tables import videos_to_answer
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.messages.commands import EXTRACT
+from stagewise.messages.errors import InputError
+from stagewise.nets.sizes import Net
+
+
+@dataclass(frozen=True)
+class InferencePlan:
+    """Trained folds of one stage, and the clips they answer.
+
+    `configs` and `weights` have an entry a fold; `split` is that of the training; `table` holds the clips: a column
+    filename, and of test videos asked (of `videos_to_answer`), out of fold stalled and fold, and what `projects_of`
+    knows.
+    """
+
+    stage: str
+    folds: list[int]
+    configs: list[dict[str, Any]]
+    weights: list[Path]
+    split: Split
+    table: pd.DataFrame
+    volumes: tuple[Path, ...]
+
+    def command(self, script: str) -> str:
+        """The command of one of the stage's scripts, such as r41_process_oof, on the plan's split and folds."""
+        return self.split.command(f"{self.stage}/{script}.py", self.folds)
+
+    @property
+    def filenames(self) -> pd.Series:
+        """The clips' videos, in the order of the answers."""
+        return self.table["filename"]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The recipe that the folds were trained by, as plain values."""
+        return self.configs[0]["recipe"]
+
+    @property
+    def net(self) -> Net:
+        """The network, the same in every fold."""
+        return runs.net_of(self.configs[0])
+
+    @property
+    def resize(self) -> Resize:
+        """What is done to a clip before the net."""
+        return Resize(self.net.input_shape)
+
+    @property
+    def weights_sha256(self) -> dict[str, str]:
+        """Hash of each fold's best weights; a threshold belongs to them."""
+        return {str(fold): c["best"]["sha256"] for fold, c in zip(self.folds, self.configs, strict=True)}
+
+    def without(self, filenames: Collection[str]) -> "InferencePlan":
+        """The plan without these videos."""
+        kept = ~self.filenames.isin(list(filenames))
+        volumes = tuple(volume for volume, keep in zip(self.volumes, kept, strict=True) if keep)
+        return replace(self, table=self.table[kept].reset_index(drop=True), volumes=volumes)
+
+    def __str__(self) -> str:
+        line = f"{self.stage}: {named(self.folds)}, {len(self.table)} clips, 8 flips each"
+        if self.split.path.exists():
+            return line
+        trained_on = f"{self.configs[0]['split']['file']}, sha256 {self.split.sha256[:12]}"
+        return f"{line}\n  {paths.shown(self.split.path)} is not there; these folds were trained on {trained_on}"
+
+
+def plan_out_of_fold(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
+    """Each fold's own validation clips, all of them. Raises InputError naming what is missing."""
+    split = split_with_rows(stage, split_path)
+    folds, configs = _trained(stage, split, asked_folds)
+    projects = projects_of(split)  # of all tiers, since the stages before were trained on all
+    tier1_only = configs[0]["recipe"]["tier1_only"]
+    clips = (read_split(split_path, tier1_only=True) if tier1_only else split).table
+    clips = clips.loc[clips["fold"].isin(folds), ["filename", "stalled", "fold"]].reset_index(drop=True)
+    table = clips.merge(projects, on="filename", how="left")
+    return _plan(stage, split, folds, configs, table, volumes_of("train", table["filename"], split))
+
+
+def plan_test(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
+    """Every test video that is asked for. Raises InputError naming what is missing, but for volumes.
+
+    Where the recipe's own split is not there, by the folds that are: only its hash is needed, which they know.
+    """
+    here = split_path is not None or paths.split_csv().exists() or not runs.begun_folds(stage)
+    split = read_split(split_path) if here else _split_of_runs(stage, asked_folds)
+    trained = _trained(stage, split, asked_folds)
+    table = videos_to_answer()
+    if table.empty:
+        raise InputError(
+            f"there is no test set: no video in {paths.shown(paths.videos_folder('test'))}, and no "
+            f"input/submission_format.csv; put videos there and run: {EXTRACT} test"
+        )
+    return _plan(stage, split, *trained, table, tuple(paths.volume_path("test", name) for name in table["filename"]))
+
+
+def split_with_rows(stage: str, path: Path | None) -> Split:
+    """`read_split` for what needs a split's rows. Raises InputError that names the split of the trained folds."""
+    if path is None and not paths.split_csv().exists() and (folds := runs.begun_folds(stage)):
+        known = runs.read_config(stage, folds[0])["split"]
+        raise InputError(
+            f"{paths.shown(paths.split_csv())} is not there, whose rows say which clips a fold never saw; {stage} was "
+            f"trained on {known['file']}, sha256 {known['sha256'][:12]}; put that file there, or give it with --split "
+            "(r42_process_test.py alone does without)"
+        )
+    return read_split(path)
+
+
+def _split_of_runs(stage: str, asked_folds: Sequence[int] | None) -> Split:
+    """The split as its trained folds know it: its hash and its folds, no clips."""
+    folds = asked_folds or runs.begun_folds(stage)
+    first, *others = (runs.read_config(stage, fold)["split"]["sha256"] for fold in folds)
+    if any(sha256 != first for sha256 in others):
+        raise InputError(
+            f"{named(folds)} of {stage} were trained on different splits; name those that belong together with --fold"
+        )
+    return Split(paths.split_csv(), first, pd.DataFrame({"fold": folds}))
+
+
+def _trained(stage: str, split: Split, asked_folds: Sequence[int] | None) -> tuple[list[int], list[dict[str, Any]]]:
+    """The folds asked for, and their configs."""
+    folds = split.chosen_folds(asked_folds)
+    configs = [runs.finished_config(stage, fold, split.sha256) for fold in folds]
+    nets = [runs.net_of(config) for config in configs]
+    for fold, net in zip(folds, nets, strict=True):
+        if net != nets[0]:
+            raise InputError(
+                f"folds {folds[0]} and {fold} of {stage} hold different nets; train them with the same --preset: "
+                f"{runs.train_command(stage, [fold], configs[0])} --force"
+            )
+    return folds, configs
+
+
+def _plan(
+    stage: str,
+    split: Split,
+    folds: list[int],
+    configs: list[dict[str, Any]],
+    table: pd.DataFrame,
+    volumes: tuple[Path, ...],
+) -> InferencePlan:
+    weights = [runs.best_weights(stage, fold, config) for fold, config in zip(folds, configs, strict=True)]
+    return InferencePlan(stage, folds, configs, weights, split, table, volumes)

@@ -1,0 +1,94 @@
+"""Predicting with trained folds: clips streamed through a net, out of fold and for the test set."""
+
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from stagewise.augment import Resize
+from stagewise.data.batches import stream_clips
+from stagewise.machine import device
+from stagewise.machine.engines import predictor
+from stagewise.machine.workers import WorkerPool
+from stagewise.messages.progress import progress
+from stagewise.prediction.ensemble import load_fused, merge
+from stagewise.prediction.inference import InferencePlan
+from stagewise.prediction.tta import FLIPS, with_flips
+
+VolumePredictor = Callable[[Sequence[Path], str], np.ndarray]
+
+
+def predict_volumes(
+    predict: Callable[[np.ndarray], np.ndarray],
+    volumes: Sequence[Path],
+    resize: Resize,
+    pool: WorkerPool,
+    batch_size: int,
+    description: str,
+    kept: bool = True,
+) -> np.ndarray:
+    """The net's answers to the volumes, in their order.
+
+    predict: (B, T, H, W, 3) uint8 to (B, ...). Every call has `batch_size` clips, the last batch being filled
+    up with copies of its last clip, so that the net is compiled for one shape and a clip's answer does
+    not hang on its neighbours. description, kept: of the progress line. Returns: (n, ...).
+    """
+    answers = []
+    with progress(len(volumes), description, "clips", kept) as line:
+        for clips in stream_clips(volumes, resize, pool, batch_size):
+            filled = np.concatenate([clips, np.repeat(clips[-1:], batch_size - len(clips), axis=0)])
+            answers.append(np.asarray(predict(filled))[: len(clips)])
+            line.advance(len(clips))
+    return np.concatenate(answers)
+
+
+def load_nets(plan: InferencePlan, folds: Collection[int] | None = None) -> dict[int, keras.Model]:
+    """The plan's folds, or some of them, as fused nets in the precision of the recipe, in the plan's order."""
+    device.set_precision(plan.recipe["gpu_precision"])
+    files = zip(plan.folds, plan.weights, strict=True)
+    return {fold: load_fused(plan.net, weights) for fold, weights in files if folds is None or fold in folds}
+
+
+def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) -> VolumePredictor:
+    """The model, compiled for the engine in use, as a function of volumes and the words of its progress line.
+
+    It answers (n, ...) float64, in the volumes' order, as often as it is asked. On OpenVINO with the weights that the
+    model has now; Keras compiles a model at its first answer, once and for any weights.
+    """
+    images = int(np.prod(model.output_shape[1:-1]))  # that the nets see for a clip: 8 with flips
+    clips = plan.recipe["batch_size"] if device.gpus() else 8 // images  # on a CPU, more than 8 at once are no faster
+    predict = predictor(model, plan.recipe["openvino_precision"])
+
+    def answers(volumes: Sequence[Path], what: str) -> np.ndarray:
+        line = f"{plan.stage} {what}"
+        return predict_volumes(predict, volumes, plan.resize, pool, clips, line).astype(np.float64)
+
+    return answers
+
+
+def predict_out_of_fold(plan: InferencePlan, workers: int) -> pd.DataFrame:
+    """Each clip's probability from the net that never saw it.
+
+    Returns: the plan's table with probability (mean over eight flips) and unflipped (of the clip as it is), rows as in
+    the split.
+    """
+    answers = np.empty((len(plan.table), len(FLIPS)))
+    nets = load_nets(plan)
+    first = nets[plan.folds[0]]
+    model = with_flips(first)  # one model for all folds, which Keras compiles once
+    with WorkerPool(workers) as pool:
+        for fold, net in nets.items():
+            first.set_weights(net.get_weights())
+            rows = np.flatnonzero(plan.table["fold"] == fold)
+            volumes = [plan.volumes[row] for row in rows]
+            answers[rows] = volume_predictor(model, plan, pool)(volumes, f"fold {fold}")[:, :, 0]
+    return plan.table.assign(probability=answers.mean(axis=1), unflipped=answers[:, 0])
+
+
+def predict_test(plan: InferencePlan, workers: int) -> np.ndarray:
+    """Probabilities of the test clips, (n, folds): all folds in one model, mean over eight flips."""
+    model = with_flips(merge(list(load_nets(plan).values())))
+    with WorkerPool(workers) as pool:
+        return volume_predictor(model, plan, pool)(plan.volumes, "test").mean(axis=1)

@@ -1,0 +1,1 @@
+"""Training: a stage's plan, its folds' runs, callbacks, and what it takes of the machine."""

@@ -1,0 +1,121 @@
+"""What one training will do, checked before anything heavy is loaded: clips, parent, and where it writes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from stagewise.data.clips import Rows, volumes_of
+from stagewise.data.sampling import validation_rows
+from stagewise.data.split_checks import require_learnable
+from stagewise.data.splits import Split
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.messages.commands import INFLATE
+from stagewise.messages.errors import InputError
+from stagewise.recipes.config import GPU_PRECISIONS, Recipe
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """One fold of one stage: the recipe, the clips, where the weights start, and where the run lives.
+
+    `made_from` is what the run's config.json keeps of all this; `start_weights` is None for random ones.
+    """
+
+    recipe: Recipe
+    fold: int
+    seed: int
+    training: Rows
+    validation: Rows
+    start_weights: Path | None
+    made_from: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The fold's folder."""
+        return paths.fold_folder(self.recipe.name, self.fold)
+
+    @property
+    def command(self) -> str:
+        """The command that trains this fold, with the options that were asked for."""
+        return runs.train_command(self.recipe.name, [self.fold], self.made_from)
+
+    def __str__(self) -> str:
+        recipe, start = self.recipe, self.start_weights and paths.shown(self.start_weights)
+        batches = f"{recipe.steps_per_epoch} batches of {recipe.batch_size}"
+        if recipe.accumulation_steps > 1:
+            batches += f", {recipe.accumulation_steps} accumulated"
+        return (
+            f"{recipe.name} fold {self.fold}: net of blocks {recipe.net.blocks} on {recipe.net.input_shape}, "
+            f"up to {recipe.epochs} epochs of {batches}\n"
+            f"  starts from {start or 'random weights'}\n"
+            f"  trains on {self.training}\n  validates on {self.validation}, best epoch by {recipe.monitor}\n"
+            f"  writes {paths.shown(self.folder)}/"
+        )
+
+
+def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> TrainingPlan:
+    """Everything one fold's training needs, all of it there. Raises InputError naming what is not."""
+    if recipe.gpu_precision not in GPU_PRECISIONS:
+        raise InputError(
+            f"gpu_precision {recipe.gpu_precision!r} of {recipe.name} is none of {', '.join(GPU_PRECISIONS)}; "
+            "correct it on the recipe's page"
+        )
+    made_from = {
+        "recipe": recipe.as_dict(),
+        "fold": fold,
+        "seed": seed,
+        "split": {"file": paths.shown(split.path), "sha256": split.sha256},
+    }
+    start_weights = _start_weights(recipe, made_from)
+    require_learnable(split, [fold])
+    held_out = split.table["fold"] == fold
+    training, validation = _rows(split, ~held_out), _rows(split, held_out)
+    chosen = validation_rows(validation.stalled, recipe.validation_flowing_per_stalled, seed, fold)
+    return TrainingPlan(
+        recipe=recipe,
+        fold=fold,
+        seed=seed,
+        training=training,
+        validation=Rows(tuple(validation.volumes[row] for row in chosen), validation.stalled[chosen]),
+        start_weights=start_weights,
+        made_from=made_from
+        | {"start": {"from": recipe.init_from, "sha256": start_weights and paths.sha256_of(start_weights)}},
+    )
+
+
+def started_config(plan: TrainingPlan) -> dict[str, Any] | None:
+    """The config of the run in the plan's folder, if any. Raises InputError if it was made from something else."""
+    if not (plan.folder / runs.CONFIG).exists():
+        return None
+    config = runs.read_config(plan.recipe.name, plan.fold)
+    runs.require_same(plan.folder, config, plan.made_from, plan.command)
+    return config
+
+
+def _rows(split: Split, chosen: pd.Series) -> Rows:
+    rows = split.table[chosen]
+    return Rows(volumes_of("train", rows["filename"], split), rows["stalled"].to_numpy())
+
+
+def _start_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path | None:
+    if recipe.init_from == "random":
+        return None
+    if recipe.init_from == "imagenet":
+        path = paths.imagenet_weights()
+        if not path.exists():
+            raise InputError(
+                f"no ImageNet weights {paths.shown(path)}; run: {INFLATE} (or ask for random ones with --init random)"
+            )
+        return path
+    fold = made_from["fold"]
+    parent = runs.finished_config(recipe.init_from, fold, made_from["split"]["sha256"], made_from)
+    if runs.net_of(parent) != recipe.net:
+        command = runs.train_command(recipe.init_from, [fold], {**parent, "recipe": recipe.as_dict()})
+        raise InputError(
+            f"{paths.shown(paths.fold_folder(recipe.init_from, fold))} was trained with another net; train both "
+            f"stages with the same --preset: {command} --force"
+        )
+    return runs.best_weights(recipe.init_from, fold, parent)

@@ -1,0 +1,66 @@
+"""A stage script's `main`: the command line, the checks before anything heavy is loaded, then fold after fold."""
+
+import argparse
+from dataclasses import replace
+
+from stagewise.console import cli
+from stagewise.console.ending import command, ending
+from stagewise.recipes.config import Recipe
+from stagewise.recipes.d121 import PRESETS
+from stagewise.training.footprint import Footprint, footprint
+
+
+def train_stage(stage: Recipe, doc: str, following: str) -> None:
+    """Parse a stage script's command line, check everything that can be checked, and train fold after fold.
+
+    following: the script to run next, which the last line names with the options it shares.
+    Raises the errors of `plans.plan_training` before, and of `train.train_folds` while training.
+    """
+    arguments = _arguments(stage, doc)
+    from stagewise.data.split_checks import require_learnable
+    from stagewise.data.splits import read_split
+    from stagewise.training.plans import plan_training, started_config
+
+    recipe = _recipe(stage, arguments)
+    split = read_split(arguments.split)
+    folds = split.chosen_folds(arguments.folds)
+    require_learnable(split, folds)  # as every stage will read it, and not the present one alone
+    rows = split.of_tier1() if recipe.tier1_only else split
+    plans = [plan_training(recipe, rows, fold, arguments.seed) for fold in folds]
+    needed = footprint(recipe, arguments.workers)
+    print(*[split.note] * bool(split.note), *plans, f"needs {needed}", sep="\n", flush=True)
+    started = [] if arguments.force else [started_config(plan) for plan in plans]
+    finished = sum(config["finished"] for config in started if config)
+    if not arguments.dry_run:
+        trained = _train(plans, len(plans) - finished, needed, arguments)
+        print(ending([plan.folder for plan in trained], command(following, arguments)))
+
+
+def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
+    parser = cli.parser(doc, "split", "fold", "gpu", "workers", "memory", "seed", "preset", "dry-run", "force")
+    if stage.init_from == "imagenet":
+        parser.add_argument(
+            "--init",
+            choices=("imagenet", "random"),
+            default="imagenet",
+            help="where the weights start (default: %(default)s, made by r04)",
+        )
+    return parser.parse_args()
+
+
+def _recipe(stage: Recipe, arguments: argparse.Namespace) -> Recipe:
+    recipe = PRESETS[arguments.preset](stage)
+    return replace(recipe, init_from=getattr(arguments, "init", recipe.init_from))
+
+
+def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.Namespace) -> list:
+    from stagewise.machine import device
+    from stagewise.training import memory
+
+    # Days on a GPU should not become months on the CPU after one line of warning.
+    device.prepare(arguments.gpu, needs_gpu=arguments.preset == "full")
+    if unfinished:
+        memory.require(needed, unfinished, arguments.memory, on_gpu=bool(device.gpus()))
+    from stagewise.training.train import train_folds
+
+    return train_folds(plans, arguments.workers, arguments.force)

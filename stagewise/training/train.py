@@ -1,0 +1,169 @@
+"""Training one fold of one stage; the same function serves every stage, and a run that goes on."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import numpy as np
+
+from stagewise.console.run_log import logged, say
+from stagewise.data.batches import TrainingBatches
+from stagewise.files import paths
+from stagewise.files.locks import owned
+from stagewise.files.weight_files import load_weights
+from stagewise.folds import runs
+from stagewise.folds.checkpoints import Progress, load_state, remove_states
+from stagewise.machine import device
+from stagewise.machine.workers import WorkerPool
+from stagewise.messages.errors import DIVERGED_MEND, NumericalError
+from stagewise.messages.progress import progress
+from stagewise.nets.densenet3d import backbone, densenet3d
+from stagewise.prediction.predict import predict_volumes
+from stagewise.recipes.config import Recipe
+from stagewise.training.callbacks import BestWeights, epoch_callbacks
+from stagewise.training.plans import TrainingPlan, started_config
+
+
+def compiled(recipe: Recipe) -> keras.Model:
+    """A compiled net of the recipe, in its precision; its first step costs seconds, so that one serves every fold."""
+    device.set_precision(recipe.gpu_precision)
+    model = densenet3d(recipe.net)
+    accumulation = recipe.accumulation_steps if recipe.accumulation_steps > 1 else None
+    model.compile(
+        optimizer=keras.optimizers.Adam(recipe.learning_rate, gradient_accumulation_steps=accumulation),
+        loss="binary_crossentropy",
+        jit_compile=device.jit_compile(),
+    )
+    model.optimizer.build(model.trainable_variables)  # so that a resume state has a place for its moments
+    return model
+
+
+def start(model: keras.Model, plan: TrainingPlan) -> None:
+    """Put a compiled net where the fold starts; nothing of what it did before is left in it."""
+    fresh = densenet3d(plan.recipe.net, seed=(plan.seed, plan.fold))
+    if plan.start_weights is not None:
+        whole = plan.recipe.init_from != "imagenet"  # the ImageNet file has no head
+        mend = "make it again, with the --preset of this stage"
+        load_weights(fresh if whole else backbone(fresh), plan.start_weights, mend)
+    for variable, value in zip(model.variables, fresh.variables, strict=True):
+        variable.assign(value)
+    for variable in model.optimizer.variables:
+        variable.assign(np.zeros(variable.shape, variable.dtype))
+    model.optimizer.learning_rate = plan.recipe.learning_rate
+
+
+def train_folds(plans: Sequence[TrainingPlan], workers: int, force: bool) -> list[TrainingPlan]:
+    """Train folds of one recipe, each from its start or from where its last run stopped, to the recipe's end.
+
+    Returns: the plans of those that were not finished before.
+    Raises: InputError if a folder holds a run made from something else (unless `force`, which starts
+    anew), BusyError if another process trains it, NumericalError if the loss leaves the finite range (the
+    last good state stays), StagewiseError if a worker dies.
+    """
+    model, trained = None, []
+    with WorkerPool(workers) as pool:
+        for plan in plans:
+            with owned(plan.folder / runs.LOCK, paths.shown(plan.folder)):
+                if _is_finished(plan, force):
+                    print(f"{paths.shown(plan.folder)} is finished; --force trains it again")
+                    continue
+                versions = ", ".join(map(" ".join, runs.versions().items()))
+                with logged(plan.folder / runs.LOG, versions, device.describe(), str(plan)):
+                    model = model or compiled(plan.recipe)
+                    _train_owned(model, plan, pool)
+                trained.append(plan)
+    return trained
+
+
+def _is_finished(plan: TrainingPlan, force: bool) -> bool:
+    """Whether the folder's run has ended; of one that goes on, only what counts is left in the folder."""
+    if force:
+        runs.clear(plan.folder)
+    for folder in (plan.folder, plan.folder / runs.EVENTS):
+        paths.remove_leftovers(folder, alone=True)
+    config = started_config(plan)
+    if config is None:
+        runs.clear(plan.folder)  # a run that was killed before it had a config left nothing of worth
+        return False
+    if config["finished"]:
+        remove_states(plan.folder)  # a run that was killed in its last step
+    return config["finished"]
+
+
+def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> None:
+    if not (plan.folder / runs.CONFIG).exists():
+        content = {**plan.made_from, "versions": runs.versions(), "device": device.describe(), "finished": False}
+        runs.write_json(plan.folder / runs.CONFIG, content)
+    start(model, plan)
+    so_far = load_state(plan.folder, model, plan.command)
+    best = BestWeights(f"val_{plan.recipe.monitor}", so_far.best_weights)
+    validation = _validation(model, plan, pool), plan.validation.stalled
+    callbacks = epoch_callbacks(plan.recipe, plan.folder, *validation, so_far, best)
+    _fit(model, plan, pool, callbacks, so_far)
+    _finish(plan, best)
+
+
+def _validation(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> Callable[[], np.ndarray]:
+    def predict() -> np.ndarray:
+        volumes, recipe = plan.validation.volumes, plan.recipe
+        settings = (recipe.resize, pool, recipe.batch_size, f"{_name(plan)} validation")
+        return predict_volumes(model.predict_on_batch, volumes, *settings, kept=False)[:, 0]
+
+    return predict
+
+
+def _fit(
+    model: keras.Model,
+    plan: TrainingPlan,
+    pool: WorkerPool,
+    callbacks: list[keras.callbacks.Callback],
+    so_far: Progress,
+) -> None:
+    """The epochs. `model.fit` is not used because TensorFlow's iterator would bury a dead worker's error."""
+    recipe, first_epoch = plan.recipe, len(so_far.history)
+    model.stop_training = so_far.stopped
+    listeners = keras.callbacks.CallbackList(callbacks, model=model)
+    clips = plan.training
+    batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed)
+    stream = batches.stream(pool, first_epoch)
+    listeners.on_train_begin()
+    for epoch in range(first_epoch, recipe.epochs):
+        if model.stop_training:
+            break
+        listeners.on_epoch_begin(epoch)
+        listeners.on_epoch_end(epoch, {"loss": _train_epoch(model, stream, plan, epoch)})
+    listeners.on_train_end()
+
+
+def _train_epoch(model: keras.Model, stream: Iterator, plan: TrainingPlan, epoch: int) -> float:
+    """One epoch's mean loss. Raises NumericalError at the first batch whose loss is not finite."""
+    total, steps = 0.0, plan.recipe.steps_per_epoch
+    with progress(steps, f"{_name(plan)} epoch {epoch + 1}", "batches", kept=False) as line:
+        for step in range(steps):
+            clips, stalled = next(stream)
+            loss = float(model.train_on_batch(clips, stalled))  # of this batch alone
+            if not np.isfinite(loss):
+                raise NumericalError(
+                    f"the loss is {loss} at batch {step + 1} of epoch {epoch + 1} of {_name(plan)}; {DIVERGED_MEND}"
+                )
+            total += loss
+            line.advance(loss=f"{total / (step + 1):.4f}")
+    return total / steps
+
+
+def _name(plan: TrainingPlan) -> str:
+    """How a progress line names the training: folds may share a terminal."""
+    return f"{plan.recipe.name} fold {plan.fold}"
+
+
+def _finish(plan: TrainingPlan, best: BestWeights) -> None:
+    """Write down what came out; the resume states have then served their purpose."""
+    best.save(plan.folder / runs.BEST_WEIGHTS)
+    summary = {
+        "epoch": best.best_epoch,
+        plan.recipe.monitor: best.best,
+        "sha256": paths.sha256_of(plan.folder / runs.BEST_WEIGHTS),
+    }
+    config = runs.read_config(plan.recipe.name, plan.fold)
+    runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary})
+    remove_states(plan.folder)
+    say(f"{paths.shown(plan.folder)}: best {plan.recipe.monitor} {best.best:.4f} in epoch {best.best_epoch + 1}")

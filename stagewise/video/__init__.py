@@ -1,0 +1,1 @@
+"""Videos of many containers and codecs, decoded strictly."""
