@@ -10,7 +10,6 @@ ablation.csv, and is not done again while that is there. The table in RESULTS.md
 """
 
 import argparse
-import runpy
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,13 +18,14 @@ from pathlib import Path
 
 import pandas as pd
 from measure import REPOSITORY, machine, write_section
-from trainings import STAGES, Data, answer, script, side_by_side, spread
+from trainings import STAGES, Data, answer, script, side_by_side, spread, stage_recipe
 from vesselmnist3d import make_data
 
 from stagewise import augment
 from stagewise.console import cli
-from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import PRESETS
+from stagewise.recipes.recipe import Recipe, changed
+from stagewise.recipes.starts import RandomStart
 
 ROWS = Path(__file__).with_name("ablation.csv")
 VESSEL_LENGTH = {"steps_per_epoch": 100, "epochs": 3}
@@ -43,11 +43,11 @@ Stages = list[Recipe]
 
 def stage_recipes(data: str) -> Stages:
     """The three stages as their scripts have them, at the ablation's length and size."""
-    stages = [runpy.run_path(str(REPOSITORY / stage / "r31_train.py"))["STAGE"] for stage in STAGES]
+    stages = list(map(stage_recipe, STAGES))
     if data == "vessel":
-        return [replace(PRESETS["small"](stage), **VESSEL_LENGTH) for stage in stages]
+        return [changed(PRESETS["small"](stage), **VESSEL_LENGTH) for stage in stages]
     first, *others = map(PRESETS["demo"], stages)
-    return [replace(first, init_from="random"), *others]
+    return [replace(first, start=RandomStart()), *others]
 
 
 def without(kinds: tuple[type, ...], stages: Stages) -> Stages:
@@ -60,9 +60,9 @@ def without(kinds: tuple[type, ...], stages: Stages) -> Stages:
 
 VARIANTS: dict[str, Callable[[Stages], Stages]] = {
     "recipe": lambda stages: stages,
-    "random_start": lambda stages: [replace(stages[0], init_from="random"), *stages[1:]],
+    "random_start": lambda stages: [replace(stages[0], start=RandomStart()), *stages[1:]],
     "stage_3_alone": lambda stages: [
-        replace(stages[2], init_from=stages[0].init_from, epochs=sum(stage.epochs for stage in stages))
+        changed(stages[2], start=stages[0].start, epochs=sum(stage.schedule.epochs for stage in stages))
     ],
     "no_geometric": partial(without, GEOMETRIC),
     "no_crop_and_elastic": partial(without, CROP_AND_ELASTIC),
@@ -94,7 +94,7 @@ def train_variant(kind: str, variant: str, seed: int, split_csv: Path) -> None:
     from stagewise.training.train import train_folds
 
     for recipe in VARIANTS[variant](stage_recipes(kind)):
-        plan = plan_training(recipe, read_split(split_csv, tier1_only=recipe.tier1_only), 0, seed)
+        plan = plan_training(recipe, recipe.rows.of(read_split(split_csv)), 0, seed)
         train_folds([plan], workers=1, force=False)
 
 

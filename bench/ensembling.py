@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from measure import REPOSITORY, machine, write_section
-from trainings import STAGES, Data, scores, script, spread
+from trainings import STAGES, Data, scores, script, spread, stage_recipe
 from vesselmnist3d import DESIGNS, answered, finished
 
 from stagewise.console import cli
@@ -37,15 +37,14 @@ def predict_every_flip(split_csv: Path, folds: list[int]) -> None:
     from stagewise.machine import device
     from stagewise.prediction.inference import plan_test
 
-    plan = plan_test(STAGES[-1], split_csv, folds)
+    plan = plan_test(stage_recipe(STAGES[-1]), split_csv, folds)
     device.prepare_to_predict()
     from stagewise.machine.workers import WorkerPool
     from stagewise.prediction.ensemble import merge
     from stagewise.prediction.predict import load_nets, volume_predictor
-    from stagewise.prediction.tta import with_flips
 
     with WorkerPool(1) as pool:
-        model = with_flips(merge(list(load_nets(plan).values())))
+        model = plan.recipe.answer.shown(merge(list(load_nets(plan).values())))
         answers = volume_predictor(model, plan, pool)(plan.volumes, "every flip")
     np.save(paths.root() / "every_answer.npy", answers)
 

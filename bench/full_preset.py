@@ -12,7 +12,6 @@ import resource
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from measure import script
@@ -35,7 +34,8 @@ def measure(workers: int) -> None:
     """Train stage 1 for one epoch of one optimizer step, then fit one batch again and again."""
     from stagewise.data.splits import read_split
     from stagewise.machine import device
-    from stagewise.recipes.d121 import D121
+    from stagewise.recipes.d121 import D121, IMAGENET
+    from stagewise.recipes.recipe import changed
     from stagewise.training.plans import plan_training
 
     device.prepare()
@@ -44,13 +44,13 @@ def measure(workers: int) -> None:
     from stagewise.data.batches import TrainingBatches, load_clips
     from stagewise.training.train import compiled, start, train_folds
 
-    stage = replace(D121, name="net_d121_stage1", init_from="imagenet", monitor="mcc", epochs=1, steps_per_epoch=20)
+    stage = changed(D121, name="net_d121_stage1", start=IMAGENET, monitor="mcc", epochs=1, steps_per_epoch=20)
     plan = plan_training(stage, read_split(None), fold=0, seed=42)
     began = time.monotonic()
     train_folds([plan], workers, force=False)
     seconds = time.monotonic() - began
     print(f"{plan}\n20 batches accumulated into one step, and a validation pass: {seconds:.0f} s, compiling included")
-    model = compiled(replace(stage, accumulation_steps=1))
+    model = compiled(changed(stage, accumulation_steps=1))
     start(model, plan)
     task = TrainingBatches(stage, plan.training.volumes, plan.training.stalled, 0, 42).task(0, 0)
     clips, stalled = load_clips(task), np.array(task.stalled, np.float32)[:, None]

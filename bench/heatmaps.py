@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from measure import machine, write_section
-from trainings import STAGES
+from trainings import STAGES, stage_recipe
 
 from stagewise.console import cli
 from stagewise.data.tables import read_labels, read_roi_index
@@ -113,12 +113,12 @@ class Maps:
 def table(plan: InferencePlan, targets: Sequence[Target], answers: np.ndarray) -> list[tuple[str, ...]]:
     """All lines."""
     from stagewise.nets.densenet3d import densenet3d
-    from stagewise.nets.sizes import chosen_block
+    from stagewise.nets.net import chosen_block
     from stagewise.prediction.predict import load_nets
     from stagewise.volumes.pklz import load_volume
 
-    clips = np.stack([plan.resize.apply(load_volume(path)) for path in plan.volumes])
-    net = plan.net
+    clips = np.stack([plan.recipe.resize.apply(load_volume(path)) for path in plan.volumes])
+    net = plan.recipe.net
     trained = Maps(clips, answers, list(load_nets(plan).values()))
     untrained = Maps(clips, answers, [densenet3d(net, seed=fold) for fold in plan.folds])
     rows = []
@@ -138,7 +138,7 @@ def table(plan: InferencePlan, targets: Sequence[Target], answers: np.ndarray) -
 def main() -> None:
     """Measure, and write the section."""
     arguments = cli.parser(__doc__, "seed", "fold").parse_args()
-    plan = plan_test(STAGE, None, arguments.folds)
+    plan = plan_test(stage_recipe(STAGE), None, arguments.folds)
     means = pd.read_csv(paths.test_csv(STAGE)).set_index("filename")["probability"]
     answers = is_stalled(means.loc[plan.filenames].to_numpy(), read_threshold(plan))
     targets = known_targets(plan.filenames, arguments.seed)

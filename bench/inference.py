@@ -71,10 +71,9 @@ def ours(
     from stagewise.nets.fuse_bn import fuse
     from stagewise.prediction.ensemble import merge
     from stagewise.prediction.predict import predict_volumes
-    from stagewise.prediction.tta import with_flips
 
     fused = [fuse(net) for net in nets(arguments.trained, device.fastest_data_format())]
-    answer = predictor(with_flips(merge(fused)), precision)
+    answer = predictor(D121.answer.shown(merge(fused)), precision)
     clips = D121.batch_size if device.gpus() else 1
     return lambda: predict_volumes(answer, volumes, D121.resize, pool, clips, "ours").mean(axis=1)
 

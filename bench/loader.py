@@ -12,7 +12,6 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from stagewise.files import paths
 from stagewise.machine import device
 from stagewise.machine.workers import WorkerPool
 from stagewise.recipes.d121 import AUGMENTATION_DROPPED_PLANES, D121
+from stagewise.recipes.recipe import changed
 from stagewise.training import memory
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def make_volumes() -> list[Path]:
 
 def drawn(pool: WorkerPool, volumes: list[Path], batches: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The batches of one short epoch."""
-    recipe = replace(D121, augmentation=AUGMENTATION_DROPPED_PLANES, steps_per_epoch=batches, epochs=1)
+    recipe = changed(D121, augmentation=AUGMENTATION_DROPPED_PLANES, steps_per_epoch=batches, epochs=1)
     stalled = np.arange(len(volumes)) % 4 == 0
     return TrainingBatches(recipe, volumes, stalled, fold=0, seed=0).stream(pool, 0)
 

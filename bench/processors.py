@@ -12,15 +12,14 @@ Time: 10 minutes on 2 CPU cores; 8 GB of memory.
 import argparse
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from statistics import median
 
 import numpy as np
 from measure import Served, digits, machine, ratio, serve, write_section
 
 from stagewise.console import cli
-from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import D121, PRESETS
+from stagewise.recipes.recipe import Recipe, changed
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 TENSORFLOW = {
@@ -44,7 +43,7 @@ def training_step(recipe: Recipe, clips: np.ndarray) -> Callable[[], object]:
     device.prepare()
     from stagewise.training.train import compiled
 
-    model, stalled = compiled(replace(recipe, accumulation_steps=1)), np.zeros((len(clips), 1), np.float32)
+    model, stalled = compiled(changed(recipe, accumulation_steps=1)), np.zeros((len(clips), 1), np.float32)
     return lambda: model.train_on_batch(clips, stalled)
 
 
@@ -54,10 +53,9 @@ def forward_pass(recipe: Recipe, clips: np.ndarray, way: str) -> Callable[[], ob
 
     device.prepare(engine="openvino" if way in OPENVINO else "keras")
     from stagewise.machine.engines import predictor
-    from stagewise.nets.densenet3d import densenet3d
     from stagewise.nets.fuse_bn import fuse
 
-    net = fuse(densenet3d(recipe.net, data_format=device.fastest_data_format()))
+    net = fuse(recipe.net.build(data_format=device.fastest_data_format()))
     answer = predictor(net, "bf16" if "bf16" in way else "f32")
     return lambda: answer(clips)
 

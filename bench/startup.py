@@ -12,7 +12,6 @@ Time: 5 minutes on 2 CPU cores.
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -22,8 +21,8 @@ from stagewise.console import cli
 from stagewise.data.splits import read_split
 from stagewise.files import paths
 from stagewise.machine import device
-from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import D121, PRESETS
+from stagewise.recipes.recipe import Recipe
 from stagewise.training.plans import TrainingPlan, plan_training
 
 NETS = {"demo": "the demo's net", "small": "the recipe's net"}
@@ -63,7 +62,7 @@ def main() -> None:
         make_data()
         device.prepare()
         for preset, name in NETS.items():
-            recipe = replace(PRESETS[preset](D121), init_from="random")
+            recipe = PRESETS[preset](D121)
             plan = plan_training(recipe, read_split(None), fold=0, seed=42)
             seconds = in_turn(first_batches(recipe, plan), arguments.repeats)
             spent = {way: digits(median(of_way)) for way, of_way in seconds.items()}

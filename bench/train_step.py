@@ -17,7 +17,6 @@ import os
 import resource
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -27,6 +26,7 @@ from peers import PEERS, peer_step
 from stagewise.console import cli
 from stagewise.messages.errors import StagewiseError
 from stagewise.recipes.d121 import D121
+from stagewise.recipes.recipe import changed
 
 KERAS = ("tensorflow", "jax", "torch")
 NEEDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch", "monai": "monai", "timm": "timm_3d"}
@@ -55,7 +55,7 @@ def keras_step(backend: str, precision: str, clips: np.ndarray, stalled: np.ndar
 
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     keras.config.set_dtype_policy(policy)  # on a CPU, too, where the recipe would not
-    model = compiled(replace(D121, accumulation_steps=1, gpu_precision=policy))
+    model = compiled(changed(D121, accumulation_steps=1, gpu_precision=policy))
     return lambda: float(model.train_on_batch(clips, stalled))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from measure import REPOSITORY, failure
 from stagewise.machine.processor import available_cpus
 from stagewise.messages.commands import fold_options
 from stagewise.messages.errors import StagewiseError
+from stagewise.recipes.recipe import Recipe
 from stagewise.scores.score import confusion, is_stalled, mcc_of_counts, roc_auc
 
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
@@ -53,6 +55,11 @@ class Data:
     def truth(self) -> pd.DataFrame:
         """The test part's answers: filename, stalled."""
         return pd.read_csv(self.folder / "truth.csv")
+
+
+def stage_recipe(stage: str) -> Recipe:
+    """A stage's recipe, as its script has it."""
+    return runpy.run_path(str(REPOSITORY / stage / "r31_train.py"))["STAGE"]
 
 
 def script(root: Path, *command: object, core: int | None = None, log: str = "log.txt") -> None:

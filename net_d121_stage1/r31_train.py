@@ -13,21 +13,21 @@ import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceba
 from dataclasses import replace
 
 from stagewise.console import cli
-from stagewise.recipes.d121 import D121
+from stagewise.recipes.d121 import D121, IMAGENET, PRESETS
+from stagewise.recipes.kept import BestEpoch
 from stagewise.training.stage import train_stage
 
 STAGE = replace(
     D121,
     name="net_d121_stage1",
-    init_from="imagenet",
-    monitor="mcc",
-    validation_flowing_per_stalled=1,
+    start=IMAGENET,
+    kept=BestEpoch(monitor="mcc", flowing_per_stalled=1),
 )
 
 
 def main() -> None:
     """Train what the command line asks for."""
-    train_stage(STAGE, __doc__, following="net_d121_stage2_auc/r31_train.py")
+    train_stage(STAGE, PRESETS, __doc__, following="net_d121_stage2_auc/r31_train.py")
 
 
 if __name__ == "__main__":

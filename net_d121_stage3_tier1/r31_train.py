@@ -14,23 +14,25 @@ import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceba
 from dataclasses import replace
 
 from stagewise.console import cli
-from stagewise.recipes.d121 import AUGMENTATION_DROPPED_PLANES, D121
+from stagewise.recipes.d121 import AUGMENTATION_DROPPED_PLANES, D121, PRESETS
+from stagewise.recipes.kept import BestEpoch
+from stagewise.recipes.rows import Tier1
+from stagewise.recipes.starts import ParentStage
 from stagewise.training.stage import train_stage
 
 STAGE = replace(
     D121,
     name="net_d121_stage3_tier1",
-    init_from="net_d121_stage2_auc",
-    monitor="auc",
-    tier1_only=True,
-    validation_flowing_per_stalled=10,
+    start=ParentStage("net_d121_stage2_auc"),
+    rows=Tier1(),
     augmentation=AUGMENTATION_DROPPED_PLANES,
+    kept=BestEpoch(monitor="auc", flowing_per_stalled=10),
 )
 
 
 def main() -> None:
     """Train what the command line asks for."""
-    train_stage(STAGE, __doc__, following="net_d121_stage3_tier1/r41_process_oof.py")
+    train_stage(STAGE, PRESETS, __doc__, following="net_d121_stage3_tier1/r41_process_oof.py")
 
 
 if __name__ == "__main__":

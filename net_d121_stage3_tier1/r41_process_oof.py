@@ -13,46 +13,16 @@ Expect: ROC AUC and the best MCC, each with the range of 95 % of resamples, and 
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-from pathlib import Path
+
+from r31_train import STAGE
 
 from stagewise.console import cli
-from stagewise.console.ending import command, ending
-from stagewise.files import paths
-
-STAGE = Path(__file__).parent.name
+from stagewise.prediction.out_of_fold import answer_out_of_fold
 
 
 def main() -> None:
-    """Predict out of fold, score, and write the threshold."""
-    parser = cli.parser(__doc__, "split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "dry-run")
-    arguments = parser.parse_args()
-    from stagewise.prediction.inference import plan_out_of_fold
-
-    plan = plan_out_of_fold(STAGE, arguments.split, arguments.folds)
-    print(plan, flush=True)
-    if arguments.dry_run:
-        print(f"would write {paths.shown(paths.oof_csv(STAGE))} and {paths.shown(paths.threshold_json(STAGE))}")
-        return
-    from stagewise.machine import device
-
-    device.prepare_to_predict(arguments.gpu, arguments.engine)
-    from stagewise.data.projects import write_projects
-    from stagewise.prediction.predict import predict_out_of_fold
-    from stagewise.prediction.threshold import write_threshold
-    from stagewise.prediction.unanswered import has_test_set
-
-    table = predict_out_of_fold(plan, arguments.workers)
-    paths.remove_leftovers(paths.modified_data_folder())
-    with paths.replacing(paths.oof_csv(STAGE)) as temporary:
-        table.to_csv(temporary, index=False)
-    evaluation = write_threshold(plan, table, arguments.seed, arguments.prevalence)
-    print(evaluation)
-    print(write_projects(STAGE, table, evaluation.best.threshold))
-    threshold, projects = paths.threshold_json(STAGE), paths.oof_projects_csv(STAGE)
-    written = [paths.oof_csv(STAGE), *[projects] * projects.exists(), threshold]
-    written += [threshold.with_name(picture) for picture in ("mcc_curve.png", "reliability.png")]
-    following = "r42_process_test" if has_test_set() else "r51_report"
-    print(ending(written, command(f"{STAGE}/{following}.py", arguments)))
+    """Answer what the command line asks for."""
+    answer_out_of_fold(STAGE, __doc__)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,11 @@ Expect: a row a video of submission_format, in its order
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-from pathlib import Path
+
+from r31_train import STAGE
 
 from stagewise.console import cli
 from stagewise.prediction.answering import answer_test
-
-STAGE = Path(__file__).parent.name
 
 
 def main() -> None:

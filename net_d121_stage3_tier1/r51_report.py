@@ -12,48 +12,16 @@ Expect: what is not there yet is named, with the command that makes it
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-from pathlib import Path
+
+from r31_train import STAGE
 
 from stagewise.console import cli
-from stagewise.files import paths
-
-STAGE = Path(__file__).parent.name
+from stagewise.report.making import make_report
 
 
 def main() -> None:
-    """Gather what the other scripts wrote, draw it, and write the page."""
-    parser = cli.parser(__doc__, "split", "fold", "gpu", "engine", "dry-run")
-    parser.add_argument(
-        "--clips",
-        type=cli.at_least(0),
-        default=6,
-        metavar="N",
-        help="at most N of the surest mistakes and N of the least sure answers (default: %(default)s)",
-    )
-    arguments = parser.parse_args()
-    from stagewise.report.evidence import gather
-
-    evidence = gather(STAGE, arguments.split, arguments.folds)
-    print(evidence, flush=True)
-    report = paths.submission_folder() / "report.html"
-    if arguments.dry_run:
-        print(f"would write {paths.shown(report)}")
-        return
-    groups = []
-    if arguments.clips:
-        from stagewise.machine import device
-
-        device.prepare_to_predict(arguments.gpu, arguments.engine)
-        from stagewise.report.clips import clip_groups
-
-        groups = clip_groups(evidence, arguments.clips)
-    from stagewise.report.page import render
-
-    page = render(evidence, groups)
-    paths.remove_leftovers(report.parent)
-    with paths.replacing(report) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    print(f"wrote {paths.shown(report)} ({report.stat().st_size / 1e6:.1f} MB)\nnext: open it in a browser")
+    """Make the page that the command line asks for."""
+    make_report(STAGE, __doc__)
 
 
 if __name__ == "__main__":

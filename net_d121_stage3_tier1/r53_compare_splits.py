@@ -12,27 +12,16 @@ Expect: how far the scores are apart, and whether that is leakage
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
-from pathlib import Path
+
+from r31_train import STAGE
 
 from stagewise.console import cli
-from stagewise.console.ending import command, ending
-from stagewise.files import paths
-
-STAGE = Path(__file__).parent.name
+from stagewise.prediction.comparing import compare_with_other_split
 
 
 def main() -> None:
-    """Compare the two tables on the clips that both hold."""
-    parser = cli.parser(__doc__, "seed")
-    parser.add_argument("other", type=Path, metavar="OTHER_OOF.csv", help="r41's table of another split")
-    arguments = parser.parse_args()
-    from stagewise.data.tables import read_oof_table
-    from stagewise.scores.leakage import compare_splits
-
-    own, mend = paths.oof_csv(STAGE), f"run: python {STAGE}/r41_process_oof.py"
-    tables = (read_oof_table(own, mend), read_oof_table(arguments.other, "give a table that r41 wrote"))
-    print(compare_splits((own, arguments.other), tables, arguments.seed))
-    print(ending([], command(f"{STAGE}/r42_process_test.py")))
+    """Compare with the table that the command line names."""
+    compare_with_other_split(STAGE, __doc__)
 
 
 if __name__ == "__main__":

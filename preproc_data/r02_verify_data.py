@@ -48,6 +48,7 @@ def main() -> None:
     from stagewise.checks.findings import write_problems
     from stagewise.checks.verification import labelled_groups, unanswerable, usable_volumes, verify
     from stagewise.console.ending import command, ending, first_training
+    from stagewise.recipes.d121 import INPUT_SHAPE
 
     data = verify(arguments.split, arguments.workers)
     for note in data.notes:
@@ -55,7 +56,7 @@ def main() -> None:
     paths.remove_leftovers(folder)
     volumes, groups = usable_volumes(data), labelled_groups(data)
     if len(volumes):
-        data_pictures.draw_sizes(folder / "crop_sizes.png", volumes)
+        data_pictures.draw_sizes(folder / "crop_sizes.png", volumes, INPUT_SHAPE)
     if groups:
         data_pictures.draw_classes(folder / "class_share.png", {k: v["stalled"] for k, v in groups.items()})
         draw_contact_sheet(folder / "contact_sheet.png", groups["all"], volumes)

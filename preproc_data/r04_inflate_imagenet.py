@@ -64,11 +64,10 @@ def main() -> None:
     from stagewise.machine import device
 
     device.prepare()
-    from stagewise.nets.densenet3d import backbone, densenet3d
     from stagewise.nets.inflate import inflate
     from stagewise.recipes.d121 import D121
 
-    net = backbone(densenet3d(D121.net))
+    net = D121.net.backbone(D121.net.build())
     inflate(load_imagenet(source), net)
     paths.remove_leftovers(target.parent)
     with paths.replacing(target) as temporary:

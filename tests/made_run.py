@@ -10,10 +10,14 @@ from stagewise.crops.extraction import write_index
 from stagewise.crops.roi_index import ROI_INDEX
 from stagewise.files import paths
 from stagewise.folds import runs
+from stagewise.folds.formats import FORMAT
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.prediction.inference import plan_out_of_fold
 from stagewise.prediction.submission import AnswerSettings, write_submission
 from stagewise.prediction.threshold import write_threshold
+from stagewise.recipes.recipe import Recipe
+from stagewise.recipes.rows import AllRows, Tier1
+from stagewise.recipes.starts import ParentStage, RandomStart
 
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
 FOLDS = (0, 1, 2)
@@ -22,6 +26,13 @@ PROJECTS = ("A", "B</script><script>document.title = 'ran'</script>")
 QUARANTINED = "bad<i>.mp4"
 TEST_NAMES = ("200000.mp4", "<b>bold.mp4", "<!--<script>.mp4", "$x$ é.mp4", "200010.mp4", "200009.mp4")
 UNKNOWN = "1" * 64  # a sha256 of weights that nothing reads
+
+
+def recipe(stage: str = STAGES[-1]) -> Recipe:
+    """The tiny recipe of one of the stages, which start from one another."""
+    parent = dict(zip(STAGES[1:], STAGES, strict=False)).get(stage)
+    start, rows = ParentStage(parent) if parent else RandomStart(), Tier1() if stage == STAGES[-1] else AllRows()
+    return tiny.recipe(name=stage, start=start, rows=rows)
 
 
 def make_run() -> None:
@@ -38,7 +49,7 @@ def make_run() -> None:
 
 def answer_out_of_fold(folds: Sequence[int]) -> None:
     """Write what r41 writes, with a few wrong answers."""
-    plan = plan_out_of_fold(STAGES[-1], None, folds)
+    plan = plan_out_of_fold(recipe(), None, folds)
     noise = np.random.default_rng(0).normal(0, 0.45, len(plan.table))
     probability = np.clip(0.2 + 0.6 * plan.table["stalled"] + noise, 0.001, 0.999)
     table = plan.table.assign(probability=probability, unflipped=probability)
@@ -64,7 +75,7 @@ def answer_test(
     passes = None if passes is None else np.array(passes)
     asked = pd.DataFrame({"filename": names, "asked": names})
     settings = AnswerSettings(0.5, weights, adaptive, row)
-    write_submission(STAGES[-1], asked, by_fold, settings, passes, reasons)
+    write_submission(recipe(), asked, by_fold, settings, passes, reasons)
 
 
 def _write_index(subset: str, names: Sequence[str], quarantined: str | None = None) -> None:
@@ -78,7 +89,7 @@ def _write_index(subset: str, names: Sequence[str], quarantined: str | None = No
 
 def _write_trainings() -> None:
     net = densenet3d(tiny.NET)
-    for stage, parent in zip(STAGES, ("random", *STAGES), strict=False):
+    for stage in STAGES:
         for fold in FOLDS:
             folder = paths.fold_folder(stage, fold)
             folder.mkdir(parents=True)
@@ -87,11 +98,12 @@ def _write_trainings() -> None:
                 net.save_weights(folder / runs.BEST_WEIGHTS)
                 sha256 = paths.sha256_of(folder / runs.BEST_WEIGHTS)
             config = {
-                "recipe": tiny.recipe(name=stage, init_from=parent, tier1_only=stage == STAGES[-1]).as_dict(),
+                "format": FORMAT,
+                "recipe": recipe(stage).as_dict(),
                 "fold": fold,
                 "seed": 3,
                 "split": {"file": paths.shown(paths.split_csv()), "sha256": paths.sha256_of(paths.split_csv())},
-                "start": {"from": parent, "sha256": None if parent == "random" else UNKNOWN},
+                "start": {"from": recipe(stage).start.label, "sha256": None if stage == STAGES[0] else UNKNOWN},
                 "versions": runs.versions(),
                 "device": "keras 0 on nothing 0: CPU, 1 cores",
                 "finished": True,

@@ -15,9 +15,9 @@ import pytest
 from conftest import real_file
 
 from stagewise.messages.errors import InputError
+from stagewise.nets.densenet import DenseNet3D
 from stagewise.nets.densenet3d import backbone, densenet3d, shortest_axis
 from stagewise.nets.inflate import inflate
-from stagewise.nets.sizes import Net
 from stagewise.recipes.d121 import D121
 
 CUBE = replace(D121.net, input_shape=(32, 32, 32))
@@ -34,7 +34,7 @@ def flat_net() -> keras.Model:
     return keras.applications.DenseNet121(include_top=False, weights=None, input_shape=(32, 32, 3))
 
 
-def clips(net: Net, count: int = 2) -> np.ndarray:
+def clips(net: DenseNet3D, count: int = 2) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (count, *net.input_shape, 3), np.uint8)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tiny
 
 from stagewise.data.splits import Split
 from stagewise.files import paths
@@ -12,6 +13,7 @@ from stagewise.prediction.inference import InferencePlan
 from stagewise.prediction.submission import AnswerSettings, write_submission
 
 STAGE = "net_d121_stage1"
+RECIPE = tiny.recipe()
 TABLE = pd.DataFrame(
     [
         ("a.mp4", 1, 0, 0.99),
@@ -65,13 +67,13 @@ def plan(root):
     TABLE.assign(unflipped=0.5).sample(frac=1, random_state=0).to_csv(paths.oof_csv(STAGE), index=False)
     names, weights = pd.Series(["z.mp4", "a.mp4"]), {"0": "0" * 64, "1": "1" * 64}
     asked = pd.DataFrame({"filename": names, "asked": names})
-    write_submission(STAGE, asked, np.array([[0.2, 0.4], [0.7, 0.9]]), AnswerSettings(0.5, weights))
+    write_submission(RECIPE, asked, np.array([[0.2, 0.4], [0.7, 0.9]]), AnswerSettings(0.5, weights))
     for name in names:
         paths.volume_path("test", name).parent.mkdir(parents=True, exist_ok=True)
         paths.volume_path("test", name).touch()
     configs = [{"best": {"sha256": sha256}} for sha256 in weights.values()]
     clips = TABLE[["filename", "stalled", "fold"]]
-    return InferencePlan(STAGE, [0, 1], configs, [], Split(paths.split_csv(), "", clips), clips, ())
+    return InferencePlan(RECIPE, [0, 1], configs, [], Split(paths.split_csv(), "", clips), clips, ())
 
 
 def test_videos_of_one_stem_do_not_share_a_heat_map():

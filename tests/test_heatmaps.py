@@ -11,7 +11,7 @@ from stagewise.machine import device
 from stagewise.messages.errors import InputError
 from stagewise.nets.densenet3d import block_norms, densenet3d
 from stagewise.nets.fuse_bn import fuse
-from stagewise.nets.sizes import chosen_block, map_shapes
+from stagewise.nets.net import chosen_block
 from stagewise.recipes.d121 import D121, DEMO_NET
 
 NET = replace(D121.net, input_shape=(16, 32, 40), blocks=(1, 1, 1), growth_rate=4, stem_filters=8, head_units=4)
@@ -45,7 +45,7 @@ def test_colours_are_deviation_maximum_and_mean_of_the_batch_norm_each_from_0_to
     features = keras.ops.convert_to_numpy(norm(CLIPS, training=False)).astype(np.float64)
     maps = mapper.statistics(CLIPS)
     assert maps.dtype == np.uint8 and maps.shape == (2, *mapper.shape, 3)
-    assert mapper.shape == map_shapes(NET)[block - 1]
+    assert mapper.shape == NET.map_shapes[block - 1]
     for colour, statistic in enumerate((np.std, np.max, np.mean)):
         wanted = statistic(features, axis=-1)
         low, high = (extreme(wanted, axis=(1, 2, 3), keepdims=True) for extreme in (np.min, np.max))
@@ -98,12 +98,12 @@ def test_a_fused_net_gives_the_same_maps(net):
 
 
 def test_the_recipes_map_lies_behind_the_last_block_and_the_demos_behind_one_that_has_room_for_it():
-    assert map_shapes(D121.net)[-1] == (3, 4, 4)
+    assert D121.net.map_shapes[-1] == (3, 4, 4)
     assert chosen_block(D121.net) == 4
     assert chosen_block(DEMO_NET) == 2
     assert chosen_block(DEMO_NET, 4) == 4
     assert chosen_block(NET) == 1  # none has room: the finest
-    with pytest.raises(InputError, match="no dense block 5; give --block 1 to 4"):
+    with pytest.raises(InputError, match="no block 5; give --block 1 to 4"):
         chosen_block(DEMO_NET, 5)
 
 

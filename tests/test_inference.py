@@ -24,11 +24,11 @@ from stagewise.prediction.inference import InferencePlan, plan_out_of_fold, plan
 from stagewise.prediction.predict import predict_out_of_fold, predict_test, predict_volumes
 from stagewise.prediction.submission import AnswerSettings, read_means, read_settings, write_submission
 from stagewise.prediction.threshold import read_threshold, write_threshold
-from stagewise.prediction.tta import with_flips
 from stagewise.report.evidence import gather
 from stagewise.training.plans import plan_training
 
 STAGE = "net_d121_stage1"
+RECIPE = tiny.recipe()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def in_full(trained):
     """What all folds and flips say of the test clips, (7, 3)."""
-    return predict_test(plan_test(STAGE, None, None), workers=2)
+    return predict_test(plan_test(RECIPE, None, None), workers=2)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def root(trained, monkeypatch):
 
 
 def test_out_of_fold_probabilities_come_from_the_net_that_never_saw_the_clip(root):
-    plan = plan_out_of_fold(STAGE, None, None)
+    plan = plan_out_of_fold(RECIPE, None, None)
     table = predict_out_of_fold(plan, workers=0)
     assert table["filename"].tolist() == read_split(None).table["filename"].tolist()
     for fold in (0, 2):
@@ -71,12 +71,12 @@ def test_out_of_fold_probabilities_come_from_the_net_that_never_saw_the_clip(roo
 
 
 def test_projects_of_the_metadata_go_along_with_the_answers(root):
-    bare = plan_out_of_fold(STAGE, None, [0]).table
+    bare = plan_out_of_fold(RECIPE, None, [0]).table
     path = paths.input_folder() / "train_metadata.csv"
     names = read_split(None).table["filename"]
     pd.DataFrame({"filename": names, "project_id": [f"P{number // 6}" for number in range(len(names))]}).to_csv(path)
     try:
-        table = plan_out_of_fold(STAGE, None, [0]).table
+        table = plan_out_of_fold(RECIPE, None, [0]).table
     finally:
         path.unlink()
     assert bare.columns.tolist() == ["filename", "stalled", "fold"]
@@ -89,15 +89,15 @@ def predict_with(plan: InferencePlan, folds: list[int], volumes, batch_size: int
     """The mean over flips of single nets, fold by fold."""
     columns = []
     for fold in folds:
-        model = with_flips(load_fused(tiny.NET, paths.fold_folder(STAGE, fold) / runs.BEST_WEIGHTS))
+        model = RECIPE.answer.shown(load_fused(tiny.NET, paths.fold_folder(STAGE, fold) / runs.BEST_WEIGHTS))
         with WorkerPool(workers) as pool:
-            answers = predict_volumes(model.predict_on_batch, volumes, plan.resize, pool, batch_size, "test")
+            answers = predict_volumes(model.predict_on_batch, volumes, plan.recipe.resize, pool, batch_size, "test")
         columns.append(answers.mean(axis=1))
     return np.concatenate(columns, axis=1)
 
 
 def test_probabilities_do_not_depend_on_batch_size_workers_or_order(root, in_full):
-    plan, together = plan_test(STAGE, None, None), in_full
+    plan, together = plan_test(RECIPE, None, None), in_full
     assert together.shape == (7, 3)
     assert together.std() > 0
     np.testing.assert_allclose(together, predict_with(plan, [0, 1, 2], plan.volumes), atol=1e-5)
@@ -106,8 +106,8 @@ def test_probabilities_do_not_depend_on_batch_size_workers_or_order(root, in_ful
 
 
 def test_fewer_folds_only_when_asked(root):
-    assert plan_test(STAGE, None, None).folds == [0, 1, 2]
-    assert predict_test(plan_test(STAGE, None, [2, 0]), workers=0).shape == (7, 2)
+    assert plan_test(RECIPE, None, None).folds == [0, 1, 2]
+    assert predict_test(plan_test(RECIPE, None, [2, 0]), workers=0).shape == (7, 2)
 
 
 def test_a_fold_that_is_not_trained_stops_everything(root, tmp_path):
@@ -115,7 +115,7 @@ def test_a_fold_that_is_not_trained_stops_everything(root, tmp_path):
     fold.rename(tmp_path / "away")
     try:
         with pytest.raises(InputError, match=f"no trained fold 1 .*python {STAGE}/r31_train.py --fold 1"):
-            plan_test(STAGE, None, None)
+            plan_test(RECIPE, None, None)
     finally:
         (tmp_path / "away").rename(fold)
 
@@ -126,7 +126,7 @@ def r42(root, monkeypatch):
 
     def r42(*options: str) -> None:
         monkeypatch.setattr(sys, "argv", ["r42.py", "--workers", "0", "--engine", "keras", *options])
-        answer_test(STAGE, "doc")
+        answer_test(RECIPE, "doc")
 
     return r42
 
@@ -134,7 +134,7 @@ def r42(root, monkeypatch):
 @pytest.fixture
 def harmed(root, tmp_path):
     """Three of the seven test clips: one quarantined by r01, one without a volume, one cut off since."""
-    names = plan_test(STAGE, None, None).filenames.tolist()
+    names = plan_test(RECIPE, None, None).filenames.tolist()
     quarantined, lost, cut = names[1], names[2], names[5]
     keep = shutil.copytree(paths.roi_folder("test"), tmp_path / "whole")
     row = dict.fromkeys(ROI_INDEX, "0") | {"filename": quarantined, "sha256": "", "status": "quarantined"}
@@ -228,16 +228,16 @@ def test_folds_answer_without_the_split_they_were_trained_on_and_say_so(without_
     assert f"{STAGE}: folds 0, 1, 2, 7 clips" in said
     sha256 = paths.sha256_of(without_split)[:12]
     assert f"{paths.shown(paths.split_csv())} is not there; these folds were trained on " in said and sha256 in said
-    assert plan_test(STAGE, None, [1]).folds == [1]
-    assert plan_test(STAGE, without_split, None).folds == [0, 1, 2]
+    assert plan_test(RECIPE, None, [1]).folds == [1]
+    assert plan_test(RECIPE, without_split, None).folds == [0, 1, 2]
     with pytest.raises(InputError, match=f"no trained fold 7 of {STAGE}"):
-        plan_test(STAGE, None, [0, 7])
+        plan_test(RECIPE, None, [0, 7])
 
 
 @pytest.mark.parametrize("needs_rows", [plan_out_of_fold, gather])
 def test_what_needs_the_splits_rows_names_the_split_that_is_gone(without_split, needs_rows):
     with pytest.raises(InputError, match=f"kfold_split_5_42.csv is not there, .*{STAGE} was trained on .*--split"):
-        needs_rows(STAGE, None, None)
+        needs_rows(RECIPE, None, None)
 
 
 def test_folds_of_different_splits_answer_no_video_together(without_split):
@@ -246,8 +246,8 @@ def test_folds_of_different_splits_answer_no_video_together(without_split):
     runs.write_json(paths.fold_folder(STAGE, 1) / runs.CONFIG, other)
     try:
         with pytest.raises(InputError, match=f"folds 0, 1, 2 of {STAGE} were trained on different splits; .*--fold"):
-            plan_test(STAGE, None, None)
-        assert plan_test(STAGE, None, [0, 2]).folds == [0, 2]
+            plan_test(RECIPE, None, None)
+        assert plan_test(RECIPE, None, [0, 2]).folds == [0, 2]
     finally:
         runs.write_json(paths.fold_folder(STAGE, 1) / runs.CONFIG, config)
 
@@ -256,16 +256,16 @@ def test_a_split_that_was_not_trained_on_is_refused(root, tmp_path):
     other = read_split(None).table.assign(fold=lambda table: (table["fold"] + 1) % 3)
     other.to_csv(tmp_path / "other.csv", index=False)
     with pytest.raises(InputError, match="trained on another split"):
-        plan_out_of_fold(STAGE, tmp_path / "other.csv", None)
+        plan_out_of_fold(RECIPE, tmp_path / "other.csv", None)
 
 
 def test_submission_has_every_row_of_the_format_in_its_order_and_one_rule_for_above(root):
-    plan = plan_test(STAGE, None, None)
+    plan = plan_test(RECIPE, None, None)
     probabilities = np.linspace(0.1, 0.9, 21).reshape(7, 3)
     threshold = float(probabilities.mean(axis=1)[3])  # on the threshold is flowing
     settings = AnswerSettings(threshold, plan.weights_sha256)
     asked = plan.table.assign(asked=plan.filenames.str.removesuffix(".mp4"))  # as the format spells them
-    *tables, _ = write_submission(STAGE, asked, probabilities, settings)
+    *tables, _ = write_submission(RECIPE, asked, probabilities, settings)
     detailed, mean, answers = map(pd.read_csv, tables)
     in_format = pd.read_csv(paths.input_folder() / "submission_format.csv")
     assert answers.columns.tolist() == in_format.columns.tolist()
@@ -277,28 +277,28 @@ def test_submission_has_every_row_of_the_format_in_its_order_and_one_rule_for_ab
 
 
 def test_submission_refuses_a_missing_probability(root):
-    plan = plan_test(STAGE, None, None)
+    plan = plan_test(RECIPE, None, None)
     probabilities = np.full((7, 3), 0.5)
     probabilities[4, 1] = np.nan
     with pytest.raises(ValueError, match="finite"):
-        write_submission(STAGE, plan.table, probabilities, AnswerSettings(0.5, plan.weights_sha256))
+        write_submission(RECIPE, plan.table, probabilities, AnswerSettings(0.5, plan.weights_sha256))
 
 
 def test_threshold_is_read_back_for_its_own_weights_alone(root):
-    plan = plan_out_of_fold(STAGE, None, None)
+    plan = plan_out_of_fold(RECIPE, None, None)
     table = plan.table.assign(probability=0.3 + 0.4 * plan.table["stalled"])
     assert "ROC AUC 1.0000, MCC 1.0000" in str(write_threshold(plan, table, seed=1, prevalence=0.003))
     content = json.loads(paths.threshold_json(STAGE).read_text())
     assert 0.3 < content["threshold"] < 0.7
     assert content["at_prevalence"]["share"] == 0.003
-    assert content["calibration"]["training_share"] == plan.recipe["stalled_share"]
+    assert content["calibration"]["training_share"] == plan.recipe.sampling.stalled_share()
     assert len(content["curve"]) == 96
     written = [paths.threshold_json(STAGE).with_name(name) for name in ("mcc_curve.png", "reliability.png")]
     first = [path.read_bytes() for path in written]
     assert min(map(len, first)) > 1000
     write_threshold(plan, table, seed=1, prevalence=0.003)
     assert [path.read_bytes() for path in written] == first
-    test = plan_test(STAGE, None, None)
+    test = plan_test(RECIPE, None, None)
     assert read_threshold(test) == content["threshold"]
     content["weights"]["1"] = "0" * 64
     paths.threshold_json(STAGE).write_text(json.dumps(content))
@@ -316,12 +316,12 @@ def test_a_mend_names_the_split_and_the_folds_that_were_asked_for(root, tmp_path
     own.write_bytes(paths.split_csv().read_bytes())
     for split, folds, options in ((None, None, ""), (own, [0], f" --split '{own}' --fold 0")):
         with pytest.raises(InputError, match=f"r41_process_oof.py{options}$"):
-            read_threshold(plan_test(STAGE, split, folds), otherwise="")
+            read_threshold(plan_test(RECIPE, split, folds), otherwise="")
 
 
 def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_others(root, in_full, monkeypatch):
-    plan, full = plan_test(STAGE, None, None), in_full
-    oof = predict_out_of_fold(plan_out_of_fold(STAGE, None, None), workers=0)
+    plan, full = plan_test(RECIPE, None, None), in_full
+    oof = predict_out_of_fold(plan_out_of_fold(RECIPE, None, None), workers=0)
     middle = float(np.median(full.mean(axis=1)))
     margins = adaptive.Margins(first=float(np.sort(full[:, 0])[1]), folds=middle, expected=0.0)
     monkeypatch.setattr(adaptive, "PILOT_LEAST", 1)
@@ -337,13 +337,13 @@ def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_
     assert set(answers.passes[~complete]) == {1, 4}
     assert (np.isfinite(answers.probabilities).sum(axis=1)[answers.passes == 1] == 1).all()
     settings = AnswerSettings(0.5, plan.weights_sha256, {"bound": 1e-4})
-    written = write_submission(STAGE, plan.table, answers.probabilities, settings, answers.passes)
+    written = write_submission(RECIPE, plan.table, answers.probabilities, settings, answers.passes)
     assert read_settings(STAGE, "") == settings
     assert pd.read_csv(written[0])["passes"].tolist() == answers.passes.tolist()
 
 
 def test_a_test_set_no_larger_than_the_pilot_is_answered_in_full(root, in_full):
-    plan = plan_test(STAGE, None, None)
+    plan = plan_test(RECIPE, None, None)
     oof = pd.DataFrame({"stalled": [1] * 60, "unflipped": np.linspace(0.01, 0.9, 60)})
     answers = adaptive.predict_adaptive(plan, oof, 0.5, 0.003, 1e-4, seed=0, workers=0)
     np.testing.assert_allclose(answers.probabilities, in_full, atol=1e-6)

@@ -14,7 +14,6 @@ from stagewise.folds import runs
 from stagewise.machine import control_groups, gpus
 from stagewise.messages.errors import StagewiseError
 from stagewise.nets.densenet3d import densenet3d
-from stagewise.nets.sizes import activation_floats, parameters
 from stagewise.recipes.d121 import D121, DEMO_NET, demo
 from stagewise.scores.score import mcc_curve, note_on_constant
 from stagewise.training import memory
@@ -27,8 +26,8 @@ from stagewise.training.stage import train_stage
 @pytest.mark.parametrize("net", [tiny.NET, DEMO_NET, replace(DEMO_NET, input_shape=(35, 66, 51), blocks=(3, 1, 2))])
 def test_sizes_are_those_of_the_net_itself(net):
     model = densenet3d(net)
-    assert activation_floats(net) == sum(int(np.prod(layer.output.shape[1:])) for layer in model.layers)
-    assert parameters(net) == model.count_params()
+    assert net.activation_floats == sum(int(np.prod(layer.output.shape[1:])) for layer in model.layers)
+    assert net.parameters == model.count_params()
 
 
 def test_the_estimate_of_the_full_preset_is_within_a_tenth_of_the_measured_peak():
@@ -74,7 +73,7 @@ def test_a_full_disk_is_refused_before_anything_starts(root, monkeypatch):
 
 
 def test_folds_need_the_states_of_one_and_the_weights_of_all(root, monkeypatch):
-    weights = 4 * parameters(D121.net)
+    weights = 4 * D121.net.parameters
     most = (1 + 3 * 5) * weights  # of the fold that trains: its best weights, and three states of five sets
     for folds, free, lacks in (
         (1, most, "of RAM"),  # the disk, which is looked at first, is enough

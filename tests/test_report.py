@@ -26,6 +26,7 @@ from stagewise.report.page import render
 
 REPOSITORY = Path(__file__).parents[1]
 STAGE = made_run.STAGES[-1]
+RECIPE = made_run.recipe()
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +67,12 @@ def html(made):
     """The page of the run, with clips."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("STAGEWISE_ROOT", str(made))
-        evidence = gather(STAGE, None, None)
+        evidence = gather(RECIPE, None, None)
         return render(evidence, clip_groups(evidence, 2))
 
 
 def test_the_page_is_the_same_for_the_same_files(run, html):
-    evidence = gather(STAGE, None, None)
+    evidence = gather(RECIPE, None, None)
     assert render(evidence, clip_groups(evidence, 2)) == html
 
 
@@ -117,7 +118,7 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(run):
     paths.videos_folder("test").mkdir(parents=True)
     (paths.videos_folder("test") / "new.mp4").touch()
     shutil.rmtree(paths.fold_folder(made_run.STAGES[0], 1))
-    evidence = gather(STAGE, None, None)
+    evidence = gather(RECIPE, None, None)
     text = Page(render(evidence, [])).text
     for command in (
         f"python {STAGE}/r42_process_test.py",
@@ -131,19 +132,19 @@ def test_what_is_missing_is_said_with_the_command_that_makes_it(run):
 def test_a_parent_that_was_trained_anew_is_pointed_out(run):
     parent = paths.fold_folder(made_run.STAGES[1], 1) / "config.json"
     parent.write_text(parent.read_text().replace(f'"auc": 0.9,\n    "sha256": "{made_run.UNKNOWN}"', '"sha256": "2"'))
-    (gap,) = gather(STAGE, None, None).gaps
+    (gap,) = gather(RECIPE, None, None).gaps
     assert gap.what == f"fold 1 of {STAGE} started from other weights than {made_run.STAGES[1]} holds now"
     assert gap.command.endswith("--fold 1 --seed 3 --force")
 
 
 def test_answers_of_other_weights_or_folds_are_pointed_out(run):
     made_run.answer_test([0.4, 0.3, 0.2], names=["one.mp4"], folds=[2, 1, 0])
-    assert gather(STAGE, None, None).gaps == gather(STAGE, None, [1, 0, 2]).gaps == []
+    assert gather(RECIPE, None, None).gaps == gather(RECIPE, None, [1, 0, 2]).gaps == []
     edit(settings, '"1": "', '"1": "f')()
-    (gap,) = gather(STAGE, None, None).gaps
+    (gap,) = gather(RECIPE, None, None).gaps
     assert str(gap) == f"fold 1 answered the test videos with other weights than now; {R42}"
     made_run.answer_test([0.4], names=["one.mp4"], folds=[1])
-    (gap,) = gather(STAGE, None, None).gaps
+    (gap,) = gather(RECIPE, None, None).gaps
     assert str(gap) == f"the test videos were answered by fold 1, not folds 0, 1, 2; {R42}"
 
 
@@ -153,7 +154,7 @@ def test_a_page_is_made_while_a_fold_is_trained(run):
         content = runs.read_config(stage, 2)
         del content["best"]
         runs.write_json(paths.fold_folder(stage, 2) / runs.CONFIG, content | {"finished": False})
-    evidence = gather(STAGE, None, None)
+    evidence = gather(RECIPE, None, None)
     assert f"not finished: fold 2 of {STAGE}" in str(evidence)
     render(evidence, [])
 
@@ -166,24 +167,24 @@ def test_columns_of_a_split_beyond_those_that_are_asked_for_do_no_harm(run):
             content = runs.read_config(stage, fold)
             content["split"]["sha256"] = paths.sha256_of(paths.split_csv())
             runs.write_json(paths.fold_folder(stage, fold) / runs.CONFIG, content)
-    render(gather(STAGE, None, None), [])
+    render(gather(RECIPE, None, None), [])
 
 
 def test_a_fold_that_is_not_trained_is_left_out_unless_it_is_asked_for(run):
     made_run.answer_out_of_fold([0, 1])
     shutil.rmtree(paths.fold_folder(STAGE, 2))
-    evidence = gather(STAGE, None, None)
+    evidence = gather(RECIPE, None, None)
     mend = f"run: python {STAGE}/r31_train.py --fold 2 --seed 3"  # as the other folds were trained
     assert f"not trained: fold 2 of {STAGE}; {mend}" in str(evidence)
     render(evidence, [])
     with pytest.raises(InputError, match=f"no trained fold 2 of {STAGE}"):
-        gather(STAGE, None, [0, 2])
+        gather(RECIPE, None, [0, 2])
 
 
 def test_one_fold_alone_makes_a_page(run):
     made_run.answer_out_of_fold([1])
     made_run.answer_test([0.4], names=["one.mp4"], folds=[1])
-    assert "one.mp4" in render(gather(STAGE, None, [1]), [])
+    assert "one.mp4" in render(gather(RECIPE, None, [1]), [])
 
 
 def lose(path):
@@ -244,16 +245,17 @@ R41, R42 = f"run: python {STAGE}/r41_process_oof.py", f"run: python {STAGE}/r42_
 def test_files_that_do_not_belong_together_are_refused_with_the_mend(run, change, folds, message):
     change()
     with pytest.raises(InputError, match=message):
-        gather(STAGE, None, folds)
+        gather(RECIPE, None, folds)
 
 
 def test_nothing_trained_is_an_error_that_names_the_training(run):
     shutil.rmtree(paths.models_folder() / STAGE)
     with pytest.raises(InputError, match=f"run: python {STAGE}/r31_train.py --fold 0"):
-        gather(STAGE, None, None)
+        gather(RECIPE, None, None)
 
 
 def test_a_dry_run_writes_nothing_and_a_second_run_the_same(run, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(REPOSITORY / STAGE)  # as Python has it for a script
     main = runpy.run_path(str(REPOSITORY / STAGE / "r51_report.py"))["main"]
     report = paths.submission_folder() / "report.html"
 
@@ -286,7 +288,7 @@ def test_answers_of_an_adaptive_ensemble_are_read_with_their_gaps(run):
     answers = read_answers(STAGE, R42)
     assert np.isnan(answers.by_fold).tolist() == [[False, True, True], [False] * 3]
     assert answers.stalled.tolist() == [0, 1]
-    text = Page(render(gather(STAGE, None, None), [])).text
+    text = Page(render(gather(RECIPE, None, None), [])).text
     assert "r42_process_test.py --adaptive 0.0001 --prevalence 0.0031415926 --seed 4242424242" in text
 
 
@@ -297,7 +299,7 @@ def test_videos_without_an_answer_are_shown_as_such_and_count_in_no_share(run, r
     answers = read_answers(STAGE, R42)
     assert (answers.answered, answers.called, answers.share) == (2, 1, 0.5)
     assert [values[1] for values in answers.columns()["columns"]] == ["<b>cut.mp4", *[None] * 5]
-    evidence = gather(STAGE, None, None)
+    evidence = gather(RECIPE, None, None)
     assert "2 test videos answered, 1 not" in str(evidence)
     text = Page(render(evidence, [])).text
     assert "Of 2 test videos they call 1 stalled; 1 could not be answered." in text
@@ -308,7 +310,7 @@ def test_videos_without_an_answer_are_shown_as_such_and_count_in_no_share(run, r
 def test_no_test_set_is_said_and_is_no_gap(run):
     shutil.rmtree(paths.submission_folder())
     paths.roi_index("test").unlink()
-    evidence = gather(STAGE, None, None)
+    evidence = gather(RECIPE, None, None)
     assert evidence.gaps == [] and "no test videos answered" in str(evidence)
     assert "There is no test set" in Page(render(evidence, [])).text
 
@@ -340,7 +342,7 @@ def test_a_clip_of_any_size_is_small_on_the_page_and_plays_every_frame(shape, sh
 
 
 def test_a_clip_whose_volume_is_gone_says_so_in_its_place(run):
-    evidence = gather(STAGE, None, None)
+    evidence = gather(RECIPE, None, None)
     for volume in paths.roi_folder("train").iterdir():
         volume.unlink()
     page = Page(render(evidence, clip_groups(evidence, 1)))

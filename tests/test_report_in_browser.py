@@ -13,6 +13,7 @@ from stagewise.report.evidence import gather
 from stagewise.report.page import render
 
 STAGE = made_run.STAGES[-1]
+RECIPE = made_run.recipe()
 FLAGS = (
     *("--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--window-size=1200,1600"),
@@ -52,7 +53,7 @@ def page(browser, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("STAGEWISE_ROOT", str(root))
         made_run.make_run()
-        evidence = gather(STAGE, None, None)
+        evidence = gather(RECIPE, None, None)
         (root / "report.html").write_text(render(evidence, clip_groups(evidence, 1)), encoding="utf-8")
     browser.get("about:blank")
     for log in ("browser", "performance"):
@@ -155,7 +156,7 @@ def test_the_competitions_test_set_is_sorted_and_turned_over_at_once(browser, tm
     names = [f"{100000 + number}.mp4" for number in range(count)]
     lost = {names[7]: "is cut off"}
     made_run.answer_test(np.random.default_rng(0).random((count - 1, 3)), names, reasons=lost, row="flowing")
-    (tmp_path / "report.html").write_text(render(gather(STAGE, None, None), []), encoding="utf-8")
+    (tmp_path / "report.html").write_text(render(gather(RECIPE, None, None), []), encoding="utf-8")
     browser.get((tmp_path / "report.html").as_uri())
     assert browser.find_element("id", "place").text == "1 to 50 of 14,160 videos"
     clicked = "const start = performance.now(); arguments[0].click(); return performance.now() - start"

@@ -164,7 +164,7 @@ def test_with_both_states_damaged_the_message_names_both(model, tmp_path):
         ({"split": {"file": "old.csv", "sha256": "0" * 64}}, 'split.sha256: "0{64}" is now "[0-9a-f]{64}"'),
         ({"start": {"from": "random", "sha256": "1" * 64}}, 'start.sha256: "1{64}" is now null'),
         ({"fold": 3}, "fold: 3 is now 0"),
-        ({"recipe": {}}, "recipe.batch_size: null is now 2"),
+        ({"format": 2, "recipe": {}}, "recipe.batch_size: null is now 2"),
     ],
     ids=["split", "parent", "fold", "recipe"],
 )

@@ -14,12 +14,14 @@ from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.messages.errors import InputError
 from stagewise.prediction.inference import plan_test
-from stagewise.recipes.d121 import D121, PRESETS
+from stagewise.recipes.d121 import D121, IMAGENET, PRESETS
+from stagewise.recipes.recipe import changed
+from stagewise.recipes.starts import ParentStage, RandomStart
 from stagewise.training.plans import plan_training
 from stagewise.training.stage import train_stage
 
-FIRST = replace(D121, name="net_d121_stage1", init_from="imagenet", monitor="mcc")
-SECOND = replace(D121, name="net_d121_stage2_auc", init_from=FIRST.name)
+FIRST = changed(D121, name="net_d121_stage1", start=IMAGENET, monitor="mcc")
+SECOND = changed(D121, name="net_d121_stage2_auc", start=ParentStage(FIRST.name))
 OPTIONS = ("--fold", "1", "--split", "mine.csv", "--seed", "7", "--preset", "small")
 RANDOM = ("--init", "random")
 STARTED = f"python {shlex.join((f'{FIRST.name}/r31_train.py', *OPTIONS, *RANDOM))}"
@@ -33,7 +35,7 @@ def dry_run(root, monkeypatch):
 
     def dry_run(stage, *words: str) -> None:
         monkeypatch.setattr("sys.argv", [f"{stage.name}/r31_train.py", *words, "--dry-run"])
-        train_stage(stage, "", following="")
+        train_stage(stage, PRESETS, "", following="")
 
     return dry_run
 
@@ -41,7 +43,7 @@ def dry_run(root, monkeypatch):
 @pytest.fixture
 def started(dry_run):
     """Start `STARTED`; returns a function that changes what its config says."""
-    plan = plan_training(replace(PRESETS["small"](FIRST), init_from="random"), read_split(Path("mine.csv")), 1, seed=7)
+    plan = plan_training(replace(PRESETS["small"](FIRST), start=RandomStart()), read_split(Path("mine.csv")), 1, seed=7)
     path = plan.folder / runs.CONFIG
     runs.write_json(path, {**plan.made_from, "finished": False})
     return lambda **changes: runs.write_json(path, {**json.loads(path.read_text()), **changes})
@@ -60,12 +62,12 @@ def test_an_unfinished_parent_goes_on_with_the_command_that_stage_2_names(starte
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("init", ["imagenet", "random"])
+@pytest.mark.parametrize("start", [IMAGENET, RandomStart()])
 @pytest.mark.parametrize("split", ["mine.csv", None])
-def test_the_command_of_a_run_goes_on_with_it(dry_run, preset, init, split):
+def test_the_command_of_a_run_goes_on_with_it(dry_run, preset, start, split):
     paths.imagenet_weights().parent.mkdir()
     paths.imagenet_weights().touch()
-    recipe = replace(PRESETS[preset](FIRST), init_from=init)
+    recipe = replace(PRESETS[preset](FIRST), start=start)
     plan = plan_training(recipe, read_split(split and Path(split)), 2, seed=3)
     runs.write_json(plan.folder / runs.CONFIG, {**plan.made_from, "finished": False})
     dry_run(FIRST, *shlex.split(plan.command)[2:])
@@ -94,7 +96,7 @@ def test_another_preset_is_told_by_what_differs_in_short(started, dry_run):
         ({"split": {"file": "old.csv", "sha256": "0"}}, "on another split", STARTED.replace("mine.csv", "YOUR.csv")),
         ({}, "no weights ", STARTED),
         (
-            {"recipe": replace(PRESETS["demo"](FIRST), init_from="random").as_dict()},
+            {"recipe": replace(PRESETS["demo"](FIRST), start=RandomStart()).as_dict()},
             "was trained with another net",
             STARTED,  # the preset is that of the stage which needs it
         ),
@@ -116,7 +118,7 @@ def test_folds_of_different_nets_are_trained_anew_like_the_first(started, dry_ru
     other["recipe"] = PRESETS["demo"](FIRST).as_dict()
     runs.write_json(paths.fold_folder(FIRST.name, 2) / runs.CONFIG, other)
     with pytest.raises(InputError, match=r"folds 1 and 2 of .* hold different nets") as error:
-        plan_test(FIRST.name, Path("mine.csv"), [1, 2])
+        plan_test(FIRST, Path("mine.csv"), [1, 2])
     assert command_of(error) == f"{STARTED.replace('--fold 1', '--fold 2')} --force"
 
 

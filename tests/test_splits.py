@@ -155,7 +155,7 @@ def test_own_split_may_have_any_folds_and_rows_that_are_always_trained(root):
 
 def test_tier1_keeps_its_rows_alone(root):
     path = write(root, "filename,stalled,fold,tier1\na.mp4,0,0,True\nb.mp4,1,0,False\nc.mp4,1,1,1\n")
-    assert read_split(path, tier1_only=True).table["filename"].tolist() == ["a.mp4", "c.mp4"]
+    assert read_split(path).of_tier1().table["filename"].tolist() == ["a.mp4", "c.mp4"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from stagewise.files import paths
 from stagewise.files.locks import owned
 from stagewise.folds import runs
 from stagewise.messages.errors import BusyError, InputError, NumericalError
+from stagewise.recipes.starts import ParentStage
 from stagewise.scores.score import best_threshold
 from stagewise.training import callbacks
 from stagewise.training.plans import plan_training
@@ -153,7 +154,7 @@ def test_best_weights_are_those_of_the_best_epoch_and_not_the_last(split, monkey
 def test_a_stage_starts_from_its_parents_best_weights_of_the_same_fold(split):
     for fold in (0, 1):
         train(plan(split, fold), workers=0, force=False)
-    child = plan(split, 1, name="net_d121_stage2_auc", init_from="net_d121_stage1", monitor="auc")
+    child = plan(split, 1, name="net_d121_stage2_auc", start=ParentStage("net_d121_stage1"), monitor="auc")
     started = build(child).get_weights()
     for array, parent in zip(started, weights_of(paths.fold_folder("net_d121_stage1", 1)), strict=True):
         np.testing.assert_array_equal(array, parent)
@@ -174,7 +175,7 @@ def test_a_missing_or_unlike_parent_is_an_error_with_the_command(split, spoil, m
     train(plan(split, epochs=1), workers=0, force=False)
     spoil(paths.fold_folder("net_d121_stage1", 0))
     with pytest.raises(InputError, match=message) as error:
-        plan(split, name="net_d121_stage2_auc", init_from="net_d121_stage1")
+        plan(split, name="net_d121_stage2_auc", start=ParentStage("net_d121_stage1"))
     assert "python net_d121_stage1/r31_train.py --fold 0" in str(error.value)
 
 
@@ -198,10 +199,10 @@ def edit(folder, **changes) -> None:
 def test_a_changed_recipe_is_refused_naming_what_changed_and_force_starts_anew(split):
     train(plan(split, epochs=1), workers=0, force=False)
     changed = plan(split, epochs=1, learning_rate=0.5)
-    with pytest.raises(InputError, match=r"recipe\.learning_rate: 0\.01 is now 0\.5.*--force"):
+    with pytest.raises(InputError, match=r"recipe\.optimizer\.learning_rate: 0\.01 is now 0\.5.*--force"):
         train(changed, workers=0, force=False)
     train(changed, workers=0, force=True)
-    assert json.loads((changed.folder / runs.CONFIG).read_text())["recipe"]["learning_rate"] == 0.5
+    assert json.loads((changed.folder / runs.CONFIG).read_text())["recipe"]["optimizer"]["learning_rate"] == 0.5
 
 
 def test_a_finished_fold_is_left_alone(split, capsys):

@@ -8,7 +8,7 @@ import pytest
 
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.prediction.ensemble import merge
-from stagewise.prediction.tta import FLIPS, with_flips
+from stagewise.recipes.answers import FLIPS
 from stagewise.recipes.d121 import D121
 
 NET = replace(D121.net, input_shape=(16, 16, 20), blocks=(1, 1), growth_rate=4, stem_filters=8, head_units=4)
@@ -42,7 +42,7 @@ def test_flips_in_one_model_equal_plain_loops_on_the_net():
     def predict(batch):
         return keras.ops.convert_to_numpy(model(batch, training=False))
 
-    answers = keras.ops.convert_to_numpy(with_flips(model).predict_on_batch(BATCH))
+    answers = keras.ops.convert_to_numpy(D121.answer.shown(model).predict_on_batch(BATCH))
     assert answers.shape == (3, 8, 2)
     np.testing.assert_allclose(answers[:, 0], predict(BATCH), atol=1e-5)
     assert np.ptp(answers, axis=1).min() > 1e-4  # no two flips are one
@@ -55,6 +55,6 @@ def test_each_flip_moves_the_voxels_of_its_axes_and_no_clip(axes):
     weights = np.random.default_rng(1).normal(size=(4, 4, 4, 3, 1)).astype("float32")
     net = keras.Model(clip, keras.ops.tensordot(keras.ops.cast(clip, "float32"), weights, axes=4))
     batch = BATCH[:, :4, :4, :4]
-    answers = keras.ops.convert_to_numpy(with_flips(net).predict_on_batch(batch))[:, FLIPS.index(axes), 0]
+    answers = keras.ops.convert_to_numpy(D121.answer.shown(net).predict_on_batch(batch))[:, FLIPS.index(axes), 0]
     mirrored = batch[(slice(None), *(slice(None, None, -1 if axis in axes else 1) for axis in range(3)))]
     np.testing.assert_allclose(answers, np.tensordot(mirrored / 1.0, weights, axes=4)[:, 0], rtol=1e-4)

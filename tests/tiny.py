@@ -9,8 +9,8 @@ import pytest
 
 from stagewise.augment import Resize
 from stagewise.files import paths
-from stagewise.recipes.config import Recipe
 from stagewise.recipes.d121 import AUGMENTATION, D121
+from stagewise.recipes.recipe import Recipe, changed
 from stagewise.training.plans import TrainingPlan
 from stagewise.training.train import compiled, start, train_folds
 from stagewise.volumes.pklz import save_volume
@@ -29,11 +29,10 @@ NET = replace(
 def recipe(**changes) -> Recipe:
     """D121 with a tiny net and three epochs of four batches of two, accumulated by two."""
     resize = Resize(NET.input_shape)
-    small = replace(
+    small = changed(
         D121,
         name="net_d121_stage1",
         net=NET,
-        init_from="random",
         augmentation=tuple(resize if isinstance(step, Resize) else step for step in AUGMENTATION),
         batch_size=2,
         accumulation_steps=2,
@@ -43,7 +42,7 @@ def recipe(**changes) -> Recipe:
         plateau_patience=1,
         stop_patience=2,
     )
-    return replace(small, **changes)
+    return changed(small, **changes)
 
 
 def write_volumes(subset: str, count: int, seed: int = 0) -> pd.DataFrame:

@@ -6,17 +6,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stagewise.recipes.d121 import INPUT_SHAPE
 from stagewise.scores.curves import save_figure
 
 
-def draw_sizes(path: Path, index: pd.DataFrame) -> None:
+def draw_sizes(path: Path, index: pd.DataFrame, input_shape: tuple[int, int, int]) -> None:
     """Histograms of the crops' frames, height and width, the net's input and the median marked.
 
-    index: columns frames, height, width (pixels) of the volumes.
+    index: columns frames, height, width (pixels) of the volumes; input_shape: of the net, the same three.
     """
     figure = Figure(figsize=(12, 3.5), layout="constrained")
-    for axes, name, net_size in zip(figure.subplots(1, 3), ("frames", "height", "width"), INPUT_SHAPE, strict=True):
+    for axes, name, net_size in zip(figure.subplots(1, 3), ("frames", "height", "width"), input_shape, strict=True):
         sizes, median = index[name], index[name].median()
         axes.hist(sizes, bins=np.linspace(0, max(sizes.max(), net_size) * 1.05, 41), color="tab:gray")
         axes.axvline(median, color="black", linestyle=":", label=f"median {median:.0f}")

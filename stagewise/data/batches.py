@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from stagewise.augment import Resize, Transform, augment
-from stagewise.data.sampling import AUGMENTATION, SampleKey, draw_row
 from stagewise.files import paths
 from stagewise.machine.slots import Ring, Slot, slots_of
 from stagewise.machine.workers import WorkerPool
-from stagewise.recipes.config import Recipe
+from stagewise.recipes.recipe import Recipe
+from stagewise.recipes.sampling import AUGMENTATION, SampleKey
 from stagewise.volumes.pklz import load_volume
 
 
@@ -72,6 +72,11 @@ class TrainingBatches:
         self.recipe, self.volumes, self.stalled = recipe, volumes, np.asarray(stalled)
         self.fold, self.seed = fold, seed
 
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return self.recipe.sampling.steps(self.stalled, self.recipe.batch_size)
+
     def task(self, epoch: int, step: int) -> BatchTask:
         """What the batch of one step consists of."""
         recipe = self.recipe
@@ -80,7 +85,7 @@ class TrainingBatches:
             SampleKey(self.seed, recipe.name, self.fold, epoch, index)
             for index in range(first, first + recipe.batch_size)
         )
-        rows = [draw_row(self.stalled, recipe.stalled_share, key) for key in keys]
+        rows = [recipe.sampling.row(self.stalled, key) for key in keys]
         return BatchTask(
             volumes=tuple(self.volumes[row] for row in rows),
             transforms=recipe.augmentation,
@@ -94,8 +99,8 @@ class TrainingBatches:
         With workers, the clips hold until the next step is asked for. One stream runs through all epochs, so that
         the workers prepare the next epoch while this one is validated.
         """
-        epochs, steps = range(first_epoch, self.recipe.epochs), range(self.recipe.steps_per_epoch)
-        tasks = (self.task(epoch, step) for epoch in epochs for step in steps)
+        epochs = range(first_epoch, self.recipe.schedule.epochs)
+        tasks = (self.task(epoch, step) for epoch in epochs for step in range(self.steps))
         shape = (self.recipe.batch_size, *self.recipe.net.input_shape, 3)
         for task, clips in load_in_order(pool, tasks, shape):
             yield clips, np.array(task.stalled, np.float32)[:, None]

@@ -40,3 +40,10 @@ def volumes_of(subset: str, filenames: Iterable[str], split: Split) -> tuple[Pat
             f"run: {EXTRACT} {subset}; if that makes none, see which rows have no video: {split.check}"
         )
     return volumes
+
+
+def require_both_classes(stalled: np.ndarray, what: str, mend: str) -> None:
+    """Raise InputError unless `stalled` holds flowing (0) and stalled (1) rows; `what` names them."""
+    missing = [name for value, name in enumerate(("flowing", "stalled")) if not np.any(stalled == value)]
+    if missing:
+        raise InputError(f"{what} hold no {' and no '.join(missing)} clip, so there is nothing to score there; {mend}")

@@ -77,8 +77,8 @@ def named(folds: Sequence[int]) -> str:
     return f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}"
 
 
-def read_split(path: Path | None, tier1_only: bool = False) -> Split:
-    """Read and check a split CSV; with `tier1_only`, keep the rows of tier 1.
+def read_split(path: Path | None) -> Split:
+    """Read and check a split CSV.
 
     path: None for the recipe's own split. Raises InputError naming file, line and mend.
     """
@@ -93,4 +93,4 @@ def read_split(path: Path | None, tier1_only: bool = False) -> Split:
         raise InputError(f"{paths.shown(path)} has no fold to validate on; {mend}")
     if (table["fold"] == split.folds[0]).all():
         raise InputError(f"{paths.shown(path)} has fold {split.folds[0]} alone, so nothing is left to train on; {mend}")
-    return split.of_tier1() if tier1_only else split
+    return split

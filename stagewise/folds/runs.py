@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from stagewise.files import paths
+from stagewise.folds.formats import upgraded
 from stagewise.messages.commands import fold_options
 from stagewise.messages.errors import InputError
-from stagewise.nets.sizes import Net
-from stagewise.recipes.d121 import D121, PRESETS
 
 BEST_WEIGHTS = "best.weights.h5"
 RESUME_STATE = "resume_state.npz"
@@ -44,7 +43,7 @@ def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | Non
     words = ["python", f"{stage}/r31_train.py", *fold_options(folds)]
     if config is not None:
         split = config["split"]["file"]
-        preset = next((name for name, make in PRESETS.items() if make(D121).net == net_of(config)), "full")
+        preset = config["recipe"]["preset"]
         words += ["--split", split] * (split != paths.shown(paths.split_csv()))
         words += ["--seed", str(config["seed"])]
         words += ["--preset", preset] * (preset != "full")
@@ -79,7 +78,7 @@ def read_config(stage: str, fold: int, alike: dict[str, Any] | None = None) -> d
     """
     path = paths.fold_folder(stage, fold) / CONFIG
     try:
-        return json.loads(paths.read_text(path))
+        return upgraded(json.loads(paths.read_text(path)), paths.shown(path))
     except FileNotFoundError:
         command, folder = train_command(stage, [fold], alike), paths.shown(path.parent)
         raise InputError(f"no trained fold {fold} of {stage} in {folder}; run: {command}") from None
@@ -135,12 +134,6 @@ def require_weights(made: str, weights: dict[str, str], present: dict[str, str],
     for fold, sha256 in present.items():
         if weights.get(fold) != sha256:
             raise InputError(f"{made} with the present weights of fold {fold}; {mend}")
-
-
-def net_of(config: dict[str, Any]) -> Net:
-    """The network that a run trained."""
-    net = config["recipe"]["net"]
-    return Net(**{name: tuple(value) if isinstance(value, list) else value for name, value in net.items()})
 
 
 def require_same(folder: Path, before: dict[str, Any], now: dict[str, Any], command: str) -> None:

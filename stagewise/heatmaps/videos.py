@@ -30,12 +30,12 @@ def write_videos(
     damaged volume. Call `device.prepare` before.
     """
     nets = load_nets(plan, {fold for example in examples for fold in example.folds})
-    mappers = {fold: HeatMapper(net, block, plan.recipe["openvino_precision"]) for fold, net in nets.items()}
+    mappers = {fold: HeatMapper(net, block, plan.recipe.answer.openvino_precision) for fold, net in nets.items()}
     written = []
     with progress(len(examples), "heat maps", "clips", kept=False) as line:
         for example in examples:
             asked = [mappers[fold] for fold in example.folds]
-            written.append(_write_video(example, asked, plan.resize, method, threshold))
+            written.append(_write_video(example, asked, plan.recipe.resize, method, threshold))
             line.advance()
     return written
 

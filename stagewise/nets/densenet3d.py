@@ -8,7 +8,7 @@ import numpy as np
 from keras import KerasTensor, layers
 
 from stagewise.messages.errors import InputError
-from stagewise.nets.sizes import BOTTLENECK, Net
+from stagewise.nets.densenet import BOTTLENECK, DenseNet3D
 
 # keras.applications' "torch" mode, the one that its DenseNet weights were trained with; RGB order, applied to
 # the channels as they come (BGR here), as the winner did
@@ -17,7 +17,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 EPSILON = 1.001e-5  # of every BatchNorm, as in keras.applications
 
 
-def densenet3d(net: Net, seed: int | Sequence[int] = 0, data_format: str = "channels_last") -> keras.Model:
+def densenet3d(net: DenseNet3D, seed: int | Sequence[int] = 0, data_format: str = "channels_last") -> keras.Model:
     """The net that tells stalled (1) from flowing (0), with random weights.
 
     Input `clip`: (B, T, H, W, 3) uint8 BGR, 0-255; the preprocessing is the first layer. Output
@@ -73,7 +73,7 @@ def shortest_axis(blocks: int) -> int:
     return 2 ** (blocks + 1) - 3
 
 
-def _check(net: Net) -> None:
+def _check(net: DenseNet3D) -> None:
     if not net.blocks or min(net.blocks) < 1:
         raise InputError(f"a net needs at least one block of at least one layer, not blocks={net.blocks}")
     least = shortest_axis(len(net.blocks))
@@ -149,7 +149,7 @@ class _Builder:
         x = self.convolution(x, int(x.shape[self.channels] * reduction), 1, f"{name}_conv")
         return layers.AveragePooling3D(2, name=f"{name}_pool", **self.place)(x)
 
-    def head(self, x: KerasTensor, net: Net) -> KerasTensor:
+    def head(self, x: KerasTensor, net: DenseNet3D) -> KerasTensor:
         x = layers.GlobalAveragePooling3D(name="avg_pool", **self.place)(x)
         # sigmoid, not relu: the winner's head
         x = self.dense(x, net.head_units, "head", dtype=None)

@@ -135,23 +135,23 @@ def predict_adaptive(
     """
     from stagewise.prediction.ensemble import merge
     from stagewise.prediction.predict import load_nets, volume_predictor
-    from stagewise.prediction.tta import FLIPS, with_flips
 
-    nets = list(load_nets(plan).values())
+    nets, answer = list(load_nets(plan).values()), plan.recipe.answer
+    in_all = len(nets) * answer.views
     joined, volumes = merge(nets), np.array(plan.volumes, dtype=object)
     probabilities = np.full((len(volumes), len(nets)), np.nan)
-    passes = np.full(len(volumes), len(nets) * len(FLIPS))
+    passes = np.full(len(volumes), in_all)
     pilot = _draw_pilot(len(volumes), seed)
     left, spent, all_folds = np.setdiff1d(np.arange(len(volumes)), pilot), 0, list(range(len(nets)))
     with WorkerPool(workers) as pool:
-        in_full = volume_predictor(with_flips(joined), plan, pool)
+        in_full = volume_predictor(answer.shown(joined), plan, pool)
         answers = in_full(volumes[pilot], "pilot")
         probabilities[pilot] = answers.mean(axis=1)
         margins = learn_margins(oof, answers, threshold, prevalence, bound)
         levels = (
             ("first fold", lambda: volume_predictor(nets[0], plan, pool), [0], 1, margins.first),
             ("all folds", lambda: volume_predictor(joined, plan, pool), all_folds, len(nets), margins.folds),
-            ("all folds and flips", lambda: in_full, all_folds, len(nets) * len(FLIPS), np.inf),
+            ("all folds and flips", lambda: in_full, all_folds, in_all, np.inf),
         )
         for what, compiled, folds, cost, margin in levels:
             if not len(left):
@@ -163,7 +163,7 @@ def predict_adaptive(
             passes[left[settled]] = spent
             left = left[~settled]
     changed = _changed(answers, threshold, margins)
-    return AdaptiveAnswers(probabilities, passes, len(nets) * len(FLIPS), margins, len(pilot), changed)
+    return AdaptiveAnswers(probabilities, passes, in_all, margins, len(pilot), changed)
 
 
 def _draw_pilot(clips: int, seed: int) -> np.ndarray:

@@ -13,10 +13,13 @@ if TYPE_CHECKING:  # they load pandas, which --help does not wait for
     import pandas as pd
 
     from stagewise.prediction.inference import InferencePlan
+    from stagewise.recipes.recipe import Recipe
 
 
-def answer_test(stage: str, doc: str) -> None:
+def answer_test(stage: "Recipe", doc: str) -> None:
     """Parse an r42's command line, check everything that can be checked, and answer the test videos.
+
+    stage: its recipe, as the page has it.
 
     Raises InputError before anything is predicted; QuarantinedError at the end where videos were left unanswered.
     """
@@ -85,7 +88,7 @@ def _answer(
         probabilities, passes = answers.probabilities, answers.passes
         print(answers)
     settings = AnswerSettings(threshold, plan.weights_sha256, options, arguments.unanswered if reasons else None)
-    return write_submission(plan.stage, plan.table, probabilities, settings, passes, reasons)
+    return write_submission(plan.recipe, plan.table, probabilities, settings, passes, reasons)
 
 
 def _end(plan: "InferencePlan", reasons: dict[str, str], written: list[Path], arguments: argparse.Namespace) -> None:

@@ -8,14 +8,13 @@ import keras
 from stagewise.files.weight_files import load_weights
 from stagewise.machine import device
 from stagewise.messages.errors import InputError
-from stagewise.nets.densenet3d import densenet3d
 from stagewise.nets.fuse_bn import fuse
-from stagewise.nets.sizes import Net
+from stagewise.nets.net import Net
 
 
 def load_fused(net: Net, weights: Path) -> keras.Model:
     """The trained net with every BatchNorm that follows a convolution folded into it."""
-    model = densenet3d(net, data_format=device.fastest_data_format())
+    model = net.build(data_format=device.fastest_data_format())
     load_weights(model, weights, "train the fold again, with --force")
     return fuse(model)
 

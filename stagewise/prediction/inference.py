@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from stagewise.augment import Resize
 from stagewise.data.clips import volumes_of
 from stagewise.data.projects import projects_of
 from stagewise.data.splits import Split, named, read_split
@@ -16,25 +15,30 @@ from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.messages.commands import EXTRACT
 from stagewise.messages.errors import InputError
-from stagewise.nets.sizes import Net
+from stagewise.recipes.recipe import Recipe, trained_recipe
 
 
 @dataclass(frozen=True)
 class InferencePlan:
     """Trained folds of one stage, and the clips they answer.
 
-    `configs` and `weights` have an entry a fold; `split` is that of the training; `table` holds the clips: a column
-    filename, and of test videos asked (of `videos_to_answer`), out of fold stalled and fold, and what `projects_of`
-    knows.
+    recipe: as all of them were trained, but for what a trained net does not need; configs, weights: one a fold; split:
+    that of the training; table: the clips, a column filename, and of test videos asked (of `videos_to_answer`), out of
+    fold stalled and fold, and what `projects_of` knows.
     """
 
-    stage: str
+    recipe: Recipe
     folds: list[int]
     configs: list[dict[str, Any]]
     weights: list[Path]
     split: Split
     table: pd.DataFrame
     volumes: tuple[Path, ...]
+
+    @property
+    def stage(self) -> str:
+        """The stage's name."""
+        return self.recipe.name
 
     def command(self, script: str) -> str:
         """The command of one of the stage's scripts, such as r41_process_oof, on the plan's split and folds."""
@@ -44,21 +48,6 @@ class InferencePlan:
     def filenames(self) -> pd.Series:
         """The clips' videos, in the order of the answers."""
         return self.table["filename"]
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """The recipe that the folds were trained by, as plain values."""
-        return self.configs[0]["recipe"]
-
-    @property
-    def net(self) -> Net:
-        """The network, the same in every fold."""
-        return runs.net_of(self.configs[0])
-
-    @property
-    def resize(self) -> Resize:
-        """What is done to a clip before the net."""
-        return Resize(self.net.input_shape)
 
     @property
     def weights_sha256(self) -> dict[str, str]:
@@ -72,40 +61,42 @@ class InferencePlan:
         return replace(self, table=self.table[kept].reset_index(drop=True), volumes=volumes)
 
     def __str__(self) -> str:
-        line = f"{self.stage}: {named(self.folds)}, {len(self.table)} clips, 8 flips each"
+        line = f"{self.stage}: {named(self.folds)}, {len(self.table)} clips, {self.recipe.answer.views} views of each"
         if self.split.path.exists():
             return line
         trained_on = f"{self.configs[0]['split']['file']}, sha256 {self.split.sha256[:12]}"
         return f"{line}\n  {paths.shown(self.split.path)} is not there; these folds were trained on {trained_on}"
 
 
-def plan_out_of_fold(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
-    """Each fold's own validation clips, all of them. Raises InputError naming what is missing."""
-    split = split_with_rows(stage, split_path)
-    folds, configs = _trained(stage, split, asked_folds)
+def plan_out_of_fold(stage: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
+    """Each fold's own validation clips, all of them.
+
+    stage: its recipe, as the page has it. Raises InputError naming what is missing.
+    """
+    split = split_with_rows(stage.name, split_path)
+    recipe, folds, configs = _trained(stage, split, asked_folds)
     projects = projects_of(split)  # of all tiers, since the stages before were trained on all
-    tier1_only = configs[0]["recipe"]["tier1_only"]
-    clips = (read_split(split_path, tier1_only=True) if tier1_only else split).table
+    clips = recipe.rows.of(split).table
     clips = clips.loc[clips["fold"].isin(folds), ["filename", "stalled", "fold"]].reset_index(drop=True)
     table = clips.merge(projects, on="filename", how="left")
-    return _plan(stage, split, folds, configs, table, volumes_of("train", table["filename"], split))
+    return _plan(recipe, split, folds, configs, table, volumes_of("train", table["filename"], split))
 
 
-def plan_test(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
+def plan_test(stage: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
     """Every test video that is asked for. Raises InputError naming what is missing, but for volumes.
 
     Where the recipe's own split is not there, by the folds that are: only its hash is needed, which they know.
     """
-    here = split_path is not None or paths.split_csv().exists() or not runs.begun_folds(stage)
-    split = read_split(split_path) if here else _split_of_runs(stage, asked_folds)
-    trained = _trained(stage, split, asked_folds)
+    here = split_path is not None or paths.split_csv().exists() or not runs.begun_folds(stage.name)
+    split = read_split(split_path) if here else _split_of_runs(stage.name, asked_folds)
+    recipe, *trained = _trained(stage, split, asked_folds)
     table = videos_to_answer()
     if table.empty:
         raise InputError(
             f"there is no test set: no video in {paths.shown(paths.videos_folder('test'))}, and no "
             f"input/submission_format.csv; put videos there and run: {EXTRACT} test"
         )
-    return _plan(stage, split, *trained, table, tuple(paths.volume_path("test", name) for name in table["filename"]))
+    return _plan(recipe, split, *trained, table, tuple(paths.volume_path("test", name) for name in table["filename"]))
 
 
 def split_with_rows(stage: str, path: Path | None) -> Split:
@@ -131,27 +122,32 @@ def _split_of_runs(stage: str, asked_folds: Sequence[int] | None) -> Split:
     return Split(paths.split_csv(), first, pd.DataFrame({"fold": folds}))
 
 
-def _trained(stage: str, split: Split, asked_folds: Sequence[int] | None) -> tuple[list[int], list[dict[str, Any]]]:
-    """The folds asked for, and their configs."""
+def _trained(
+    stage: Recipe, split: Split, asked_folds: Sequence[int] | None
+) -> tuple[Recipe, list[int], list[dict[str, Any]]]:
+    """The recipe that the folds asked for were trained by, these folds, and their configs."""
     folds = split.chosen_folds(asked_folds)
-    configs = [runs.finished_config(stage, fold, split.sha256) for fold in folds]
-    nets = [runs.net_of(config) for config in configs]
-    for fold, net in zip(folds, nets, strict=True):
-        if net != nets[0]:
+    configs = [runs.finished_config(stage.name, fold, split.sha256) for fold in folds]
+    recipes = [
+        trained_recipe(stage, config["recipe"], paths.shown(paths.fold_folder(stage.name, fold)))
+        for fold, config in zip(folds, configs, strict=True)
+    ]
+    for fold, recipe in zip(folds, recipes, strict=True):
+        if recipe.net != recipes[0].net:
             raise InputError(
-                f"folds {folds[0]} and {fold} of {stage} hold different nets; train them with the same --preset: "
-                f"{runs.train_command(stage, [fold], configs[0])} --force"
+                f"folds {folds[0]} and {fold} of {stage.name} hold different nets; train them with the same --preset: "
+                f"{runs.train_command(stage.name, [fold], configs[0])} --force"
             )
-    return folds, configs
+    return recipes[0], folds, configs
 
 
 def _plan(
-    stage: str,
+    recipe: Recipe,
     split: Split,
     folds: list[int],
     configs: list[dict[str, Any]],
     table: pd.DataFrame,
     volumes: tuple[Path, ...],
 ) -> InferencePlan:
-    weights = [runs.best_weights(stage, fold, config) for fold, config in zip(folds, configs, strict=True)]
-    return InferencePlan(stage, folds, configs, weights, split, table, volumes)
+    weights = [runs.best_weights(recipe.name, fold, config) for fold, config in zip(folds, configs, strict=True)]
+    return InferencePlan(recipe, folds, configs, weights, split, table, volumes)

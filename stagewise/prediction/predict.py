@@ -15,7 +15,6 @@ from stagewise.machine.workers import WorkerPool
 from stagewise.messages.progress import progress
 from stagewise.prediction.ensemble import load_fused, merge
 from stagewise.prediction.inference import InferencePlan
-from stagewise.prediction.tta import FLIPS, with_flips
 
 VolumePredictor = Callable[[Sequence[Path], str], np.ndarray]
 
@@ -46,9 +45,9 @@ def predict_volumes(
 
 def load_nets(plan: InferencePlan, folds: Collection[int] | None = None) -> dict[int, keras.Model]:
     """The plan's folds, or some of them, as fused nets in the precision of the recipe, in the plan's order."""
-    device.set_precision(plan.recipe["gpu_precision"])
+    device.set_precision(plan.recipe.gpu_precision)
     files = zip(plan.folds, plan.weights, strict=True)
-    return {fold: load_fused(plan.net, weights) for fold, weights in files if folds is None or fold in folds}
+    return {fold: load_fused(plan.recipe.net, weights) for fold, weights in files if folds is None or fold in folds}
 
 
 def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) -> VolumePredictor:
@@ -58,12 +57,13 @@ def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) 
     model has now; Keras compiles a model at its first answer, once and for any weights.
     """
     images = int(np.prod(model.output_shape[1:-1]))  # that the nets see for a clip: 8 with flips
-    clips = plan.recipe["batch_size"] if device.gpus() else 8 // images  # on a CPU, more than 8 at once are no faster
-    predict = predictor(model, plan.recipe["openvino_precision"])
+    # on a CPU, more than 8 at once are no faster
+    clips = plan.recipe.batch_size if device.gpus() else max(8 // images, 1)
+    predict = predictor(model, plan.recipe.answer.openvino_precision)
 
     def answers(volumes: Sequence[Path], what: str) -> np.ndarray:
         line = f"{plan.stage} {what}"
-        return predict_volumes(predict, volumes, plan.resize, pool, clips, line).astype(np.float64)
+        return predict_volumes(predict, volumes, plan.recipe.resize, pool, clips, line).astype(np.float64)
 
     return answers
 
@@ -71,24 +71,25 @@ def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) 
 def predict_out_of_fold(plan: InferencePlan, workers: int) -> pd.DataFrame:
     """Each clip's probability from the net that never saw it.
 
-    Returns: the plan's table with probability (mean over eight flips) and unflipped (of the clip as it is), rows as in
+    Returns: the plan's table with probability (of all views) and unflipped (of the clip as it is), rows as in
     the split.
     """
-    answers = np.empty((len(plan.table), len(FLIPS)))
-    nets = load_nets(plan)
+    answer, nets = plan.recipe.answer, load_nets(plan)
+    answers = np.empty((len(plan.table), answer.views, 1))
     first = nets[plan.folds[0]]
-    model = with_flips(first)  # one model for all folds, which Keras compiles once
+    model = answer.shown(first)  # one model for all folds, which Keras compiles once
     with WorkerPool(workers) as pool:
         for fold, net in nets.items():
             first.set_weights(net.get_weights())
             rows = np.flatnonzero(plan.table["fold"] == fold)
             volumes = [plan.volumes[row] for row in rows]
-            answers[rows] = volume_predictor(model, plan, pool)(volumes, f"fold {fold}")[:, :, 0]
-    return plan.table.assign(probability=answers.mean(axis=1), unflipped=answers[:, 0])
+            answers[rows] = volume_predictor(model, plan, pool)(volumes, f"fold {fold}")
+    return plan.table.assign(probability=answer.of_views(answers)[:, 0], unflipped=answers[:, 0, 0])
 
 
 def predict_test(plan: InferencePlan, workers: int) -> np.ndarray:
-    """Probabilities of the test clips, (n, folds): all folds in one model, mean over eight flips."""
-    model = with_flips(merge(list(load_nets(plan).values())))
+    """Probabilities of the test clips, (n, folds): all folds in one model, every view of a clip."""
+    answer = plan.recipe.answer
+    model = answer.shown(merge(list(load_nets(plan).values())))
     with WorkerPool(workers) as pool:
-        return volume_predictor(model, plan, pool)(plan.volumes, "test").mean(axis=1)
+        return answer.of_views(volume_predictor(model, plan, pool)(plan.volumes, "test"))

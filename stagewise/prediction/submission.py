@@ -16,6 +16,7 @@ from stagewise.data.tables import read_videos
 from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.messages.errors import InputError
+from stagewise.recipes.recipe import Recipe
 from stagewise.scores.score import is_stalled
 
 
@@ -35,7 +36,7 @@ class AnswerSettings:
 
 
 def write_submission(
-    stage: str,
+    recipe: Recipe,
     asked: pd.DataFrame,
     probabilities: np.ndarray,
     settings: AnswerSettings,
@@ -45,8 +46,8 @@ def write_submission(
     """Write the detailed table, the means and `submission.csv`, rows as asked, and the settings that made them.
 
     asked: of `videos_to_answer`. reasons: why some of them have no answer, by filename. probabilities: (n, folds) of
-    the others, each 0-1, a column for each of the settings' weights; a video is stalled (1) if their mean is above the
-    threshold.
+    the others, each 0-1, a column for each of the settings' weights; a video is stalled (1) if what the recipe
+    makes of them is above the threshold.
     passes: (n,) forward passes behind each row, of an adaptive ensemble; a fold that was not asked is NaN then.
     Returns: the four paths. Raises ValueError where a probability is missing or not finite.
     """
@@ -59,7 +60,7 @@ def write_submission(
     if bool(reasons) != bool(settings.unanswered):
         raise ValueError(f"{len(reasons)} videos are unanswered, and their row is {settings.unanswered}")
     paths.remove_leftovers(paths.submission_folder())
-    mean = np.nanmean(probabilities, axis=1)
+    stage, mean = recipe.name, recipe.answer.of_folds(probabilities)
     columns = {f"fold_{fold}": probabilities[:, number] for number, fold in enumerate(settings.weights)}
     if passes is not None:
         columns["passes"] = pd.array(passes, dtype="Int64")

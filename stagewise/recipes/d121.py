@@ -18,8 +18,15 @@ from stagewise.augment import (
     Rotate,
     RotateQuarters,
 )
-from stagewise.nets.sizes import Net
-from stagewise.recipes.config import Recipe
+from stagewise.nets.densenet import DenseNet3D
+from stagewise.recipes.answers import FlippedMean
+from stagewise.recipes.frames import WholeClip
+from stagewise.recipes.kept import BestEpoch
+from stagewise.recipes.optimization import Adam, BinaryCrossEntropy, Plateau
+from stagewise.recipes.recipe import Recipe, changed
+from stagewise.recipes.rows import AllRows
+from stagewise.recipes.sampling import ByChance
+from stagewise.recipes.starts import RandomStart, WeightsFile
 
 INPUT_SHAPE = (96, 128, 128)  # frames, height, width: winner's value, from the histograms of crop sizes
 
@@ -40,9 +47,12 @@ AFTER_RESIZE = (
 AUGMENTATION = BEFORE_RESIZE + AFTER_RESIZE  # stages 1 and 2, as in the code; the write-up drops planes there too
 AUGMENTATION_DROPPED_PLANES = (*BEFORE_RESIZE, DropPlanes(share=0.1, p=0.3), *AFTER_RESIZE)  # stage 3
 
+IMAGENET = WeightsFile(label="imagenet", file="imagenet_densenet121_3d.weights.h5")
+
 D121 = Recipe(
     name="",
-    net=Net(
+    preset="full",
+    net=DenseNet3D(
         input_shape=INPUT_SHAPE,
         blocks=(6, 12, 24, 16),
         growth_rate=32,
@@ -52,29 +62,33 @@ D121 = Recipe(
         dropout=0.5,
         batch_norm_momentum=0.99,  # Keras' default, which the winner left as it is
     ),
-    init_from="",
-    monitor="auc",
-    tier1_only=False,
-    validation_flowing_per_stalled=1,
+    start=RandomStart(),
+    rows=AllRows(),
+    frames=WholeClip(),
+    sampling=ByChance(share=0.25, steps_per_epoch=1000),
     augmentation=AUGMENTATION,
-    stalled_share=0.25,
+    loss=BinaryCrossEntropy(),
+    optimizer=Adam(
+        learning_rate=1e-4,
+        accumulation_steps=20,  # 6 x 20 accumulated = 120 clips a step; in the code, not in the write-up
+    ),
+    schedule=Plateau(
+        epochs=150,
+        plateau_factor=0.95,
+        plateau_patience=3,
+        minimum_learning_rate=1e-9,
+        stop_patience=15,
+    ),
+    kept=BestEpoch(monitor="auc", flowing_per_stalled=1),
+    answer=FlippedMean(openvino_precision="bf16"),  # ours: half the time of f32 on a processor that has it
+    batch_size=6,  # what 11 GB of a GTX 1080 Ti hold
     # ours: half the memory traffic of float32, tensor cores, and float32's range, so that no loss scaling is needed;
     # weights, BatchNorm statistics and the optimizer stay float32. The winner's float32 is "float32" here
     gpu_precision="mixed_bfloat16",
-    openvino_precision="bf16",  # ours: half the time of f32 on a processor that has it
-    batch_size=6,  # what 11 GB of a GTX 1080 Ti hold
-    accumulation_steps=20,  # 6 x 20 accumulated = 120 clips a step; in the code, not in the write-up
-    steps_per_epoch=1000,
-    epochs=150,
-    learning_rate=1e-4,
-    plateau_factor=0.95,
-    plateau_patience=3,
-    minimum_learning_rate=1e-9,
-    stop_patience=15,
 )
 
 # ours: small enough for two CPU cores and a quarter of an hour, large enough to learn motion from random weights
-DEMO_NET = Net(
+DEMO_NET = DenseNet3D(
     input_shape=(32, 64, 64),
     blocks=(2, 2, 2, 2),
     growth_rate=16,
@@ -86,17 +100,18 @@ DEMO_NET = Net(
 )
 
 
-def resized(recipe: Recipe, net: Net, **numbers: float | str) -> Recipe:
-    """The recipe with other numbers, whose augmentation ends at the net's input size."""
+def resized(recipe: Recipe, net: DenseNet3D, **numbers: float | str) -> Recipe:
+    """The recipe with another net and other numbers, whose augmentation ends at the net's input size."""
     resize = Resize(net.input_shape)
     augmentation = tuple(resize if isinstance(step, Resize) else step for step in recipe.augmentation)
-    return replace(recipe, net=net, augmentation=augmentation, **numbers)
+    return changed(recipe, net=net, augmentation=augmentation, **numbers)
 
 
 def demo(recipe: Recipe) -> Recipe:
     """The same stage with the demo's numbers: the code path of `full`, minutes instead of days."""
     return resized(
         recipe,
+        preset="demo",
         net=DEMO_NET,
         openvino_precision="f32",  # bf16 gains little on so small a net, and moved probabilities by up to 0.006
         batch_size=8,
@@ -111,6 +126,7 @@ def small(recipe: Recipe) -> Recipe:
     """The same stage and net for volumes of about 30 voxels a side, such as VesselMNIST3D's, without a GPU (ours)."""
     return resized(
         recipe,
+        preset="small",
         net=replace(recipe.net, input_shape=(32, 32, 32)),  # the least that the net takes
         openvino_precision="f32",
         batch_size=16,

@@ -15,10 +15,11 @@ from stagewise.heatmaps.videos import RATE
 from stagewise.machine import device
 from stagewise.messages.errors import InputError
 from stagewise.messages.progress import progress
-from stagewise.nets.sizes import chosen_block
+from stagewise.nets.net import chosen_block
 from stagewise.pictures.clip_video import write_mp4
 from stagewise.prediction.ensemble import load_fused
 from stagewise.prediction.examples import Example, least_sure, surest
+from stagewise.recipes.recipe import Recipe
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
 from stagewise.scores.score import is_stalled
@@ -88,16 +89,15 @@ def _shown(example: Example, threshold: float, evidence: Evidence, mappers: dict
     except InputError as error:
         return Clip(example, answer, problem=str(error))
     if fold not in mappers:
-        mappers[fold] = _mapper(next(run for run in evidence.trained if run.fold == fold))
+        mappers[fold] = _mapper(evidence.recipe, next(run for run in evidence.trained if run.fold == fold))
     frames = panes(volume, _heat(mappers[fold], volume))
     return Clip(example, answer, data_uri(frames), "", len(frames), len(volume), volume.shape[1:3])
 
 
-def _mapper(run: Run) -> Mapper:
-    net, recipe = runs.net_of(run.config), run.config["recipe"]
-    device.set_precision(recipe["gpu_precision"])
-    fused = load_fused(net, runs.best_weights(run.stage, run.fold, run.config))
-    return HeatMapper(fused, chosen_block(net), recipe["openvino_precision"]), Resize(net.input_shape)
+def _mapper(recipe: Recipe, run: Run) -> Mapper:
+    device.set_precision(recipe.gpu_precision)
+    fused = load_fused(recipe.net, runs.best_weights(run.stage, run.fold, run.config))
+    return HeatMapper(fused, chosen_block(recipe.net), recipe.answer.openvino_precision), recipe.resize
 
 
 def _heat(mapper: Mapper, volume: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -17,6 +16,7 @@ from stagewise.folds.runs import train_command
 from stagewise.messages.commands import EXTRACT
 from stagewise.prediction.inference import split_with_rows
 from stagewise.prediction.unanswered import has_test_set
+from stagewise.recipes.recipe import Recipe, trained_recipe
 from stagewise.report.answers import Answers, read_answers
 from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
 from stagewise.report.training import FINISHED, NOT_FINISHED, NOT_TRAINED, Run, read_runs
@@ -38,7 +38,8 @@ class Gap:
 class Evidence:
     """All that there is.
 
-    projects: of `projects_of`; stages: a list of runs a stage, the first stage first; indexes: r01's table a subset.
+    projects: of `projects_of`; stages: a list of runs a stage, the first stage first; indexes: r01's table a
+    subset; recipe: of the stage, as its first fold was trained.
     """
 
     split: Split
@@ -47,6 +48,7 @@ class Evidence:
     out_of_fold: OutOfFold
     answers: Answers | None
     indexes: dict[str, pd.DataFrame]
+    recipe: Recipe
     gaps: list[Gap]
 
     @property
@@ -58,11 +60,6 @@ class Evidence:
     def trained(self) -> list[Run]:
         """Its runs that have ended."""
         return [run for run in self.stages[-1] if run.state == FINISHED]
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """Its recipe as plain values, that of the first fold."""
-        return self.trained[0].config["recipe"]
 
     def gaps_of(self, section: str) -> list[Gap]:
         """What that section of the page lacks."""
@@ -77,12 +74,14 @@ class Evidence:
         return "\n".join((summary, *(f"missing: {gap}" for gap in self.gaps)))
 
 
-def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | None) -> Evidence:
+def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None) -> Evidence:
     """Read what the scripts left behind.
 
+    page: the stage's recipe as its page has it.
     asked_folds: all of them must be there; None takes the folds that are trained. Raises InputError where not even one
     fold is trained and answered, or where files do not belong together.
     """
+    stage = page.name
     split = split_with_rows(stage, split_path)
     folds = split.chosen_folds(asked_folds)
     stages = read_runs(stage, folds)
@@ -92,7 +91,9 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
         split.command(f"{stage}/{script}.py", [run.fold for run in trained], from_root=True)
         for script in ("r41_process_oof", "r42_process_test")
     )
-    oof = read_out_of_fold(stage, trained, projects, f"run: {r41}")
+    where = paths.shown(paths.fold_folder(stage, trained[0].fold))
+    recipe = trained_recipe(page, trained[0].config["recipe"], where)
+    oof = read_out_of_fold(recipe, trained, projects, f"run: {r41}")
     answers = read_answers(stage, f"run: {r42}")
     indexes, asked = {part: paths.roi_index(part) for part in paths.SUBSETS}, has_test_set()
     return Evidence(
@@ -102,6 +103,7 @@ def gather(stage: str, split_path: Path | None, asked_folds: Sequence[int] | Non
         oof,
         answers,
         {part: read_roi_index(path) for part, path in indexes.items() if path.exists()},
+        recipe,
         [
             *(_no_index(part) for part, path in indexes.items() if not path.exists() and (part != "test" or asked)),
             *_untrained(stages),

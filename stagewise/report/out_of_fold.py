@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from stagewise.data.sampling import require_both_classes
+from stagewise.data.clips import require_both_classes
 from stagewise.data.tables import read_oof_table
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
 from stagewise.prediction.threshold import read_scores
+from stagewise.recipes.recipe import Recipe
 from stagewise.report.training import Run
 from stagewise.scores.evaluation import Evaluation, evaluate
 from stagewise.scores.score import is_stalled
@@ -38,12 +39,13 @@ class OutOfFold:
         return sorted(self.table["fold"].unique().tolist())
 
 
-def read_out_of_fold(stage: str, runs: Sequence[Run], projects: pd.DataFrame, mend: str) -> OutOfFold:
+def read_out_of_fold(recipe: Recipe, runs: Sequence[Run], projects: pd.DataFrame, mend: str) -> OutOfFold:
     """Read r41's table and the threshold chosen from it.
 
-    runs: the stage's own, finished; projects: of `projects_of`; mend: the words that end a message. Raises InputError
-    where one is missing, of other weights, or does not follow from the other.
+    recipe, runs: the stage's own, finished; projects: of `projects_of`; mend: the words that end a message. Raises
+    InputError where one is missing, of other weights, or does not follow from the other.
     """
+    stage = recipe.name
     path = paths.oof_csv(stage)
     table = read_oof_table(path, mend)[["filename", "stalled", "fold", "probability"]]
     folds = set(table["fold"])
@@ -60,7 +62,7 @@ def read_out_of_fold(stage: str, runs: Sequence[Run], projects: pd.DataFrame, me
         seed, prevalence, counts = content["seed"], content["at_prevalence"]["share"], content["confusion"]
     except (KeyError, TypeError) as error:
         raise InputError(f"{paths.shown(paths.threshold_json(stage))} lacks {error}; {mend}") from error
-    drawn = runs[0].config["recipe"]["stalled_share"]
+    drawn = recipe.sampling.stalled_share()
     evaluation = evaluate(table["stalled"].to_numpy(), table["probability"].to_numpy(), seed, prevalence, drawn)
     if (evaluation.best.threshold, list(evaluation.counts)) != (content["threshold"], list(counts.values())):
         raise InputError(f"{paths.shown(paths.threshold_json(stage))} does not follow from {paths.shown(path)}; {mend}")

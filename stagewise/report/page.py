@@ -11,8 +11,7 @@ import jinja2
 
 from stagewise.data.tables import CLASSES
 from stagewise.files import paths
-from stagewise.folds.runs import net_of
-from stagewise.nets.sizes import chosen_block, map_shapes
+from stagewise.nets.net import chosen_block
 from stagewise.report import rows
 from stagewise.report.answers import expected_answers, true_share
 from stagewise.report.evidence import Evidence
@@ -84,9 +83,8 @@ def _hash_for_browsers(script: str) -> str:
 
 def _heat_maps(evidence: Evidence) -> dict[str, Any]:
     """Where the clips' heat maps are taken from."""
-    net = net_of(evidence.trained[0].config)
-    block = chosen_block(net)
-    return {"block": block, "blocks": len(net.blocks), "shape": map_shapes(net)[block - 1]}
+    block, shapes = chosen_block(evidence.recipe.net), evidence.recipe.net.map_shapes
+    return {"block": block, "blocks": len(shapes), "shape": shapes[block - 1]}
 
 
 def _test_set(evidence: Evidence) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def _sizes(evidence: Evidence) -> dict[str, Any] | None:
     if not groups:
         return None
     axes = zip(
-        ("frames", "height", "width"), ("", ", pixels", ", pixels"), evidence.recipe["net"]["input_shape"], strict=True
+        ("frames", "height", "width"), ("", ", pixels", ", pixels"), evidence.recipe.net.input_shape, strict=True
     )
     return {
         "groups": [(name, svg.VARIABLES[figures.GROUPS[name]]) for name in groups],

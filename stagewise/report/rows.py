@@ -27,7 +27,7 @@ def of_data(evidence: Evidence) -> dict[str, Any]:
     return {
         "videos": [_videos(part, index) for part, index in evidence.indexes.items()],
         "fold_classes": [_classes(name, rows) for name, rows in (*folds.items(), ("all", split))],
-        "tier1": evidence.recipe["tier1_only"],
+        "tier1": evidence.recipe.rows.tier1_only,
         "projects": sorted(projects, key=lambda row: -row["videos"]),
         "quarantined": quarantined,
     }
@@ -36,7 +36,7 @@ def of_data(evidence: Evidence) -> dict[str, Any]:
 def _split(evidence: Evidence) -> pd.DataFrame:
     """The split's rows with their projects, and tier1 as bool, where the stage asks for it."""
     split = evidence.split
-    tiers = split.tier1 if evidence.recipe["tier1_only"] else False
+    tiers = split.tier1 if evidence.recipe.rows.tier1_only else False
     table = split.table[["filename", "stalled", "fold"]].assign(tier1=tiers)
     return table.merge(evidence.projects, on="filename")
 
@@ -61,7 +61,7 @@ def of_training(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def _monitor(runs: list[Run]) -> str:
-    known = {run.config["recipe"]["monitor"] for run in runs if run.config}
+    known = {run.config["recipe"]["kept"]["monitor"] for run in runs if run.config}
     return " or ".join(sorted({"auc": "ROC AUC", "mcc": "MCC"}.get(name, name) for name in known)) or NOTHING
 
 

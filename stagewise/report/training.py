@@ -12,10 +12,10 @@ from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.runs import train_command
 from stagewise.messages.errors import InputError
+from stagewise.recipes.starts import ParentStage
 
 SCORES = ("epoch", "loss", "val_loss", "val_auc", "val_mcc")
 FINISHED, NOT_FINISHED, NOT_TRAINED = "finished", "not finished", "not trained"
-NO_STAGES = ("imagenet", "random")  # a recipe's starts that are no trained stage
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ def read_runs(stage: str, folds: Sequence[int]) -> list[list[Run]]:
 
 
 def _parents(stage_runs: list[Run]) -> set[str]:
-    return {run.config["recipe"]["init_from"] for run in stage_runs if run.config} - set(NO_STAGES)
+    starts = [run.config["recipe"]["start"] for run in stage_runs if run.config]
+    return {start["label"] for start in starts if start["kind"] == ParentStage.__name__}
 
 
 def _read_run(stage: str, fold: int) -> Run:

@@ -17,7 +17,7 @@ from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.checkpoints import Progress, save_state
 from stagewise.messages.errors import DIVERGED_MEND, NumericalError
-from stagewise.recipes.config import Recipe
+from stagewise.recipes.recipe import Recipe
 from stagewise.scores.curves import draw_curves
 from stagewise.scores.score import THRESHOLDS, mcc_curve, middle_of_the_best, note_on_constant, roc_auc
 
@@ -150,17 +150,7 @@ def epoch_callbacks(
     best: BestWeights,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks of one training, in the order in which they must run; best: what they keep the best weights in."""
-    deciding = [
-        keras.callbacks.ReduceLROnPlateau(
-            best.monitor,
-            mode="max",
-            min_delta=0,
-            factor=recipe.plateau_factor,
-            patience=recipe.plateau_patience,
-            min_lr=recipe.minimum_learning_rate,
-        ),
-        keras.callbacks.EarlyStopping(best.monitor, mode="max", patience=recipe.stop_patience),
-    ]
+    deciding = recipe.schedule.callbacks(best.monitor)
     return [
         ValidationScores(predict, stalled),
         *deciding,

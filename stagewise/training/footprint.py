@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from stagewise.machine.slots import slots_of
-from stagewise.nets.sizes import activation_floats, parameters
-from stagewise.recipes.config import Recipe
+from stagewise.recipes.recipe import Recipe
 
 GIBIBYTE = 2**30
 UNITS = ((GIBIBYTE, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -49,8 +48,8 @@ class Footprint:
 
 def footprint(recipe: Recipe, workers: int) -> Footprint:
     """What training fold after fold takes, with `workers` processes that prepare batches."""
-    weights = FLOAT * parameters(recipe.net)
-    activations = FLOAT * recipe.batch_size * activation_floats(recipe.net)
+    weights = FLOAT * recipe.net.parameters
+    activations = FLOAT * recipe.batch_size * recipe.net.activation_floats
     batch = 3 * prod(recipe.net.input_shape) * recipe.batch_size  # uint8
     net = IN_MEMORY * weights + activations
     prepared = workers * WORKER + STREAMS * slots_of(workers) * batch

@@ -1,5 +1,6 @@
 """What one training will do, checked before anything heavy is loaded: clips, parent, and where it writes."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,15 @@ from typing import Any
 import pandas as pd
 
 from stagewise.data.clips import Rows, volumes_of
-from stagewise.data.sampling import validation_rows
 from stagewise.data.split_checks import require_learnable
 from stagewise.data.splits import Split
 from stagewise.files import paths
 from stagewise.folds import runs
+from stagewise.folds.formats import FORMAT
 from stagewise.messages.commands import INFLATE
 from stagewise.messages.errors import InputError
-from stagewise.recipes.config import GPU_PRECISIONS, Recipe
+from stagewise.recipes.recipe import GPU_PRECISIONS, Recipe
+from stagewise.recipes.starts import ParentStage, RandomStart
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,20 @@ class TrainingPlan:
         """The command that trains this fold, with the options that were asked for."""
         return runs.train_command(self.recipe.name, [self.fold], self.made_from)
 
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return self.recipe.sampling.steps(self.training.stalled, self.recipe.batch_size)
+
     def __str__(self) -> str:
         recipe, start = self.recipe, self.start_weights and paths.shown(self.start_weights)
-        batches = f"{recipe.steps_per_epoch} batches of {recipe.batch_size}"
-        if recipe.accumulation_steps > 1:
-            batches += f", {recipe.accumulation_steps} accumulated"
+        batches = f"{self.steps} batches of {recipe.batch_size}"
+        if recipe.optimizer.accumulation_steps > 1:
+            batches += f", {recipe.optimizer.accumulation_steps} accumulated"
         return (
-            f"{recipe.name} fold {self.fold}: net of blocks {recipe.net.blocks} on {recipe.net.input_shape}, "
-            f"up to {recipe.epochs} epochs of {batches}\n"
+            f"{recipe.name} fold {self.fold}: {recipe.net}, up to {recipe.schedule.epochs} epochs of {batches}\n"
             f"  starts from {start or 'random weights'}\n"
-            f"  trains on {self.training}\n  validates on {self.validation}, best epoch by {recipe.monitor}\n"
+            f"  trains on {self.training}\n  validates on {self.validation}, best epoch by {recipe.kept.monitor}\n"
             f"  writes {paths.shown(self.folder)}/"
         )
 
@@ -64,6 +70,7 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
             "correct it on the recipe's page"
         )
     made_from = {
+        "format": FORMAT,
         "recipe": recipe.as_dict(),
         "fold": fold,
         "seed": seed,
@@ -73,7 +80,7 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
     require_learnable(split, [fold])
     held_out = split.table["fold"] == fold
     training, validation = _rows(split, ~held_out), _rows(split, held_out)
-    chosen = validation_rows(validation.stalled, recipe.validation_flowing_per_stalled, seed, fold)
+    chosen = recipe.kept.validation_rows(validation.stalled, seed, fold)
     return TrainingPlan(
         recipe=recipe,
         fold=fold,
@@ -82,7 +89,7 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
         validation=Rows(tuple(validation.volumes[row] for row in chosen), validation.stalled[chosen]),
         start_weights=start_weights,
         made_from=made_from
-        | {"start": {"from": recipe.init_from, "sha256": start_weights and paths.sha256_of(start_weights)}},
+        | {"start": {"from": recipe.start.label, "sha256": start_weights and paths.sha256_of(start_weights)}},
     )
 
 
@@ -101,21 +108,25 @@ def _rows(split: Split, chosen: pd.Series) -> Rows:
 
 
 def _start_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path | None:
-    if recipe.init_from == "random":
+    if isinstance(recipe.start, RandomStart):
         return None
-    if recipe.init_from == "imagenet":
-        path = paths.imagenet_weights()
-        if not path.exists():
-            raise InputError(
-                f"no ImageNet weights {paths.shown(path)}; run: {INFLATE} (or ask for random ones with --init random)"
-            )
-        return path
-    fold = made_from["fold"]
-    parent = runs.finished_config(recipe.init_from, fold, made_from["split"]["sha256"], made_from)
-    if runs.net_of(parent) != recipe.net:
-        command = runs.train_command(recipe.init_from, [fold], {**parent, "recipe": recipe.as_dict()})
+    if isinstance(recipe.start, ParentStage):
+        return _parent_weights(recipe, made_from)
+    path = paths.models_folder() / recipe.start.file
+    if not path.exists():
         raise InputError(
-            f"{paths.shown(paths.fold_folder(recipe.init_from, fold))} was trained with another net; train both "
+            f"no weights {paths.shown(path)} to start from; run: {INFLATE} (or ask for random ones with --init random)"
+        )
+    return path
+
+
+def _parent_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path:
+    stage, fold = recipe.start.label, made_from["fold"]
+    parent = runs.finished_config(stage, fold, made_from["split"]["sha256"], made_from)
+    if parent["recipe"]["net"] != json.loads(json.dumps(made_from["recipe"]["net"])):
+        command = runs.train_command(stage, [fold], {**parent, "recipe": made_from["recipe"]})
+        raise InputError(
+            f"{paths.shown(paths.fold_folder(stage, fold))} was trained with another net; train both "
             f"stages with the same --preset: {command} --force"
         )
-    return runs.best_weights(recipe.init_from, fold, parent)
+    return runs.best_weights(stage, fold, parent)

@@ -1,19 +1,23 @@
 """A stage script's `main`: the command line, the checks before anything heavy is loaded, then fold after fold."""
 
 import argparse
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from stagewise.console import cli
 from stagewise.console.ending import command, ending
-from stagewise.recipes.config import Recipe
-from stagewise.recipes.d121 import PRESETS
+from stagewise.recipes.recipe import Recipe
+from stagewise.recipes.starts import ParentStage, RandomStart
 from stagewise.training.footprint import Footprint, footprint
 
+Presets = Mapping[str, Callable[[Recipe], Recipe]]  # by their names on the command line
 
-def train_stage(stage: Recipe, doc: str, following: str) -> None:
+
+def train_stage(stage: Recipe, presets: Presets, doc: str, following: str) -> None:
     """Parse a stage script's command line, check everything that can be checked, and train fold after fold.
 
-    following: the script to run next, which the last line names with the options it shares.
+    presets: of the recipe's page; following: the script to run next, which the last line names with the options that
+    it shares.
     Raises the errors of `plans.plan_training` before, and of `train.train_folds` while training.
     """
     arguments = _arguments(stage, doc)
@@ -21,11 +25,11 @@ def train_stage(stage: Recipe, doc: str, following: str) -> None:
     from stagewise.data.splits import read_split
     from stagewise.training.plans import plan_training, started_config
 
-    recipe = _recipe(stage, arguments)
+    recipe = _recipe(stage, presets, arguments)
     split = read_split(arguments.split)
     folds = split.chosen_folds(arguments.folds)
     require_learnable(split, folds)  # as every stage will read it, and not the present one alone
-    rows = split.of_tier1() if recipe.tier1_only else split
+    rows = recipe.rows.of(split)
     plans = [plan_training(recipe, rows, fold, arguments.seed) for fold in folds]
     needed = footprint(recipe, arguments.workers)
     print(*[split.note] * bool(split.note), *plans, f"needs {needed}", sep="\n", flush=True)
@@ -38,19 +42,19 @@ def train_stage(stage: Recipe, doc: str, following: str) -> None:
 
 def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
     parser = cli.parser(doc, "split", "fold", "gpu", "workers", "memory", "seed", "preset", "dry-run", "force")
-    if stage.init_from == "imagenet":
+    if not isinstance(stage.start, ParentStage):
         parser.add_argument(
             "--init",
-            choices=("imagenet", "random"),
-            default="imagenet",
+            choices=tuple(dict.fromkeys((stage.start.label, "random"))),
+            default=stage.start.label,
             help="where the weights start (default: %(default)s, made by r04)",
         )
     return parser.parse_args()
 
 
-def _recipe(stage: Recipe, arguments: argparse.Namespace) -> Recipe:
-    recipe = PRESETS[arguments.preset](stage)
-    return replace(recipe, init_from=getattr(arguments, "init", recipe.init_from))
+def _recipe(stage: Recipe, presets: Presets, arguments: argparse.Namespace) -> Recipe:
+    recipe = presets[arguments.preset](stage)
+    return replace(recipe, start=RandomStart()) if getattr(arguments, "init", None) == "random" else recipe
 
 
 def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.Namespace) -> list:

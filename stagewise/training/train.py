@@ -16,9 +16,9 @@ from stagewise.machine import device
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.errors import DIVERGED_MEND, NumericalError
 from stagewise.messages.progress import progress
-from stagewise.nets.densenet3d import backbone, densenet3d
 from stagewise.prediction.predict import predict_volumes
-from stagewise.recipes.config import Recipe
+from stagewise.recipes.recipe import Recipe
+from stagewise.recipes.starts import WeightsFile
 from stagewise.training.callbacks import BestWeights, epoch_callbacks
 from stagewise.training.plans import TrainingPlan, started_config
 
@@ -26,29 +26,25 @@ from stagewise.training.plans import TrainingPlan, started_config
 def compiled(recipe: Recipe) -> keras.Model:
     """A compiled net of the recipe, in its precision; its first step costs seconds, so that one serves every fold."""
     device.set_precision(recipe.gpu_precision)
-    model = densenet3d(recipe.net)
-    accumulation = recipe.accumulation_steps if recipe.accumulation_steps > 1 else None
-    model.compile(
-        optimizer=keras.optimizers.Adam(recipe.learning_rate, gradient_accumulation_steps=accumulation),
-        loss="binary_crossentropy",
-        jit_compile=device.jit_compile(),
-    )
+    model = recipe.net.build()
+    model.compile(recipe.optimizer.made(), recipe.loss.made(), jit_compile=device.jit_compile())
     model.optimizer.build(model.trainable_variables)  # so that a resume state has a place for its moments
     return model
 
 
 def start(model: keras.Model, plan: TrainingPlan) -> None:
     """Put a compiled net where the fold starts; nothing of what it did before is left in it."""
-    fresh = densenet3d(plan.recipe.net, seed=(plan.seed, plan.fold))
+    net = plan.recipe.net
+    fresh = net.build(seed=(plan.seed, plan.fold))
     if plan.start_weights is not None:
-        whole = plan.recipe.init_from != "imagenet"  # the ImageNet file has no head
+        headless = isinstance(plan.recipe.start, WeightsFile)
         mend = "make it again, with the --preset of this stage"
-        load_weights(fresh if whole else backbone(fresh), plan.start_weights, mend)
+        load_weights(net.backbone(fresh) if headless else fresh, plan.start_weights, mend)
     for variable, value in zip(model.variables, fresh.variables, strict=True):
         variable.assign(value)
     for variable in model.optimizer.variables:
         variable.assign(np.zeros(variable.shape, variable.dtype))
-    model.optimizer.learning_rate = plan.recipe.learning_rate
+    model.optimizer.learning_rate = plan.recipe.optimizer.learning_rate
 
 
 def train_folds(plans: Sequence[TrainingPlan], workers: int, force: bool) -> list[TrainingPlan]:
@@ -95,7 +91,7 @@ def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> No
         runs.write_json(plan.folder / runs.CONFIG, content)
     start(model, plan)
     so_far = load_state(plan.folder, model, plan.command)
-    best = BestWeights(f"val_{plan.recipe.monitor}", so_far.best_weights)
+    best = BestWeights(f"val_{plan.recipe.kept.monitor}", so_far.best_weights)
     validation = _validation(model, plan, pool), plan.validation.stalled
     callbacks = epoch_callbacks(plan.recipe, plan.folder, *validation, so_far, best)
     _fit(model, plan, pool, callbacks, so_far)
@@ -126,7 +122,7 @@ def _fit(
     batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed)
     stream = batches.stream(pool, first_epoch)
     listeners.on_train_begin()
-    for epoch in range(first_epoch, recipe.epochs):
+    for epoch in range(first_epoch, recipe.schedule.epochs):
         if model.stop_training:
             break
         listeners.on_epoch_begin(epoch)
@@ -136,7 +132,7 @@ def _fit(
 
 def _train_epoch(model: keras.Model, stream: Iterator, plan: TrainingPlan, epoch: int) -> float:
     """One epoch's mean loss. Raises NumericalError at the first batch whose loss is not finite."""
-    total, steps = 0.0, plan.recipe.steps_per_epoch
+    total, steps = 0.0, plan.steps
     with progress(steps, f"{_name(plan)} epoch {epoch + 1}", "batches", kept=False) as line:
         for step in range(steps):
             clips, stalled = next(stream)
@@ -160,10 +156,10 @@ def _finish(plan: TrainingPlan, best: BestWeights) -> None:
     best.save(plan.folder / runs.BEST_WEIGHTS)
     summary = {
         "epoch": best.best_epoch,
-        plan.recipe.monitor: best.best,
+        plan.recipe.kept.monitor: best.best,
         "sha256": paths.sha256_of(plan.folder / runs.BEST_WEIGHTS),
     }
     config = runs.read_config(plan.recipe.name, plan.fold)
     runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary})
     remove_states(plan.folder)
-    say(f"{paths.shown(plan.folder)}: best {plan.recipe.monitor} {best.best:.4f} in epoch {best.best_epoch + 1}")
+    say(f"{paths.shown(plan.folder)}: best {plan.recipe.kept.monitor} {best.best:.4f} in epoch {best.best_epoch + 1}")

@@ -14,11 +14,11 @@ def main(net_path: str, weights_path: str, clips_path: str, probabilities_path: 
     from stagewise.machine import device
 
     print(device.prepare())
+    from stagewise.nets.densenet import DenseNet3D
     from stagewise.nets.densenet3d import densenet3d
-    from stagewise.nets.sizes import Net
 
     with open(net_path) as file:  # noqa: PTH123
-        model = densenet3d(Net(**json.load(file)), seed=9)
+        model = densenet3d(DenseNet3D(**json.load(file)), seed=9)
     model.load_weights(weights_path)
     model.compile(jit_compile=device.jit_compile())
     np.save(probabilities_path, model.predict_on_batch(np.load(clips_path)))

@@ -1,0 +1,25 @@
+"""What every r53 does: compare the answers of a split with those of another one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stagewise.console import cli
+from stagewise.console.ending import command, ending
+from stagewise.files import paths
+
+if TYPE_CHECKING:
+    from stagewise.recipes.recipe import Recipe
+
+
+def compare_with_other_split(stage: "Recipe", doc: str) -> None:
+    """Compare r41's table with that of another split, on the clips that both hold. stage: whose r41 has answered."""
+    parser = cli.parser(doc, "seed")
+    parser.add_argument("other", type=Path, metavar="OTHER_OOF.csv", help="r41's table of another split")
+    arguments = parser.parse_args()
+    from stagewise.data.tables import read_oof_table
+    from stagewise.scores.leakage import compare_splits
+
+    own, mend = paths.oof_csv(stage.name), f"run: python {stage.name}/r41_process_oof.py"
+    tables = (read_oof_table(own, mend), read_oof_table(arguments.other, "give a table that r41 wrote"))
+    print(compare_splits((own, arguments.other), tables, arguments.seed))
+    print(ending([], command(f"{stage.name}/r42_process_test.py")))

@@ -1,0 +1,49 @@
+"""What every r50 does: score answers whose truth is known, on the phantom."""
+
+from typing import TYPE_CHECKING
+
+from stagewise.console import cli
+from stagewise.console.ending import command, ending
+from stagewise.files import paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from stagewise.recipes.recipe import Recipe
+
+
+def score_phantom(stage: "Recipe", doc: str) -> None:
+    """Print the submission's confusion matrix, MCC and ROC AUC. stage: whose r42 has answered."""
+    cli.parser(doc).parse_args()
+    from stagewise.data.columns import require_values
+    from stagewise.data.tables import read_labels
+    from stagewise.prediction.submission import read_means
+    from stagewise.scores.score import confusion, mcc_of_counts, roc_auc
+
+    known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {stage.name}/r42_process_test.py"
+    truth = read_labels(known, absent="only phantom data has known answers", subset="test")
+    truth = truth.set_index("filename")["stalled"]
+    means = read_means(stage.name, mend)
+    require_values(means, "filename", truth.index, paths.test_csv(stage.name), mend)
+    answers, left_out = _answers(means, truth, mend)
+    stalled = truth.loc[answers["filename"]].to_numpy()
+    tp, fp, fn, tn = confusion(stalled, answers["stalled"].to_numpy())
+    more = f", {left_out} more not answered" if left_out else ""
+    print(f"phantom test: {len(stalled)} videos, {stalled.sum()} stalled{more}")
+    print(f"  called stalled: {tp} rightly, {fp} wrongly; called flowing: {tn} rightly, {fn} wrongly")
+    auc = roc_auc(truth.loc[means["filename"]].to_numpy(), means["probability"].to_numpy())
+    print(f"  MCC {mcc_of_counts(tp, fp, fn, tn):.3f}, ROC AUC {auc:.3f}")
+    print(ending([], command(f"{stage.name}/r51_report.py")))
+
+
+def _answers(means: "pd.DataFrame", truth: "pd.Series", mend: str) -> tuple["pd.DataFrame", int]:
+    """The rows of the submission that are answers, and how many are not. means: of the videos that were answered."""
+    from stagewise.data.columns import labels, require_values
+    from stagewise.data.tables import read_videos
+
+    path = paths.submission_csv()
+    answers = read_videos(path, ("stalled",), mend, may_be_blank=("stalled",), subset="test")
+    require_values(answers, "filename", truth.index, path, mend)
+    answered = answers["filename"].isin(means["filename"])  # the others' rows are no answers
+    answers["stalled"] = labels(answers.assign(stalled=answers["stalled"].where(answered, "0")), path, mend)
+    return answers[answered], int((~answered).sum())

@@ -1,0 +1,42 @@
+"""Which rows of a split a stage trains and validates on."""
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+
+class Tiered(Protocol):
+    """A split, `data.splits.Split`, whose rows know their tier."""
+
+    def of_tier1(self) -> Self:
+        """The same split without rows of other tiers."""
+
+
+@dataclass(frozen=True)
+class AllRows:
+    """Every labelled clip."""
+
+    def of(self, split: Tiered) -> Tiered:
+        """The split's rows that the stage takes."""
+        return split
+
+    @property
+    def tier1_only(self) -> bool:
+        """Whether rows of other tiers are left out."""
+        return False
+
+
+@dataclass(frozen=True)
+class Tier1:
+    """The clips of tier 1, whose labels are sure."""
+
+    def of(self, split: Tiered) -> Tiered:
+        """The split's rows that the stage takes."""
+        return split.of_tier1()
+
+    @property
+    def tier1_only(self) -> bool:
+        """Whether rows of other tiers are left out."""
+        return True
+
+
+Rows = AllRows | Tier1

@@ -1,0 +1,45 @@
+"""What every r51 does: gather what the other scripts wrote, draw it, and write the page."""
+
+from typing import TYPE_CHECKING
+
+from stagewise.console import cli
+from stagewise.files import paths
+
+if TYPE_CHECKING:
+    from stagewise.recipes.recipe import Recipe
+
+
+def make_report(stage: "Recipe", doc: str) -> None:
+    """Parse an r51's command line and write `subm/report.html`. stage: its recipe, as the page has it."""
+    parser = cli.parser(doc, "split", "fold", "gpu", "engine", "dry-run")
+    parser.add_argument(
+        "--clips",
+        type=cli.at_least(0),
+        default=6,
+        metavar="N",
+        help="at most N of the surest mistakes and N of the least sure answers (default: %(default)s)",
+    )
+    arguments = parser.parse_args()
+    from stagewise.report.evidence import gather
+
+    evidence = gather(stage, arguments.split, arguments.folds)
+    print(evidence, flush=True)
+    report = paths.submission_folder() / "report.html"
+    if arguments.dry_run:
+        print(f"would write {paths.shown(report)}")
+        return
+    groups = []
+    if arguments.clips:
+        from stagewise.machine import device
+
+        device.prepare_to_predict(arguments.gpu, arguments.engine)
+        from stagewise.report.clips import clip_groups
+
+        groups = clip_groups(evidence, arguments.clips)
+    from stagewise.report.page import render
+
+    page = render(evidence, groups)
+    paths.remove_leftovers(report.parent)
+    with paths.replacing(report) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    print(f"wrote {paths.shown(report)} ({report.stat().st_size / 1e6:.1f} MB)\nnext: open it in a browser")
