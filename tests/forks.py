@@ -74,6 +74,7 @@ def _run_script(order: dict) -> int:
     os.environ["STAGEWISE_ROOT"] = order["root"]
     del os.environ["KERAS_BACKEND"]  # which a user has not set
     sys.argv = list(order["command"])
+    sys.path.insert(0, str(Path(sys.argv[0]).absolute().parent))  # as Python does
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
         return 0

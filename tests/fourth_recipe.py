@@ -26,7 +26,7 @@ class Flat:
         clip = keras.Input((*self.input_shape, 3), dtype="uint8", name="clip")
         x = keras.layers.Rescaling(1 / 255)(clip)
         x = keras.layers.Flatten()(keras.ops.mean(x, axis=1))
-        x = keras.layers.Dense(self.hidden, "relu", kernel_initializer=glorot)(x)
+        x = keras.layers.Dense(self.hidden, "tanh", kernel_initializer=glorot)(x)
         return keras.Model(clip, keras.layers.Dense(1, "sigmoid", kernel_initializer=glorot)(x), name="flat")
 
     def backbone(self, model):
@@ -67,7 +67,7 @@ class StalledInTurn:
 
 @dataclass(frozen=True)
 class LargestOfTwo:
-    """The clip as it is and backwards in time, the larger answer of both; of the folds the median."""
+    """The clip as it is and mirrored, the larger answer of both; of the folds the median."""
 
     openvino_precision: str = "f32"
 
@@ -79,7 +79,7 @@ class LargestOfTwo:
         import keras
 
         clip = keras.Input(model.inputs[0].shape[1:], dtype="uint8", name="clip")
-        both = [model(clip), model(keras.ops.flip(clip, 1))]
+        both = [model(clip), model(keras.ops.flip(clip, 3))]
         return keras.Model(clip, keras.ops.stack(both, axis=1))
 
     def of_views(self, answers: np.ndarray) -> np.ndarray:
@@ -89,11 +89,11 @@ class LargestOfTwo:
         return np.median(answers, axis=1)
 
 
-FOURTH: Recipe = replace(
-    tiny.recipe(name="fourth_first", epochs=1),
+FIRST_STAGE: Recipe = replace(
+    tiny.recipe(name="fourth_first", epochs=2),
     net=Flat(tiny.NET.input_shape, hidden=4),
     sampling=StalledInTurn(),
     answer=LargestOfTwo(),
 )
-SECOND_STAGE: Recipe = replace(FOURTH, name="fourth_second", start=ParentStage("fourth_first"))
+SECOND_STAGE: Recipe = replace(FIRST_STAGE, name="fourth_second", start=ParentStage("fourth_first"))
 PRESETS = {"full": lambda recipe: recipe}

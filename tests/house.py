@@ -1,9 +1,11 @@
 """A copy of the project with smaller numbers, whose numbered scripts run as a user runs them."""
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from forks import Forks
@@ -29,6 +31,16 @@ LONGEST = 300.0  # seconds that a script may take
 FOLDS = ("--fold", "0", "--fold", "1")
 TRAIN = ("--preset", "demo", *FOLDS)
 RANDOM = ("--init", "random")
+
+
+def main_of(script: Path) -> Callable[[], None]:
+    """The `main` of a numbered script, in this process; what it imports from beside it is its own, as for Python."""
+    sys.path.insert(0, str(script.parent))
+    try:
+        return runpy.run_path(str(script))["main"]
+    finally:
+        sys.path.remove(str(script.parent))
+        sys.modules.pop("r31_train", None)  # each stage has one
 
 
 def copy_code(folder: Path, smaller: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ import tiny
 from stagewise.machine import backends, device, engines, gpus
 from stagewise.machine.processor import available_cpus, instruction_set, is_x86
 from stagewise.messages.errors import StagewiseError
-from stagewise.recipes.d121 import D121
+from stagewise.recipes.d121 import D121, PRESETS
 from stagewise.training import memory
 from stagewise.training.stage import train_stage
 
@@ -147,9 +147,9 @@ def test_the_full_preset_does_not_start_beside_a_gpu_that_is_not_seen(unseen_gpu
     monkeypatch.setattr(memory, "require", lambda *arguments, **more: None)
     if code:
         with pytest.raises(StagewiseError, match="give --gpu none"):
-            train_stage(tiny.recipe(), "", following="")
+            train_stage(tiny.recipe(), PRESETS, "", following="")
     else:
-        train_stage(tiny.recipe(), "", following="")
+        train_stage(tiny.recipe(), PRESETS, "", following="")
     assert len(trained) == 1 - code
 
 

@@ -1,11 +1,11 @@
 """The last lines of the numbered scripts: what was written, and a next command that works."""
 
 import argparse
-import runpy
 import sys
 from pathlib import Path
 
 import pytest
+from house import main_of
 
 from stagewise.console import cli
 from stagewise.console.ending import CARRIED, command, ending, first_training
@@ -43,7 +43,7 @@ def test_every_script_has_the_options_that_are_carried_to_it(name, monkeypatch, 
     for script in scripts:
         monkeypatch.setattr(sys, "argv", [name, "--help"])
         with pytest.raises(SystemExit):
-            runpy.run_path(str(script))["main"]()
+            main_of(script)()
         shown = capsys.readouterr().out
         assert all(f"--{option}" in shown for option in CARRIED[name])
 

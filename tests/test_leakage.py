@@ -1,12 +1,12 @@
 """A split that shares projects between folds scores too high where there is something to share, and that is told."""
 
-import runpy
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from house import main_of
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -61,7 +61,7 @@ def compare(root, monkeypatch, capsys):
         for path, table in ((paths.oof_csv(STAGE), own), (root / "other.csv", other)):
             path.parent.mkdir(exist_ok=True)
             table.to_csv(path, index=False)
-        main = runpy.run_path(str(SCRIPT))["main"]
+        main = main_of(SCRIPT)
         monkeypatch.setattr(sys, "argv", ["r53", str(root / "other.csv")])
         main()
         return capsys.readouterr().out

@@ -219,7 +219,7 @@ def test_every_script_answers_help_quickly_and_alone():
         assert code, script  # its first line, which Ctrl-C needs
         assert len((docstring + code).splitlines()) <= 80  # what it does is in the package
         code = (
-            "import runpy, sys; sys.argv = ['x', '--help']\n"
+            f"import runpy, sys; sys.argv = ['x', '--help']; sys.path.insert(0, {str(script.parent)!r})\n"
             f"try: runpy.run_path({str(script)!r}, run_name='__main__')\n"
             "except SystemExit as end: assert not end.code\n"
             "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'pandas', 'sklearn', 'av'} & set(sys.modules)\n"

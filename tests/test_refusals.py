@@ -1,12 +1,12 @@
 """What r03 and r50 say to a user whose tables do not fit together."""
 
-import runpy
 import shlex
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from house import main_of
 
 from stagewise.crops.extraction import write_index
 from stagewise.data.split_checks import require_learnable
@@ -26,7 +26,7 @@ def run(monkeypatch):
     """A script's main in this process, on the test's root."""
 
     def run(script, *arguments):
-        main = runpy.run_path(str(REPOSITORY / script))["main"]
+        main = main_of(REPOSITORY / script)
         monkeypatch.setattr(sys, "argv", [script, *arguments])
         main()
 

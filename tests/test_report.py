@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import runpy
 import shutil
 import sys
 from html.parser import HTMLParser
@@ -14,6 +13,7 @@ import made_run
 import numpy as np
 import pandas as pd
 import pytest
+from house import main_of
 
 from stagewise.files import paths
 from stagewise.folds import runs
@@ -255,8 +255,7 @@ def test_nothing_trained_is_an_error_that_names_the_training(run):
 
 
 def test_a_dry_run_writes_nothing_and_a_second_run_the_same(run, monkeypatch, capsys):
-    monkeypatch.syspath_prepend(REPOSITORY / STAGE)  # as Python has it for a script
-    main = runpy.run_path(str(REPOSITORY / STAGE / "r51_report.py"))["main"]
+    main = main_of(REPOSITORY / STAGE / "r51_report.py")
     report = paths.submission_folder() / "report.html"
 
     def r51(*arguments: str) -> bytes | None:

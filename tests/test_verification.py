@@ -1,7 +1,6 @@
 """Verification finds each kind of disagreement between the files, and nothing in whole data."""
 
 import os
-import runpy
 import shutil
 import sys
 import unicodedata
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from house import main_of
 
 from stagewise.checks.verification import labelled_groups, unanswerable, verify
 from stagewise.crops.extraction import plan, write_index
@@ -368,7 +368,7 @@ def test_all_problems_are_collected(data):
 @pytest.fixture
 def run_script(monkeypatch):
     """The script's main in this process; an error ends with its exit code."""
-    main = runpy.run_path(str(SCRIPT))["main"]
+    main = main_of(SCRIPT)
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--workers", "0", *arguments])

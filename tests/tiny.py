@@ -78,7 +78,7 @@ COMPILED: dict[tuple, keras.Model] = {}
 
 def compiled_before(recipe: Recipe) -> keras.Model:
     """A compiled net that another training may have left: the product, too, compiles once for all folds of a stage."""
-    key = (recipe.net, recipe.learning_rate, recipe.accumulation_steps, recipe.gpu_precision)
+    key = (recipe.net, recipe.optimizer, recipe.loss, recipe.gpu_precision)
     if key not in COMPILED:
         COMPILED[key] = compiled(recipe)
     return COMPILED[key]

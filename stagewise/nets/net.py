@@ -50,6 +50,8 @@ def chosen_block(net: Net, asked: int | None = None) -> int:
     anything apart. Raises InputError where the net has no such block.
     """
     shapes = net.map_shapes
+    if not shapes:
+        raise InputError(f"{net} has no features to take a heat map from; r51 --clips 0 makes the report without them")
     if asked is not None and asked > len(shapes):
         raise InputError(f"the net has no block {asked}; give --block 1 to {len(shapes)}, or leave it out")
     fine = [number for number, shape in enumerate(shapes, start=1) if min(shape) >= LEAST_SIDE]

@@ -16,6 +16,7 @@ from stagewise.machine.workers import WorkerPool
 from stagewise.messages.errors import InputError
 from stagewise.prediction.inference import InferencePlan
 from stagewise.prediction.threshold import read_scores
+from stagewise.recipes.answers import FlippedMean
 from stagewise.scores.score import is_stalled
 
 PILOT_SHARE, PILOT_LEAST = 0.02, 100  # of the clips, answered in full first
@@ -65,8 +66,13 @@ def read_out_of_fold(plan: InferencePlan, prevalence: float, bound: float) -> pd
     """What r41 wrote of the plan's stage, as for `read_oof_table`.
 
     Raises InputError where it is not there, is of other weights than the plan's, or holds too few stalled clips for
-    `learn_margins` to keep the bound.
+    `learn_margins` to keep the bound; and where the recipe does not answer by the means that margins are of.
     """
+    if not isinstance(plan.recipe.answer, FlippedMean):
+        raise InputError(
+            f"--adaptive knows margins for a recipe that answers by {FlippedMean.__name__}, not by "
+            f"{type(plan.recipe.answer).__name__}; leave it out"
+        )
     mend = f"run: {plan.command('r41_process_oof')}"
     read_scores(plan.stage, plan.weights_sha256, mend)
     table = read_oof_table(paths.oof_csv(plan.stage), mend)

@@ -43,7 +43,7 @@ def render(evidence: Evidence, clip_groups: Sequence["ClipGroup"]) -> str:
         "script_hash": _hash_for_browsers(script),
         **draw_panels(evidence),
         **rows.of_data(evidence),
-        "heat": _heat_maps(evidence),
+        "heat": _heat_maps(evidence) if clip_groups else None,
         "training": rows.of_training(evidence),
         **rows.of_scores(evidence),
         **_test_set(evidence),

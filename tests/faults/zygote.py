@@ -48,6 +48,7 @@ def run_script(order: dict, shim: ctypes.CDLL) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     script, *arguments = order["command"]
     sys.argv = [script, *arguments]
+    sys.path.insert(0, str(Path(script).absolute().parent))  # as Python does
     shim.fault_arm(os.fsencode(order["below"]), *order["fault"])
     try:
         runpy.run_path(script, run_name="__main__")
