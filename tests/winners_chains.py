@@ -1,5 +1,7 @@
 """The augmentation of the second and the third place, as their fact sheets have it, and one of each transform in it."""
 
+from dataclasses import replace
+
 from stagewise.augment import (
     BoxBlur,
     BrightnessContrast,
@@ -11,6 +13,7 @@ from stagewise.augment import (
     OneOf,
     OpticalDistortion,
     PercentGamma,
+    ResizePlanes,
     RotateQuarters,
     SharedNoise,
     ShiftScaleRotate,
@@ -50,4 +53,21 @@ THIRD_PLACE = (
     OneOf((Turn(quarters=1, p=1), Turn(quarters=2, p=1), Turn(quarters=3, p=1)), p=0.25),
     # the flip of both axes is the half turn
     OneOf((Flip(axis=1, p=1), Flip(axis=2, p=1), Turn(quarters=2, p=1)), p=0.25),
+)
+
+RESIZES = (
+    ResizePlanes((33, 61)),
+    ResizePlanes((61, 50), kernel="area"),
+    ResizePlanes((61, 20), kernel="area"),
+    ResizePlanes((20, 16), kernel="area"),
+)
+ALWAYS = (
+    Flip(axis=2, p=1),
+    Flip(axis=1, p=1),
+    RotateQuarters(p=1),
+    *GREY_LEVELS,
+    *BLUR_OR_NOISE,
+    *DISTORTIONS,
+    replace(SHIFT_SCALE_ROTATE, p=1),
+    *RESIZES,
 )
