@@ -8,7 +8,8 @@ differ by up to 6 grey levels on noise.
 import cv2
 import numpy as np
 
-STEPS = 32  # places of the grid in a pixel
+STEP_BITS = 5
+STEPS = 2**STEP_BITS  # places of the grid in a pixel
 AFFINE_BITS = 10  # OpenCV's warpAffine rounds its sums to 1/1024 pixel, and these to the grid
 
 
@@ -32,8 +33,8 @@ def affine_places(to_source: np.ndarray, height: int, width: int) -> np.ndarray:
     across = np.rint(to_source[:, :1] * np.arange(width) * scale)
     down = np.rint((to_source[:, 1:2] * np.arange(height) + to_source[:, 2:]) * scale)
     places = (across[:, np.newaxis] + down[..., np.newaxis]).astype(np.int64)
-    step = scale // STEPS
-    return (places + step // 2) // step
+    bits = AFFINE_BITS - STEP_BITS
+    return (places + 2 ** (bits - 1)) >> bits
 
 
 def sample_planes(volume: np.ndarray, places: np.ndarray, border: int) -> np.ndarray:
@@ -45,10 +46,10 @@ def sample_planes(volume: np.ndarray, places: np.ndarray, border: int) -> np.nda
     volume: (T, H, W, C), uint8 or float32. places: as `grid_places`. border: how a frame goes on outside, such as
     cv2.BORDER_REFLECT_101. Returns: (T, H, W, C) of the same dtype.
     """
-    whole = np.clip(places // STEPS, -(2**15), 2**15 - 1).astype(np.int16).transpose(1, 2, 0)
-    column, row = places % STEPS
+    whole = np.clip(places >> STEP_BITS, -(2**15), 2**15 - 1).transpose(1, 2, 0)  # outside all the same
+    whole = np.ascontiguousarray(whole, np.int16)
+    column, row = places & (STEPS - 1)
     fraction = (row * STEPS + column).astype(np.uint16)
-    whole = np.ascontiguousarray(whole)
     sampled = np.empty(volume.shape, volume.dtype)
     for frame, target in zip(volume, sampled, strict=True):
         cv2.remap(frame, whole, fraction, cv2.INTER_LINEAR, dst=target, borderMode=border)

@@ -19,7 +19,8 @@ class ResizePlanes(Transform):
     kernel "linear": OpenCV's INTER_LINEAR, pixel centres aligned, no smoothing before shrinking.
     kernel "area": OpenCV's INTER_AREA, which averages over pixel areas only where neither side grows. Where one
     does, sample d of n lies between pixels s = floor(d m / n) and s + 1 of m with the weight f of the second: the
-    fraction of (d + 1) - (s + 1) n / m where that is above 0, otherwise 0; on both axes.
+    fraction of (d + 1) - (s + 1) n / m where that is above 0, otherwise 0; on both axes. Where d m / n is whole,
+    rounding may make s one less and f 0.
     """
 
     size: tuple[int, int]
@@ -56,4 +57,4 @@ class Channel(Transform):
         """The grey volume (T, H, W, 1). Raises InputError for one that is grey already."""
         if volume.shape[3] != 3:
             raise InputError(f"Channel: a volume of 3 channels must be given, found shape {volume.shape}")
-        return np.ascontiguousarray(volume[..., self.index : self.index + 1])
+        return volume[..., self.index : self.index + 1].copy(order="C")

@@ -55,7 +55,7 @@ def augment(volume: np.ndarray, transforms: Iterable[Transform], rng: np.random.
         own = np.random.default_rng(seed)
         if own.random() < transform.p:
             result = transform.apply(result, transform.draw(own, result.shape))
-    return volume.copy(order="C") if np.may_share_memory(result, volume) else result
+    return result.copy(order="C") if np.may_share_memory(result, volume) else result
 
 
 def check_volume(volume: np.ndarray) -> None:
