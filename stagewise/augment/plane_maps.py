@@ -10,6 +10,7 @@ import numpy as np
 
 STEP_BITS = 5
 STEPS = 2**STEP_BITS  # places of the grid in a pixel
+TOGETHER = 4  # channels that OpenCV samples at once
 AFFINE_BITS = 10  # OpenCV's warpAffine rounds its sums to 1/1024 pixel, and these to the grid
 
 
@@ -40,8 +41,8 @@ def affine_places(to_source: np.ndarray, height: int, width: int) -> np.ndarray:
 def sample_planes(volume: np.ndarray, places: np.ndarray, border: int) -> np.ndarray:
     """Every frame, bilinear at the places of the grid.
 
-    One call a frame takes no more time than one call with the frames as channels, between two transpositions; and
-    OpenCV 5 takes 128 channels at most, with more it returns an empty array without a word.
+    Grey frames go four to an image, as its channels, which takes half the time of one by one or of all at once.
+    (OpenCV 5 takes 128 channels at most; for more it returns an empty array without a word.)
 
     volume: (T, H, W, C), uint8 or float32. places: as `grid_places`. border: how a frame goes on outside, such as
     cv2.BORDER_REFLECT_101. Returns: (T, H, W, C) of the same dtype.
@@ -51,6 +52,12 @@ def sample_planes(volume: np.ndarray, places: np.ndarray, border: int) -> np.nda
     column, row = places & (STEPS - 1)
     fraction = (row * STEPS + column).astype(np.uint16)
     sampled = np.empty(volume.shape, volume.dtype)
+    if volume.shape[3] == 1:
+        for start in range(0, len(volume), TOGETHER):
+            frames, targets = (list(planes[start : start + TOGETHER]) for planes in (volume, sampled))
+            image = cv2.remap(cv2.merge(frames), whole, fraction, cv2.INTER_LINEAR, borderMode=border)
+            cv2.split(image, targets)
+        return sampled
     for frame, target in zip(volume, sampled, strict=True):
         cv2.remap(frame, whole, fraction, cv2.INTER_LINEAR, dst=target, borderMode=border)
     return sampled
