@@ -1,8 +1,8 @@
 """Sampling every frame of a volume at the same places, which lie on a grid of 1/32 pixel.
 
-That grid, and bilinear weights from it, are what OpenCV did up to 4.10 and so albumentations 0.4.6. Newer OpenCV
-takes places as they are where it is given float32, but keeps the grid where it is given whole numbers as here; the two
-differ by up to 6 grey levels on noise.
+That grid, and bilinear weights from it, are what OpenCV 4.7 works on, and so albumentations 0.4.6. OpenCV 5.0 takes
+float32 places as they are, but keeps the grid where it is given whole numbers as here; the two differ by up to 6 grey
+levels on noise.
 """
 
 import cv2

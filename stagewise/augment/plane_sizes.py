@@ -56,5 +56,7 @@ class Channel(Transform):
     def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
         """The grey volume (T, H, W, 1). Raises InputError for one that is grey already."""
         if volume.shape[3] != 3:
-            raise InputError(f"Channel: a volume of 3 channels must be given, found shape {volume.shape}")
+            raise InputError(
+                f"Channel: a volume of 3 channels must be given, found shape {volume.shape}; a grey one needs none"
+            )
         return volume[..., self.index : self.index + 1].copy(order="C")
