@@ -14,7 +14,7 @@ def noise_volume(shape=SHAPE, dtype=np.uint8, seed=0):
 def smooth_volume(shape=SHAPE, seed=0):
     """Float32 grey levels of 60-200 that change slowly, away from both ends of the range."""
     volume = np.random.default_rng(seed).random(shape, np.float32)
-    volume = np.stack([cv2.GaussianBlur(frame, (0, 0), 3) for frame in volume])
+    volume = np.stack([cv2.GaussianBlur(frame, (0, 0), 3) for frame in volume]).reshape(shape)
     return (60 + 140 * (volume - volume.min()) / np.ptp(volume)).astype(np.float32)
 
 

@@ -1,26 +1,41 @@
 """What augmentation promises: pure, replayable, in range, every transform by its own chance."""
 
 import json
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import cv2
 import numpy as np
 import pytest
 from conftest import real_file
 from grey_volumes import noise_volume
+from winners_chains import ALWAYS, SECOND_PLACE, THIRD_PLACE
 
 from stagewise.augment import (
+    BoxBlur,
+    BrightnessContrast,
+    Channel,
     DropPlanes,
+    ElasticPlanes,
     ElasticTransform,
     Flip,
     FromVolumentations,
+    GaussianBlur,
     GaussianNoise,
+    GridDistortion,
+    MultiplicativeNoise,
+    OpticalDistortion,
+    PercentGamma,
     RandomCropFromBorders,
     RandomGamma,
     Resize,
+    ResizePlanes,
     Rotate,
     RotateQuarters,
+    SharedNoise,
+    ShiftScaleRotate,
     Transform,
+    TruncatedNoise,
+    Turn,
     augment,
 )
 from stagewise.messages.errors import InputError
@@ -40,13 +55,15 @@ EVERY = (
     RandomGamma(gamma=(0.5, 1.5), p=1),
 )
 
+ALL = (*EVERY, *ALWAYS, Channel(2), *(replace(step, p=1) for step in (*SECOND_PLACE[3:6], *THIRD_PLACE)))
+
 
 def by_name(transform):
     return type(transform).__name__ + (str(transform.axis) if isinstance(transform, Flip) else "")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize("transform", EVERY, ids=by_name)
+@pytest.mark.parametrize("transform", ALL, ids=by_name)
 def test_apply_is_pure_and_replays(transform, dtype):
     volume = noise_volume(dtype=dtype)
     before = volume.copy()
@@ -61,11 +78,14 @@ def test_apply_is_pure_and_replays(transform, dtype):
     assert first.min() >= 0 and first.max() <= 255
 
 
-@pytest.mark.parametrize("transform", EVERY, ids=by_name)
-@pytest.mark.parametrize("shape", [(1, 1, 1, 3), (1, 40, 2, 3), (50, 2, 3, 3)])
+@pytest.mark.parametrize("transform", ALL, ids=by_name)
+@pytest.mark.parametrize("shape", [(1, 1, 1, 3), (1, 40, 2, 3), (50, 2, 3, 3), (1, 1, 1, 1), (7, 2, 3, 1)])
 def test_the_smallest_volumes_pass(transform, shape):
+    if isinstance(transform, Channel) and shape[3] == 1:
+        pytest.skip("it makes a volume grey")
     result = augment(noise_volume(shape), [transform], np.random.default_rng(5))
     assert result.dtype == np.uint8 and min(result.shape) >= 1
+    assert result.shape[3] == (1 if isinstance(transform, Channel) else shape[3])
 
 
 @pytest.mark.parametrize("transform", EVERY, ids=by_name)
@@ -80,11 +100,11 @@ def test_black_stays_black_and_white_white(transform):
         assert result[frames, height, width].min() >= 255 - noise
 
 
-@pytest.mark.parametrize("transform", EVERY, ids=by_name)
+@pytest.mark.parametrize("transform", ALL, ids=by_name)
 def test_describe_is_plain_and_names_the_transform(transform):
     described = json.loads(json.dumps(transform.describe()))
     assert described["transform"] == type(transform).__name__
-    assert ("p" in described) == (not isinstance(transform, Resize))
+    assert ("p" in described) == (not isinstance(transform, (Resize, ResizePlanes, Channel)))
 
 
 def test_transforms_are_frozen():
@@ -174,7 +194,7 @@ def test_order_matters():
     "volume",
     [
         np.zeros((4, 5, 6), np.uint8),
-        np.zeros((4, 5, 6, 1), np.uint8),
+        np.zeros((4, 5, 6, 2), np.uint8),
         np.zeros((0, 5, 6, 3), np.uint8),
         np.zeros((4, 5, 6, 3), np.float64),
         np.zeros((4, 5, 6, 3), np.int16),
@@ -207,6 +227,27 @@ def test_what_is_no_volume_is_refused(volume):
         lambda: RandomGamma(gamma=(0, 1), p=1),
         lambda: RandomGamma(gamma=(0.5, float("inf")), p=1),
         lambda: FromVolumentations(object(), p=2),
+        lambda: BrightnessContrast(brightness=(0.2, -0.2), contrast=(0, 0), p=1),
+        lambda: PercentGamma(percent=(0, 120), p=1),
+        lambda: PercentGamma(percent=(80.5, 120), p=1),
+        lambda: GaussianBlur(kernels=(3, 4), p=1),
+        lambda: BoxBlur(kernels=(), p=1),
+        lambda: TruncatedNoise(variance=(-1, 5), p=1),
+        lambda: SharedNoise(std=(5, 1), p=1),
+        lambda: MultiplicativeNoise(factor=(-0.5, 1), p=1),
+        lambda: ElasticPlanes(strength=-1, sigma=7.5, anchor=3.6, p=1),
+        lambda: ElasticPlanes(strength=1, sigma=0, anchor=3.6, p=1),
+        lambda: GridDistortion(cells=0, stretch=(-0.3, 0.3), p=1),
+        lambda: GridDistortion(cells=5, stretch=(-1, 0.3), p=1),
+        lambda: OpticalDistortion(bend=(-1, float("nan")), shift=3.6, p=1),
+        lambda: OpticalDistortion(bend=(-1, 1), shift=-1, p=1),
+        lambda: ShiftScaleRotate(degrees=(-10, 10), scale=(0, 1), shift=0.1, p=1),
+        lambda: ShiftScaleRotate(degrees=(-10, 10), scale=(1, 1), shift=0.1, p=2),
+        lambda: ResizePlanes((160, 0)),
+        lambda: ResizePlanes((160, 160, 3)),
+        lambda: ResizePlanes((160, 160), kernel="cubic"),
+        lambda: Channel(3),
+        lambda: Turn(quarters=0, p=1),
     ],
 )
 def test_impossible_parameters_are_refused(make):

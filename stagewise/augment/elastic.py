@@ -113,7 +113,7 @@ def warp(volume: np.ndarray, fields: np.ndarray) -> np.ndarray:
     the image plane OpenCV's cubic convolution; on blobs of sigma 1.5 pixels the two stay within 4 grey levels,
     and this takes a third of the time.
 
-    volume: (T, H, W, 3) uint8 or float32. fields: (3, T, H, W) float32 voxels.
+    volume: (T, H, W, C) uint8 or float32. fields: (3, T, H, W) float32 voxels.
     Returns: the volume's shape and dtype, overshoot clipped to 0-255.
     """
     sheet, left, top = _contact_sheet(_spline_coefficients(volume))
@@ -128,7 +128,7 @@ def warp(volume: np.ndarray, fields: np.ndarray) -> np.ndarray:
         for neighbour, weight in _quadratic_weights(frame - nearest):
             source = nearest.astype(int) + neighbour
             sample = cv2.remap(sheet, left[source] + column, top[source] + row, cv2.INTER_CUBIC)
-            target += sample * (weight * inside)[..., np.newaxis]
+            target += sample.reshape(target.shape) * (weight * inside)[..., np.newaxis]
     return to_dtype(warped, volume.dtype)
 
 
@@ -147,17 +147,17 @@ def _quadratic_weights(offset: np.ndarray) -> list[tuple[int, np.ndarray]]:
 def _contact_sheet(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All frames side by side in one image, so that `cv2.remap` can sample each pixel from a frame of its own.
 
-    frames: (T, H, W, 3) float32.
+    frames: (T, H, W, C) float32.
     Returns: the image; and the columns and the rows where the frames start, (T + 2,) float32, which indexes
     -1 and T continue by mirroring.
     """
     across = math.ceil(math.sqrt(len(frames)))
     height, width = (length + 2 * BORDER for length in frames.shape[1:3])
-    sheet = np.zeros((math.ceil(len(frames) / across) * height, across * width, 3), np.float32)
+    sheet = np.zeros((math.ceil(len(frames) / across) * height, across * width, frames.shape[3]), np.float32)
     starts = [(index // across * height, index % across * width) for index in range(len(frames))]
     for frame, (top, left) in zip(frames, starts, strict=True):
         bordered = cv2.copyMakeBorder(frame, *[BORDER] * 4, cv2.BORDER_REFLECT_101)
-        sheet[top : top + height, left : left + width] = bordered
+        sheet[top : top + height, left : left + width] = bordered.reshape(height, width, -1)
     before_last, second = max(len(frames) - 2, 0), min(1, len(frames) - 1)
     top, left = np.array([*starts, starts[before_last], starts[second]], np.float32).T + np.float32(BORDER)
     return sheet, left, top

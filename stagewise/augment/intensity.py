@@ -1,5 +1,6 @@
 """Transforms of grey levels that leave every voxel where it is."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -34,30 +35,38 @@ class GaussianNoise(Transform):
         """The noisy volume, rounded and clipped."""
         rng = np.random.default_rng(params["seed"])
         if volume.dtype == np.uint8:
-            return _add_whole_noise(volume, params["std"], rng)
+            return add_whole_noise(volume, np.rint(normal_quantiles() * params["std"]), rng)
         noisy = rng.standard_normal(volume.shape, np.float32)
         noisy *= np.float32(params["std"])
         noisy += volume
         return to_dtype(noisy, volume.dtype)
 
 
-def _add_whole_noise(volume: np.ndarray, std: float, rng: np.random.Generator) -> np.ndarray:
-    """Add normal noise rounded to whole grey levels, which is all that a uint8 result can show.
+def add_whole_noise(volume: np.ndarray, noise_levels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Add noise of whole grey levels, which is all that a uint8 result can show, to every value.
 
     16 random bits pick one of 65,536 equally likely values of the noise, a quarter of the time of drawing
     each value from the normal distribution; none is farther out than 4.2 standard deviations.
+
+    volume: (T, H, W, C) uint8. noise_levels: (65536,) whole numbers.
     """
-    noise_levels = np.rint(_normal_quantiles() * std).astype(np.int16)
+    noise_levels = noise_levels.astype(np.int16)
     noisy = np.empty(volume.shape, np.uint8)
     for frame, target in zip(volume, noisy, strict=True):
-        words = rng.integers(2**64, size=-(-frame.size // 4), dtype=np.uint64)  # twice as fast as rng.bytes
-        chosen = words.astype("<u8", copy=False).view("<u2")[: frame.size].reshape(frame.shape)
+        chosen = random_words(rng, frame.shape)
         cv2.add(frame, noise_levels.take(chosen), dst=target, dtype=cv2.CV_8U)  # clips to 0-255
     return noisy
 
 
+def random_words(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """16 random bits for each place of `shape`, uint16."""
+    size = math.prod(shape)
+    words = rng.integers(2**64, size=-(-size // 4), dtype=np.uint64)  # twice as fast as rng.bytes
+    return words.astype("<u8", copy=False).view("<u2")[:size].reshape(shape)
+
+
 @cache
-def _normal_quantiles() -> np.ndarray:
+def normal_quantiles() -> np.ndarray:
     """The standard normal distribution in 65,536 values, each the median of an equal share of it."""
     from scipy.special import ndtri
 

@@ -76,9 +76,9 @@ class Resize(Transform):
             raise InputError(f"Resize: shape must be three whole numbers (T, H, W) above 0, found {self.shape}")
 
     def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
-        """The volume of shape (*`shape`, 3)."""
+        """The volume of shape (*`shape`, C)."""
         frames, height, width = self.shape
-        resized = np.empty((frames, height, width, 3), volume.dtype)
+        resized = np.empty((frames, height, width, volume.shape[3]), volume.dtype)
 
         @lru_cache(maxsize=2)  # neighbouring results share their source frames, and two fit the CPU's cache
         def source(index: int) -> np.ndarray:

@@ -18,9 +18,9 @@ class Transform(ABC):
     """One step of an augmentation: `draw` is all of its chance, `apply` is a pure function.
 
     A subclass is a frozen dataclass of the ranges to draw from and of `p`, the probability that `augment`
-    applies it. Volumes are (T, H, W, 3), uint8 or float32 of 0-255; the dtype is kept, results are rounded
-    to the nearest grey level (uint8) and clipped to 0-255, the input is left as it was and the result is
-    C-contiguous.
+    applies it. Volumes are (T, H, W, 3), or (T, H, W, 1) where they are grey, uint8 or float32 of 0-255; the
+    dtype is kept, results are rounded to the nearest grey level (uint8; truncated where a class says so) and
+    clipped to 0-255, the input is left as it was and the result is C-contiguous.
     """
 
     p: float
@@ -44,8 +44,8 @@ def augment(volume: np.ndarray, transforms: Iterable[Transform], rng: np.random.
     Every transform draws from a generator of its own, seeded from `rng`: what one of them draws, and how
     much, changes no other's chance, and `rng` moves by the number of transforms alone.
 
-    volume: (T, H, W, 3) uint8, or float32 of 0-255.
-    Returns: (T', H', W', 3) of the same dtype, C-contiguous, sharing no memory with `volume`.
+    volume: (T, H, W, 3), or (T, H, W, 1) where it is grey; uint8, or float32 of 0-255.
+    Returns: (T', H', W', C) of the same dtype, C-contiguous, sharing no memory with `volume`.
     Raises InputError for another shape or dtype.
     """
     check_volume(volume)
@@ -55,13 +55,13 @@ def augment(volume: np.ndarray, transforms: Iterable[Transform], rng: np.random.
         own = np.random.default_rng(seed)
         if own.random() < transform.p:
             result = transform.apply(result, transform.draw(own, result.shape))
-    return volume.copy(order="C") if np.may_share_memory(result, volume) else result
+    return result.copy(order="C") if np.may_share_memory(result, volume) else result
 
 
 def check_volume(volume: np.ndarray) -> None:
-    """Raise InputError unless the array is a volume: (T, H, W, 3), uint8 or float32, no axis empty."""
-    if volume.ndim != 4 or volume.shape[3] != 3 or 0 in volume.shape:
-        raise InputError(f"a volume is (T, H, W, 3) with at least one frame and pixel, found shape {volume.shape}")
+    """Raise InputError unless the array is a volume: (T, H, W, 3 or 1), uint8 or float32, no axis empty."""
+    if volume.ndim != 4 or volume.shape[3] not in (1, 3) or 0 in volume.shape:
+        raise InputError(f"a volume is (T, H, W, 3 or 1) with at least one frame and pixel, found shape {volume.shape}")
     if volume.dtype not in (np.uint8, np.float32):
         raise InputError(f"a volume is uint8, or float32 of 0-255, found {volume.dtype}; convert it with .astype")
 
