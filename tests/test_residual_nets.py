@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from stagewise.errors import InputError
+from stagewise.nets.clip_normalization import ClipNormalization
 from stagewise.nets.residual import stage_ends
 from stagewise.nets.resnet3d import ResNet3D
 from stagewise.nets.torch_names import load_torch_weights
@@ -130,6 +131,7 @@ def test_sizes_need_no_keras():
     code = f"""
 import sys
 from stagewise.errors import InputError
+from stagewise.nets.clip_normalization import ClipNormalization
 from stagewise.nets.residual import stage_ends
 from stagewise.nets.resnet3d import ResNet3D
 from stagewise.nets.video_resnet import VideoResNet
@@ -147,6 +149,16 @@ def test_a_clips_answer_hangs_on_nothing_but_the_clip(net):
     for found in (answers(model, batch), answers(model, batch[::-1])[::-1], answers(model, batch, training=True)):
         np.testing.assert_allclose(found, alone, atol=1e-6)
     np.testing.assert_array_equal(answers(model, batch[1:2]), alone[1:2])  # nothing runs along
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_clip_normalization_is_group_normalization_with_a_channel_a_group(axis):
+    x = np.random.default_rng(2).normal(3, 2, (3, 4, 5, 6, 7)).astype(np.float32)
+    ours, theirs = ClipNormalization(axis), keras.layers.GroupNormalization(-1, axis, epsilon=1e-5)
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+        layer.set_weights([np.linspace(1, 2, x.shape[axis]), np.linspace(-1, 1, x.shape[axis])])
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
 
 
 def test_clip_statistics_are_batchnorms_own_in_training_with_one_clip():

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers
 
+from stagewise.nets.clip_normalization import ClipNormalization
 from stagewise.nets.residual import WHOLE, Axes, ResidualNet, layer_name
 
 EPSILON = 1e-5  # of every norm, as in PyTorch
@@ -61,7 +62,7 @@ class _KerasLayers:
     def normalize(self, x: KerasTensor, name: str) -> KerasTensor:
         options = {"axis": self.axis, "epsilon": EPSILON, "name": layer_name(name)}
         if self.batch_norm_momentum is None:
-            return layers.GroupNormalization(-1, **options)(x)
+            return ClipNormalization(**options)(x)
         return layers.BatchNormalization(momentum=self.batch_norm_momentum, **options)(x)
 
     def relu(self, x: KerasTensor, name: str) -> KerasTensor:
