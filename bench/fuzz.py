@@ -20,6 +20,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from fuzz_weights import MODULES, check_weights, weight_files
+
 from stagewise import cli
 from stagewise.errors import InputError, StagewiseError
 
@@ -108,6 +110,7 @@ TARGETS: dict[str, tuple[Callable[[], list[bytes]], Callable[[Path, bytes], None
     "volume": (volume_files, check_volume, ("stagewise.array_pickle", "stagewise.volumes", "pickletools")),
     "split": (split_files, check_split, ("stagewise.tables", "stagewise.splits")),
     "video": (video_files, check_video, ("stagewise.mp4", "stagewise.mp4_boxes", "stagewise.video", "stagewise.roi")),
+    "weights": (weight_files, check_weights, MODULES),
 }
 
 
@@ -119,6 +122,7 @@ def fuzz(target: str, folder: Path, seconds: int) -> None:
     with atheris.instrument_imports(include=list(modules)):
         import stagewise.roi
         import stagewise.splits
+        import stagewise.torch_weights
         import stagewise.volumes  # noqa: F401, instrumented by being imported here
     import av
 

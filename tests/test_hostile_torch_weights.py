@@ -47,9 +47,9 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["zip", "legacy"])
-def test_a_cut_at_any_byte_is_found(path, form):
+def test_a_cut_anywhere_is_found(path, form):
     whole = (ORACLES / f"saved_net_{form}.pth").read_bytes()
-    for length in range(0, len(whole), 3):
+    for length in range(0, len(whole), 7):
         refusal(path, whole[:length])
     refusal(path, whole[:-1])
     assert "after its end" in refusal(path, whole + b"\0")
