@@ -1,5 +1,7 @@
 """The residual nets are their peers' layer for layer: the same names, counts and answers."""
 
+import importlib.util
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from tiny_residual import ANSWERED, TINY, noise
 
 from stagewise.errors import InputError
 from stagewise.nets.clip_normalization import ClipNormalization
@@ -17,8 +20,9 @@ from stagewise.nets.torch_names import load_torch_weights
 from stagewise.nets.video_resnet import VideoResNet
 
 ORACLES = Path(__file__).parent / "oracles"
-sys.path.insert(0, str(ORACLES))
-from torch_nets import CHANNELS, SHAPES, clips, filled  # noqa: E402
+specification = importlib.util.spec_from_file_location("torch_nets", ORACLES / "torch_nets.py")
+recorded = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(recorded)
 
 WIDTHS = (64, 128, 256, 512)
 NETS = {
@@ -26,25 +30,11 @@ NETS = {
     **{kind: VideoResNet(kind, (None, 28, 36), (2, 2, 2, 2), WIDTHS, 45) for kind in ("r3d", "mc3", "r2plus1d")},
 }
 PEERS = {name: np.load(ORACLES / f"{name}.npz") for name in NETS}
-TINY = (
-    ResNet3D((5, 20, 12), 1, (1, 2), True, (4, 6), 0.9),
-    ResNet3D((6, 16, 16), 2, (2, 1), False, (4, 6), None),
-    *(VideoResNet(kind, (5, 12, 20), (1, 1), (6, 9), 5) for kind in ("r3d", "mc3", "r2plus1d")),
-    VideoResNet("r2plus1d", (4, 12, 12), (1, 1), (6, 9), 5, batch_norm_momentum=0.9),
-)
 VIDEO = TINY[2:5]
 
 
 def name_of(net) -> str:
     return getattr(net, "kind", "resnet3d")
-
-
-def noise(net, count: int = 3) -> np.ndarray:
-    """Clips of a net's input, from dark to bright."""
-    generator = np.random.default_rng(1)
-    return np.stack(
-        [generator.integers(0, top, (*net.input_shape, net.channels), np.uint8) for top in np.linspace(60, 256, count)]
-    )
 
 
 def answers(model: keras.Model, batch: np.ndarray, **options) -> np.ndarray:
@@ -57,16 +47,16 @@ def peer_and_net(request):
     peer, net = PEERS[request.param], NETS[request.param].build()
     shapes = [tuple(map(int, filter(None, shape.split(",")))) for shape in peer["shapes"].tolist()]
     names = peer["names"].tolist()
-    load_torch_weights(net, {name: filled(name, shape) for name, shape in zip(names, shapes, strict=True)})
+    load_torch_weights(net, {name: recorded.filled(name, shape) for name, shape in zip(names, shapes, strict=True)})
     return request.param, peer, net
 
 
 def test_answers_and_features_are_the_peers(peer_and_net):
     name, peer, net = peer_and_net
-    kind = name if name in SHAPES else "video"
+    kind = name if name in recorded.SHAPES else "video"
     parts = keras.Model(net.input, [net.get_layer("avgpool").output, net.get_layer("fc").output, net.output])
-    for number, shape in enumerate(SHAPES[kind]):
-        found = parts(clips(shape, CHANNELS[kind]), training=False)
+    for number, shape in enumerate(recorded.SHAPES[kind]):
+        found = parts(recorded.clips(shape, recorded.CHANNELS[kind]), training=False)
         features, logits, probability = map(keras.ops.convert_to_numpy, found)
         expected = peer[f"features_{number}"]
         assert expected.std() > 0.2  # else equality would mean little
@@ -130,9 +120,6 @@ def test_sizes_are_those_of_the_built_net(net):
 def test_sizes_need_no_keras():
     code = f"""
 import sys
-from stagewise.errors import InputError
-from stagewise.nets.clip_normalization import ClipNormalization
-from stagewise.nets.residual import stage_ends
 from stagewise.nets.resnet3d import ResNet3D
 from stagewise.nets.video_resnet import VideoResNet
 assert {TINY[0]!r}.sizes().parameters and {TINY[4]!r}.sizes().parameters and "keras" not in sys.modules
@@ -226,6 +213,23 @@ def test_model_survives_serialization(net, tmp_path):
     np.testing.assert_array_equal(answers(copy, batch), answers(model, batch))
 
 
+@pytest.mark.parametrize("backend", ANSWERED)
+def test_another_backend_gives_the_same(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed; it is in requirements-test.txt or requirements.txt")
+    models = {number: TINY[number].build(seed=5) for number in ANSWERED[backend]}
+    for number, model in models.items():
+        model.save_weights(tmp_path / f"{number}.weights.h5")
+    command = [sys.executable, str(Path(__file__).with_name("tiny_residual.py")), str(tmp_path)]
+    run = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    for number, model in models.items():
+        expected = answers(model, noise(TINY[number]))
+        assert np.ptp(expected) > 1e-4
+        found = np.load(tmp_path / f"{number}.{backend}.npy")
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -233,6 +237,7 @@ def test_model_survives_serialization(net, tmp_path):
         ({"blocks": (1, 1, 1)}, "blocks="),
         ({"widths": (4, 0)}, "widths="),
         ({"input_shape": (5, 0, 12)}, "input_shape="),
+        ({"input_shape": (5, 9)}, "input_shape="),
         ({"input_shape": (0, 9, 12)}, "input_shape="),
         ({"kind": "r4d"}, "r4d"),
     ],
