@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fuzz_videos import VIDEO_MODULES, check_video, video_files
+from fuzz_weights import MODULES, check_weights, weight_files
 
 from stagewise.console import cli
 from stagewise.messages.errors import InputError, StagewiseError
@@ -74,6 +75,7 @@ TARGETS: dict[str, tuple[Callable[[], list[bytes]], Callable[[Path, bytes], None
     "volume": (volume_files, check_volume, ("stagewise.volumes.array_pickle", "stagewise.volumes.pklz", "pickletools")),
     "split": (split_files, check_split, ("stagewise.data.tables", "stagewise.data.splits")),
     "video": (video_files, check_video, tuple(f"stagewise.{name}" for name in VIDEO_MODULES)),
+    "weights": (weight_files, check_weights, MODULES),
 }
 
 
@@ -85,6 +87,7 @@ def fuzz(target: str, folder: Path, seconds: int) -> None:
     with atheris.instrument_imports(include=list(modules)):
         import stagewise.crops.roi
         import stagewise.data.splits
+        import stagewise.files.torch_weights
         import stagewise.volumes.pklz  # noqa: F401, instrumented by being imported here
     import av
 

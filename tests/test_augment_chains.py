@@ -8,7 +8,7 @@ from grey_volumes import noise_volume
 from winners_chains import ALWAYS, BLUR_OR_NOISE, DISTORTIONS, GREY_LEVELS, SECOND_PLACE, THIRD_PLACE
 
 from stagewise.augment import ElasticTransform, Flip, OneOf, Resize, Rotate, RotateQuarters, Transform, Turn, augment
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 PER_FRAME = ("TruncatedNoise", "MultiplicativeNoise")
 NOISES = (*PER_FRAME, "SharedNoise")

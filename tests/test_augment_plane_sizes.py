@@ -6,7 +6,7 @@ import pytest
 from grey_volumes import noise_volume
 
 from stagewise.augment import Channel, ResizePlanes
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 
 def two_taps(line, length):

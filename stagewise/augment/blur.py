@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from stagewise.augment.transform import Params, Transform, check_probability
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 
 @dataclass(frozen=True)

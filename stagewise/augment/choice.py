@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from stagewise.augment.transform import Params, Transform, check_probability
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 
 @dataclass(frozen=True)

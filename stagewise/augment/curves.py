@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from stagewise.augment.transform import Params, Transform, check_probability, check_range, to_dtype
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 LEVEL = 1.0 / 255  # one grey level of the range 0-1
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from stagewise.augment.transform import NO_PARAMS, Params, Transform
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 KERNELS = {"linear": cv2.INTER_LINEAR, "area": cv2.INTER_AREA}
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from stagewise.augment.plane_maps import affine_places, grid_places, sample_planes
 from stagewise.augment.transform import Params, Transform, check_number, check_probability, check_range
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 MIRRORED = cv2.BORDER_REFLECT_101  # about the border pixels, which are not repeated
 

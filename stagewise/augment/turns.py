@@ -6,7 +6,7 @@ import numpy as np
 
 from stagewise.augment.planes import RotateQuarters
 from stagewise.augment.transform import NO_PARAMS, Params, Transform, check_probability
-from stagewise.errors import InputError
+from stagewise.messages.errors import InputError
 
 
 @dataclass(frozen=True)
