@@ -4,16 +4,16 @@ import tempfile
 from pathlib import Path
 
 VIDEO_MODULES = (
-    "video",
-    "containers",
-    "mp4",
-    "mp4_boxes",
-    "mp4_fragments",
-    "mp4_ends",
-    "avi",
-    "matroska",
-    "orientation",
-    "roi",
+    "video.decoding",
+    "video.containers",
+    "video.mp4",
+    "video.mp4_boxes",
+    "video.mp4_fragments",
+    "video.mp4_ends",
+    "video.avi",
+    "video.matroska",
+    "video.orientation",
+    "crops.roi",
 )
 VIDEOS = (  # name, encoder, pixels, its options, the container's: each structure that is read, and each decoder
     ("a.mp4", "libx264", "yuv420p", {"preset": "ultrafast"}, {}),
