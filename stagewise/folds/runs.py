@@ -107,8 +107,8 @@ def finished_config(stage: str, fold: int, split_sha256: str, alike: dict[str, A
         command = train_command(stage, [fold], {**config, "split": {"file": "YOUR.csv"}})
         raise InputError(
             f"{folder} was trained on another split ({config['split']['file']}, sha256 "
-            f"{config['split']['sha256'][:12]}, not {split_sha256[:12]}), so its validation clips may be your "
-            f"training clips; give that file with --split, or run: {command} --force"
+            f"{config['split']['sha256'][:12]}, not {split_sha256[:12]}); "
+            f"give that one with --split, or run: {command} --force"
         )
     return config
 

@@ -83,8 +83,8 @@ def require(needed: Footprint, folds: int, gibibytes: float | None, on_gpu: bool
     cap = gibibytes * GIBIBYTE if gibibytes else SHARE * (room + resident())
     if needed.ram > cap and not on_gpu:
         raise StagewiseError(
-            f"the training needs {needed}, and its cap is {cap / GIBIBYTE:.1f} GiB of RAM; use fewer --workers, close "
-            "other programs, raise the cap with --memory, or lower batch_size on the recipe's page"
+            f"the training needs {needed}, and its cap is {cap / GIBIBYTE:.1f} GiB of RAM; use fewer --workers, "
+            "raise the cap with --memory, or lower batch_size on the recipe's page"
         )
     print(f"memory: {needed}; ends at {cap / GIBIBYTE:.1f} GiB of RAM", flush=True)
     threading.Thread(target=_watch, args=(cap,), daemon=True).start()
