@@ -99,8 +99,8 @@ def check_folder(folder: Path, order: Order) -> None:
     foreign = [name for name in there if name != ".gitkeep" and not name.startswith(paths.TEMPORARY)]
     if foreign:
         raise InputError(
-            f"{paths.shown(folder)} is not empty (it holds {', '.join(foreign[:5])}), and phantom data takes a folder of "
-            "its own: choose one with STAGEWISE_ROOT=FOLDER; "
+            f"{paths.shown(folder)} is not empty (it holds {', '.join(foreign[:5])}), and phantom data takes a folder "
+            "of its own: choose one with STAGEWISE_ROOT=FOLDER; "
             f"to go on with what is there:\n{ending([], command('preproc_data/r01_extract_roi.py'))}"
         )
 

@@ -104,8 +104,8 @@ def split_with_rows(stage: str, path: Path | None) -> Split:
     if path is None and not paths.split_csv().exists() and (folds := runs.begun_folds(stage)):
         known = runs.read_config(stage, folds[0])["split"]
         raise InputError(
-            f"{paths.shown(paths.split_csv())} is not there, and its rows say which clips a fold never saw; {stage} was "
-            f"trained on {known['file']}, sha256 {known['sha256'][:12]}; give that file with --split"
+            f"{paths.shown(paths.split_csv())} is not there, and its rows say which clips a fold never saw; {stage} "
+            f"was trained on {known['file']}, sha256 {known['sha256'][:12]}; give that file with --split"
         )
     return read_split(path)
 
