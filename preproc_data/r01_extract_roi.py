@@ -21,27 +21,20 @@ from stagewise.files import paths
 from stagewise.messages.errors import InputError, QuarantinedError, way_on
 
 
-def subsets_there() -> tuple[str, ...]:
-    """`train` and `test`, or the one of them that holds anything: own videos may have no test set, or nothing else."""
-    folders = {subset: paths.videos_folder(subset) for subset in paths.SUBSETS}
-    held = {subset: folder.iterdir() if folder.exists() else () for subset, folder in folders.items()}
-    there = [subset for subset, files in held.items() if any(not file.name.startswith(".") for file in files)]
-    return tuple(there) or paths.SUBSETS
-
-
 def main() -> None:
     """Extract the videos that have no volume yet, and tell of those that have none now."""
     parser = cli.parser(__doc__, "workers", "force", "keep-going", "dry-run")
     parser.add_argument("subset", nargs="?", choices=paths.SUBSETS, help="only these videos (default: both)")
     parser.add_argument("--codecs", metavar="LIST", help="the codecs that may be decoded, FFmpeg's names with commas")
     arguments = parser.parse_args()
+    from stagewise.crops.input_videos import passed_over, subsets_there
+
     subsets = (arguments.subset,) if arguments.subset else subsets_there()
     for absent in () if arguments.subset else sorted({*paths.SUBSETS} - {*subsets}):
         print(f"{absent}: nothing in {paths.shown(paths.videos_folder(absent))}, left out")
 
     from stagewise.console.ending import command, ending
     from stagewise.crops import extraction
-    from stagewise.crops.input_videos import passed_over
     from stagewise.video.codecs import CODECS, chosen
 
     codecs = chosen(arguments.codecs) if arguments.codecs else CODECS

@@ -10,7 +10,8 @@ from clips import decoded, ffmpeg_frames, noise_frames, outlined_frames, run_com
 
 from stagewise.crops.roi import extract_roi
 from stagewise.messages.commands import COPY
-from stagewise.video.decoding import VideoError, avi, matroska, read_frames
+from stagewise.video import avi, matroska
+from stagewise.video.decoding import VideoError, read_frames
 from stagewise.video.mp4_boxes import Boxes
 
 BOX = (10, 20, 60, 80)

@@ -19,8 +19,9 @@ from stagewise.files import paths
 from stagewise.messages.commands import CONVERT
 from stagewise.messages.errors import InputError
 from stagewise.video import decoding as video
+from stagewise.video import mp4, mp4_boxes
 from stagewise.video.containers import AVI, MATROSKA, MP4
-from stagewise.video.decoding import VideoError, mp4, mp4_boxes, read_frames
+from stagewise.video.decoding import VideoError, read_frames
 from stagewise.volumes.pklz import load_volume
 
 BOX = (10, 20, 60, 80)

@@ -96,3 +96,11 @@ def _files_in(folder: Path) -> list[str]:
 def _shown(names: list[str]) -> str:
     shown = [name if name.isprintable() else ascii(name) for name in names[:SHOWN_NAMES]]
     return ", ".join(shown + ["..."] * (len(names) > SHOWN_NAMES))
+
+
+def subsets_there() -> tuple[str, ...]:
+    """`train` and `test`, or the one of them that holds anything: own videos may have no test set, or nothing else."""
+    folders = {subset: paths.videos_folder(subset) for subset in paths.SUBSETS}
+    held = {subset: folder.iterdir() if folder.exists() else () for subset, folder in folders.items()}
+    there = [subset for subset, files in held.items() if any(not file.name.startswith(".") for file in files)]
+    return tuple(there) or paths.SUBSETS
