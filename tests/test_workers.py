@@ -30,6 +30,14 @@ def process_of(task: int) -> int:
     return os.getpid()
 
 
+def threads_of_products(task: int) -> int:
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    assert np.ones((2, 2)) @ np.ones(2) is not None
+    return max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+
+
 def refuse(task: int) -> int:
     raise InputError(f"task {task} is bad")
 
@@ -38,6 +46,11 @@ def refuse(task: int) -> int:
 def test_results_come_in_the_tasks_order(workers):
     with WorkerPool(workers) as pool:
         assert list(pool.in_order(square, range(12))) == [(task, task * task) for task in range(12)]
+
+
+def test_a_worker_computes_in_one_thread():
+    with WorkerPool(1) as pool:
+        assert [found for _, found in pool.in_order(threads_of_products, [0])] == [1]
 
 
 def test_tasks_are_drawn_only_a_little_ahead():

@@ -22,7 +22,11 @@ def _leave_with_parent() -> None:
 
 
 def _start_worker() -> None:
-    """One thread for OpenCV, since the workers are the parallelism; and no life without the parent."""
+    """One thread for OpenCV and for NumPy's products, as the workers are the parallelism; no life without the parent.
+
+    On a busy machine, OpenBLAS' threads wait for each other without end: eight minutes for a batch of tiny clips.
+    """
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read while NumPy is loaded, which OpenCV does
     import cv2
 
     cv2.setNumThreads(1)
