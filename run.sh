@@ -86,7 +86,7 @@ sift() {  # a step that may leave inputs out, which is its exit code 5; with --k
 train() {  # train STAGE [options]: the chosen folds; in the demo side by side, a core each, which takes two thirds as long
     local stage="$1" start=$SECONDS k failed=0
     shift
-    local cores=($(trap '' INT; python -c 'from stagewise import processor; print(*processor.cores()[:processor.available_cpus()])'))
+    local cores=($(trap '' INT; python -c 'from stagewise.machine import processor; print(*processor.cores()[:processor.available_cpus()])'))
     if [ ${#folds[@]} -eq 0 ] || [ ${#cores[@]} -lt 2 ] || ! command -v taskset > /dev/null; then
         step "$stage/r31_train.py" "$@" "${folds[@]}"
         return

@@ -18,7 +18,7 @@ if ! command -v chromium > /dev/null || ! command -v chromedriver > /dev/null; t
     fi
 fi
 # four at most: each takes a gigabyte, and the longest module, which one process runs, as long as all others by then
-processes="$(python -c 'from stagewise.console.cli import available_cpus; print(min(available_cpus(), 4))')"
+processes="$(python -c 'from stagewise.machine.processor import available_cpus; print(min(available_cpus(), 4))')"
 parallel=(-n "$processes" --dist loadfile --no-loadscope-reorder)
 case "${1:-}" in
     "") set -- "${parallel[@]}" -m "not slow" ;;

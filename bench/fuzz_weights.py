@@ -8,7 +8,10 @@ SAVED = Path(__file__).parents[1] / "tests" / "oracles"  # by PyTorch itself
 ARCHIVE = "saved_kinds_zip"
 PICKLE = f"{ARCHIVE}/data.pkl"
 READERS = ("weights", "archive", "pickle", "tensors")
-MODULES = (*(f"stagewise.torch_{reader}" for reader in READERS), "pickletools")  # whose coverage guides the changes
+MODULES = (
+    *(f"stagewise.files.torch_{reader}" for reader in READERS),
+    "pickletools",
+)  # whose coverage guides the changes
 
 
 def weight_files() -> list[bytes]:

@@ -206,12 +206,29 @@ def test_a_window_of_the_frames_is_judged_as_they_are(angle, margin):
     assert found == replace(whole, box=box)
 
 
-def test_what_touches_the_outline_in_few_frames_is_left_out():
-    clean = masks_of(outline, frames=60)
-    masks = masks_of(outline, only_in([4, 5], at((60, 150, 64, 260))), frames=60)
-    assert judge(lambda: masks, None).box == whole_box(clean)
-    always = masks_of(outline, at((60, 150, 64, 260)), frames=60)  # for all that can be seen, a part of it
-    assert judge(lambda: always, None).box == whole_box(always)
+@pytest.mark.parametrize(("frames", "touched"), [(60, [4, 5]), (16, [3]), (4, [0])])
+def test_what_touches_the_outline_in_few_frames_is_left_out(frames, touched):
+    clean = masks_of(outline, frames=frames)
+    masks = masks_of(outline, only_in(touched, at((60, 150, 64, 260))), frames=frames)
+    found = judge(lambda: masks, None)
+    assert found.box == whole_box(clean) and found.reason.startswith("cut by its outline alone")
+
+
+TOUCHING = {
+    "a line": at((60, 150, 64, 260)),
+    "a time stamp": lambda mask, number: cv2.putText(mask, "t=12", (175, 110), cv2.FONT_HERSHEY_SIMPLEX, 1, 255, 2),
+    "a scale bar": lambda mask, number: (
+        cv2.line(mask, (60, 146), (160, 146), 255, 3) is cv2.line(mask, (110, 138), (110, 190), 255, 3)
+    ),
+}
+
+
+@pytest.mark.parametrize("draw", TOUCHING.values(), ids=TOUCHING)
+def test_what_always_touches_the_outline_is_taken_for_a_part_of_it_and_told(draw):
+    masks = masks_of(outline, draw)
+    found = judge(lambda: masks, None)
+    assert found.box == whole_box(masks)
+    assert "pixels beyond the area that the outline surrounds" in found.reason
 
 
 def test_an_outline_around_most_of_the_frame_is_told():

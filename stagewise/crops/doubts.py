@@ -11,13 +11,17 @@ import cv2
 import numpy as np
 
 from stagewise.crops.filmstrip import Box
-from stagewise.crops.outline import COLOUR, SMALLEST_SIDE, Walls, box_around, intersection, outlines, union
+from stagewise.crops.outline import COLOUR, SMALLEST_SIDE, Ring, Walls, box_around, intersection, outlines, union
 
 # ours, of a box's height or width: up to here it may be larger than the outline alone, by what coding adds
 TOLERANCE = 0.1
 # ours, of the frames: what is seen in no more of them is left out; an outline that moves evenly across a clip stays
 # within a tenth of its box without the first and last twentieth
 RARE = 0.05
+FEWEST = 4  # ours, frames: in a shorter video no frame is rare
+# ours, pixels beyond the area that an outline surrounds: 1 to 9 in real frames, 4 to 6 in phantom clips; more is a
+# pointed outline, or something else that is orange and touches it
+WIDEST_LINE = 12
 SMALLEST_CUT = 20  # ours, pixels: of an outline among other orange pixels; letters are smaller
 LARGEST_SHARE = 0.5  # ours, of the frame: the largest real crop, 335x448, has 0.76, the mean 0.02
 
@@ -60,9 +64,14 @@ class _Place:
 
     def box(self) -> Box:
         """Around all boxes; where a few frames alone make it larger by more than the tolerance, without these."""
-        places, few = np.sort(np.array(self.boxes), axis=0), int(RARE * len(self.boxes))
+        places, few = np.sort(np.array(self.boxes), axis=0), _rare(len(self.boxes))
         mostly = (*places[few, :2].tolist(), *places[-1 - few, 2:].tolist())
         return self.around if _nearly(mostly, self.around) else mostly
+
+
+def _rare(frames: int) -> int:
+    """Of so many frames, up to how many are few."""
+    return max(int(RARE * frames), int(frames >= FEWEST))
 
 
 def judge(masks: Callable[[], Iterable[np.ndarray]], view: View | None) -> Judgement:
@@ -76,12 +85,12 @@ def judge(masks: Callable[[], Iterable[np.ndarray]], view: View | None) -> Judge
     if reason := _too_little(length, seen, box):
         return Judgement(length, None, seen, reason)
     view = view or View((0, 0, *counts.shape), *counts.shape)
-    found = Judgement(length, box, seen)
-    if not _is_plain(counts, seen, box, view.walls):
+    found, rings = Judgement(length, box, seen), _lasting(counts, seen, view.walls)
+    if not (len(rings) == 1 and _nearly(rings[0].box, box)):
         alone = _followed(masks(), length, view.walls)
         if alone.box is None or not _nearly(alone.box, box):
             found = alone
-    return _told(found, box, view)
+    return _told(found, box, rings, view)
 
 
 def _too_little(length: int, seen: int, box: Box | None) -> str:
@@ -109,10 +118,9 @@ def _count(masks: Iterable[np.ndarray]) -> tuple[int, int, np.ndarray | None]:
     return length, seen, counts
 
 
-def _is_plain(counts: np.ndarray, seen: int, box: Box, walls: Walls) -> bool:
-    """Whether what is orange in more than a few frames is one closed line, and little lies outside it in any."""
-    found = outlines((counts > 255 * RARE * seen).astype(np.uint8), walls)
-    return len(found) == 1 and _nearly(found[0].box, box)
+def _lasting(counts: np.ndarray, seen: int, walls: Walls) -> list[Ring]:
+    """The closed lines in what is orange in more than a few frames."""
+    return outlines((counts > 255 * _rare(seen)).astype(np.uint8), walls)
 
 
 def _followed(masks: Iterable[np.ndarray], length: int, walls: Walls) -> Judgement:
@@ -127,9 +135,9 @@ def _followed(masks: Iterable[np.ndarray], length: int, walls: Walls) -> Judgeme
             if near is None:
                 places.append(near := _Place())
             near.add(box)
-    places = [place for place in places if len(place.boxes) > RARE * length]
+    places = [place for place in places if len(place.boxes) > _rare(length)]
     frames = max((len(place.boxes) for place in places), default=0)
-    if crowded > RARE * length:
+    if crowded > _rare(length):
         reason = f"its orange lines surround more than one area in {crowded} of its {length} frames"
     elif len(places) > 1:
         reason = f"its outline is at {len(places)} places, one after the other"
@@ -141,8 +149,8 @@ def _followed(masks: Iterable[np.ndarray], length: int, walls: Walls) -> Judgeme
     return Judgement(length, None, frames, reason)
 
 
-def _told(found: Judgement, box: Box, view: View) -> Judgement:
-    """The same with the reason of what doubt there was. box: around all orange pixels."""
+def _told(found: Judgement, box: Box, rings: list[Ring], view: View) -> Judgement:
+    """The same with the reason of what doubt there was. box: around all orange pixels; rings: the lasting lines."""
     if found.box is None:
         return found
     if found.box != box and min(_size(found.box)) < SMALLEST_CUT:
@@ -151,10 +159,19 @@ def _told(found: Judgement, box: Box, view: View) -> Judgement:
     reasons = []
     if found.box != box:
         reasons.append(f"cut by its outline alone, {_shown(found.box)}; all orange pixels span {_shown(box)}")
+    if len(rings) == 1 and (beyond := _beyond(found.box, rings[0].hole)):
+        reasons.append(f"it reaches {beyond} pixels beyond the area that the outline surrounds")
     share = np.prod(_size(found.box)) / (view.height * view.width)
     if share > LARGEST_SHARE:
         reasons.append(f"its outline spans {share:.0%} of the frame")
     return replace(found, reason="; ".join(reasons))
+
+
+def _beyond(box: Box, hole: Box) -> int:
+    """How far a box reaches beyond the area inside, pixels, where that is more than a line and the tolerance; or 0."""
+    allowed = [WIDEST_LINE + TOLERANCE * size for size in _size(box)] * 2
+    reach = (hole[0] - box[0], hole[1] - box[1], box[2] - hole[2], box[3] - hole[3])
+    return max(pixels if pixels > most else 0 for pixels, most in zip(reach, allowed, strict=True))
 
 
 def _size(box: Box) -> tuple[int, int]:
