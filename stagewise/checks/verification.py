@@ -16,8 +16,9 @@ from stagewise.checks.table_checks import (
 )
 from stagewise.crops.input_videos import passed_over
 from stagewise.data.tables import read_labels, read_metadata, read_roi_index, read_submission_format
-from stagewise.data.video_names import is_video, names_in
+from stagewise.data.video_names import names_in
 from stagewise.files import paths
+from stagewise.files.names import is_video
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.commands import EXTRACT
 from stagewise.messages.progress import progress
