@@ -8,7 +8,7 @@
 Reads:   input/train_labels.csv, the other tables of input/ that are there, input/{train,test}/,
          modified_data/roi_parts/, the split CSV if there is one
 Writes:  modified_data/verify/{crop_sizes,class_share,contact_sheet}.png, modified_data/verify/problems.csv
-Time:    about 100 volumes a second and core
+Time:    about 100 volumes a second and core, and some seconds for what sizes alone tell of the labels
 Expect:  "no problems"; otherwise each kind of problem with its mend, every name in problems.csv, and exit code 2
 """
 

@@ -17,7 +17,7 @@ from stagewise.data.tables import read_roi_index
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
 from stagewise.volumes import pklz as volumes
-from stagewise.volumes.pklz import ExpectedVolume, load_volume, save_volume, volume_problem
+from stagewise.volumes.pklz import ExpectedVolume, examine, load_volume, save_volume
 
 MEND = r"100000\.mp4\.pklz: .+; run: python preproc_data/r01_extract_roi\.py train"
 
@@ -47,9 +47,9 @@ def test_any_flipped_bit_is_found_against_the_index(expected):
         damaged = whole.copy()
         damaged[bit // 8] ^= 1 << bit % 8
         expected.path.write_bytes(damaged)
-        assert volume_problem(expected), f"bit {bit % 8} of byte {bit // 8}"
+        assert examine(expected).problem, f"bit {bit % 8} of byte {bit // 8}"
     expected.path.write_bytes(whole)
-    assert volume_problem(expected) == ""
+    assert examine(expected).problem == ""
 
 
 JUNK = {"a byte": b"\0", "text": b"junk" * 5000, "an empty gzip": gzip.compress(b""), "a gzip": gzip.compress(b"x")}
@@ -95,11 +95,11 @@ def test_a_volume_made_otherwise_is_found_and_made_again(root, change):
     row = read_roi_index(paths.roi_index("train")).iloc[0]
     path = paths.volume_path("train", row.filename)
     expected = ExpectedVolume(path, (row.frames, row.height, row.width), row.sha256)
-    assert volume_problem(expected) == ""
+    assert examine(expected).problem == ""
     change(path)
-    assert volume_problem(expected).startswith(("holds", "changed since its extraction"))  # r02 lists it
+    assert examine(expected).problem.startswith(("holds", "changed since its extraction"))  # r02 lists it
     extraction.extract_subset("train", workers=0)  # r01 again
-    assert volume_problem(expected) == ""
+    assert examine(expected).problem == ""
 
 
 def pickled(*opcodes):

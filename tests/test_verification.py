@@ -17,7 +17,7 @@ from stagewise.crops.extraction import plan, write_index
 from stagewise.data.tables import ROI_INDEX
 from stagewise.files import paths
 from stagewise.messages.errors import InputError, QuarantinedError
-from stagewise.volumes.pklz import save_volume
+from stagewise.volumes.pklz import load_volume, save_volume
 
 SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r02_verify_data.py"
 TRAIN = [f"10000{number}.mp4" for number in range(6)]
@@ -74,6 +74,19 @@ def test_whole_data_has_no_problem(data):
     found = verify(None, workers=0)
     assert found.findings == []
     assert "fold 1: 1 flowing, 1 stalled" in found.notes
+    assert any(note.startswith("sizes and grey level alone: left out, 3 stalled") for note in found.notes)
+
+
+def test_sizes_and_grey_levels_of_whole_volumes_are_asked_what_they_tell(data, monkeypatch):
+    asked = []
+    monkeypatch.setattr("stagewise.checks.verification.giveaway_notes", lambda table: asked.append(table) or ["told"])
+    damage(data)
+    assert "told" in verify(None, workers=0).notes
+    (table,) = asked
+    assert list(table["filename"]) == [name for name in TRAIN if name != TRAIN[2]]
+    levels = [load_volume(paths.volume_path("train", name)).mean() for name in table["filename"]]
+    np.testing.assert_allclose(table["grey_level"], levels)
+    assert list(table["frames"]) == [5, 6, 8, 9, 10] and set(table["project_id"]) == {"A"}
 
 
 def drop_last(lines):

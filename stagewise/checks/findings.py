@@ -54,6 +54,10 @@ class Data:
         """Whether all these tables could be read."""
         return all(table in self.tables for table in tables)
 
+    def first_with(self, column: str, *tables: str) -> pd.DataFrame | None:
+        """The first of these tables that could be read and has the column, or None."""
+        return next((self.tables[name] for name in tables if self.has(name) and column in self.tables[name]), None)
+
     def names(self, table: str) -> set[str]:
         """The file names in a table; of an extraction's table, those that have a volume."""
         frame = self.tables[table]

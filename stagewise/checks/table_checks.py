@@ -120,7 +120,7 @@ def _note_folds(data: Data, split: Split) -> None:
         tier1 = f"; of tier 1: {_counts(rows[rows['tier1']])}" if not rows["tier1"].all() else ""
         data.notes.append(f"{where}: {_counts(rows)}{tier1}")
     if split.note:
-        known = data.has("train_metadata") and "tier1" in data.tables["train_metadata"]
+        known = data.first_with("tier1", "train_metadata") is not None
         data.notes.append(split.note + ", though input/train_metadata.csv has one" * known)
 
 
@@ -133,7 +133,7 @@ def labelled_volumes(data: Data) -> pd.DataFrame:
 def _check_classes(data: Data, rows: pd.DataFrame) -> None:
     """Both classes among the labelled volumes, and in tier 1, where a table has it."""
     parts = [("the labelled volumes", rows, "add videos of it")]
-    known = next((data.tables[t] for t in ("train_metadata", "train_labels") if _has_tiers(data, t)), None)
+    known = data.first_with("tier1", "train_metadata", "train_labels")
     if known is not None:
         of_tier1 = rows[rows["filename"].isin(known.loc[known["tier1"], "filename"])]
         parts.append(("the labelled volumes of tier 1", of_tier1, f"correct tier1, or {WITHOUT_TIER1}"))
@@ -141,10 +141,6 @@ def _check_classes(data: Data, rows: pd.DataFrame) -> None:
         data.notes.append(f"{where}: {_counts(chosen)}")
         missing = [name for value, name in CLASSES.items() if not (chosen["stalled"] == value).any()]
         data.find(f"{where} without a video of class", missing, mend)
-
-
-def _has_tiers(data: Data, table: str) -> bool:
-    return data.has(table) and "tier1" in data.tables[table]
 
 
 def _counts(rows: pd.DataFrame) -> str:

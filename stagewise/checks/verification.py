@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from stagewise.checks.findings import Data
+from stagewise.checks.giveaways import MEASURES, giveaway_notes
 from stagewise.checks.table_checks import (
     TEST_VIDEOS_MEND,
     check_frame_counts,
@@ -16,12 +17,13 @@ from stagewise.checks.table_checks import (
 )
 from stagewise.crops.input_videos import passed_over
 from stagewise.data.tables import read_labels, read_metadata, read_roi_index, read_submission_format
-from stagewise.data.video_names import is_video, names_in
+from stagewise.data.video_names import names_in
 from stagewise.files import paths
+from stagewise.files.names import is_video
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.commands import EXTRACT
 from stagewise.messages.progress import progress
-from stagewise.volumes.pklz import ExpectedVolume, volume_problem
+from stagewise.volumes.pklz import ExpectedVolume, examine
 
 OPTIONAL_TABLES = (  # name, reader and its further arguments, what it means where the table is not there
     ("train_metadata", read_metadata, (), "the labels' columns are all that is known of the videos"),
@@ -49,6 +51,7 @@ def verify(split: Path | None, workers: int) -> Data:
     check_test(data)
     check_leaks(data)
     check_split(data, split)
+    _note_giveaways(data)
     return data
 
 
@@ -121,23 +124,39 @@ def _check_files(data: Data, subset: str) -> None:
 
 
 def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
-    """Every volume is whole, and is what the index says."""
-    index = data.tables[f"{subset}_volumes"].query("status == 'ok'")
+    """Every volume is whole, and is what the index says; the table gets its grey_level (0-255, NaN where unread)."""
+    table = data.tables[f"{subset}_volumes"]
+    index = table.query("status == 'ok'")
     columns = (index[name].tolist() for name in ("filename", "frames", "height", "width", "sha256"))
     expected = [
         ExpectedVolume(paths.volume_path(subset, filename), tuple(size), sha256)
         for filename, *size, sha256 in zip(*columns, strict=True)
     ]
-    problems = {}
+    problems, levels = {}, {}
     with progress(len(expected), f"checking {subset}", "volumes") as line:
-        for volume, problem in pool.in_order(volume_problem, expected):
-            if problem:
-                problems[volume.path.stem] = problem
+        for volume, examined in pool.in_order(examine, expected):
+            levels[volume.path.stem] = examined.grey_level
+            if examined.problem:
+                problems[volume.path.stem] = examined.problem
             line.advance()
+    data.tables[f"{subset}_volumes"] = table.assign(grey_level=table["filename"].map(levels).astype(float))
     data.damaged |= problems.keys()
     command = f"run: {EXTRACT} {subset}"
     listed = [f"{name} ({problem})" for name, problem in problems.items()]
     data.find(f"{subset} volumes that cannot be used", listed, command, optional=subset == "test")
+
+
+def _note_giveaways(data: Data) -> None:
+    """What sizes and grey level of the labelled volumes that passed tell of their labels."""
+    if "all" not in (groups := labelled_groups(data)):
+        return
+    volumes = data.tables["train_volumes"][["filename", *MEASURES]]
+    table = groups["all"][["filename", "stalled"]].merge(volumes, on="filename")
+    known = data.first_with("project_id", "train_metadata", "train_labels")
+    if known is not None:
+        table = table.merge(known[["filename", "project_id"]], on="filename", how="left")
+        table["project_id"] = table["project_id"].fillna("").str.strip()
+    data.notes += giveaway_notes(table)
 
 
 def _note_outlines(data: Data, subset: str) -> None:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from stagewise.files import paths
-from stagewise.files.names import SUFFIXES
+from stagewise.files.names import SUFFIXES, is_video
 from stagewise.messages.commands import CONVERT, CONVERT_TIFF
 from stagewise.messages.errors import INPUT_MEND, InputError
 from stagewise.video.container_error import ContainerError
@@ -30,7 +30,7 @@ KINDS = {  # what is passed over, in the order in which it is told, and what to 
 
 def list_videos(subset: str) -> list[Path]:
     """Every video of the subset by its name, sorted; InputError, which tells what else is there, if there is none."""
-    videos = [path for path in _listed(subset) if _is_video(path)]
+    videos = [path for path in _listed(subset) if _is_shown_video(path)]
     if not videos:
         folder, others = paths.shown(paths.videos_folder(subset)), passed_over(subset)
         there = f"; passed over there: {'; '.join(others)}" if others else ""
@@ -44,7 +44,7 @@ def passed_over(subset: str) -> list[str]:
     """What the folder holds beside its videos: a line a kind, with the number of files, some names, and what to do."""
     found = {kind: [] for kind in KINDS}
     for path in _listed(subset):
-        if not _is_video(path):
+        if not _is_shown_video(path):
             found[_kind(path)].extend(_files_in(path) if path.is_dir() else [path.name])
     return [
         f"{len(names)} {noun}{'s' * (len(names) > 1)}{kind} ({_shown(names)}): {KINDS[noun, kind]}"
@@ -59,8 +59,8 @@ def _listed(subset: str) -> list[Path]:
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
-def _is_video(path: Path) -> bool:
-    return path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
+def _is_shown_video(path: Path) -> bool:
+    return is_video(path.name) and not path.name.startswith(".")
 
 
 def _kind(path: Path) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from stagewise.files import paths
 from stagewise.files.csv_text import read_cells
-from stagewise.files.names import SUFFIX, SUFFIXES, name_problem
+from stagewise.files.names import SUFFIX, is_video, name_problem
 from stagewise.messages.commands import EXTRACT
 
 OTHER_TYPE = r"\.[a-z][a-z0-9]{1,4}\s*"  # how the name of a file that is no video ends
@@ -32,11 +32,6 @@ def known_videos(subset: str) -> set[str]:
 def names_in(folder: Path) -> list[str]:
     """Names that are not hidden; none where there is no folder. glob would find none in one that cannot be read."""
     return [path.name for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
-
-
-def is_video(name: str) -> bool:
-    """Whether the name ends as a video's does."""
-    return name.lower().endswith(SUFFIXES)
 
 
 def resolve(written: pd.Series, subset: str) -> tuple[pd.Series, pd.Series]:

@@ -8,6 +8,11 @@ LARGEST_BYTES = 200  # a file system's 255, less what a volume's name and a temp
 FORMULA = ("=", "+", "-", "@")  # a cell that begins with one is run by spreadsheets; "-" is an option in a shell, too
 
 
+def is_video(name: str) -> bool:
+    """Whether the name ends as a video's does."""
+    return name.lower().endswith(SUFFIXES)
+
+
 def name_problem(name: str) -> str:
     """Why a video cannot have this name, or "" where it can."""
     if "/" in name or "\\" in name:
@@ -18,7 +23,7 @@ def name_problem(name: str) -> str:
         return f"begins with {name[0]}, which spreadsheets take for a formula"
     if name.startswith((".", " ")):
         return "begins with a dot or a space"
-    if not name.lower().endswith(SUFFIXES):
+    if not is_video(name):
         return f"does not end in {', '.join(SUFFIXES)}"
     return f"is longer than {LARGEST_BYTES} bytes" if len(name.encode()) > LARGEST_BYTES else ""
 

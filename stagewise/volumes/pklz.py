@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from isal import isal_zlib
 
@@ -98,15 +99,36 @@ class ExpectedVolume:
         return paths.shown(self.path)
 
 
-def volume_problem(expected: ExpectedVolume) -> str:
-    """What is wrong with a volume, or "" where it is whole and as expected."""
+@dataclass(frozen=True)
+class Examined:
+    """What reading a volume through has shown.
+
+    problem: what is wrong, "" where it is whole and as expected; grey_level: the mean of its pixels and channels,
+    0-255, the outline's among them, NaN where it cannot be read.
+    """
+
+    problem: str
+    grey_level: float = float("nan")
+
+
+def examine(expected: ExpectedVolume) -> Examined:
+    """Read a volume through, and compare it with what is expected."""
     try:
-        shape = load_volume(expected.path).shape
+        volume = load_volume(expected.path)
     except VolumeError as error:
-        return error.reason
-    if shape[:3] != expected.size:
-        return f"holds {shape[:3]} frames, height, width; the index says {expected.size}"
-    return "" if paths.sha256_of(expected.path) == expected.sha256 else "changed since its extraction"
+        return Examined(error.reason)
+    grey_level = mean_grey_level(volume)
+    if volume.shape[:3] != expected.size:
+        return Examined(f"holds {volume.shape[:3]} frames, height, width; the index says {expected.size}", grey_level)
+    whole = paths.sha256_of(expected.path) == expected.sha256
+    return Examined("" if whole else "changed since its extraction", grey_level)
+
+
+def mean_grey_level(volume: np.ndarray) -> float:
+    """The mean of all pixels and channels, 0-255. volume: (T, h, w, 3) uint8 BGR."""
+    frames, height, width, channels = volume.shape
+    # 0.03 ms of the 7 ms that a clip takes to read; NumPy's mean takes 0.37 ms
+    return cv2.mean(volume.reshape(frames * height, width * channels))[0]
 
 
 def _decompressed(path: Path) -> bytearray:
