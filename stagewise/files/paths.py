@@ -107,6 +107,11 @@ def test_json(stage: str) -> Path:
     return submission_folder() / f"{stage}_test.json"
 
 
+def joined_json() -> Path:
+    """How several stages' answers were joined into the submission."""
+    return submission_folder() / "joined.json"
+
+
 def shown(path: Path) -> str:
     """The path as a message should show it: relative to the root where it lies inside."""
     path = Path(path).absolute()
