@@ -107,6 +107,11 @@ def test_json(stage: str) -> Path:
     return submission_folder() / f"{stage}_test.json"
 
 
+def joined_csv() -> Path:
+    """A joined probability a test video."""
+    return submission_folder() / "joined_test.csv"
+
+
 def joined_json() -> Path:
     """How several stages' answers were joined into the submission."""
     return submission_folder() / "joined.json"
