@@ -67,6 +67,9 @@ def test_the_submission_has_the_formats_order_and_how_it_was_made(r61, two_stage
         assert paths.sha256_of(paths.root() / path) == sha256
     assert {"modified_data/first_oof.csv", "subm/second_test.csv"} < made["made_from"].keys()
     assert made["tables"]["submission.csv"] == paths.sha256_of(paths.submission_csv())
+    scores = made["scores"]["mean"]
+    line = next(line.split() for line in told.splitlines() if line.startswith("  mean "))
+    assert [line[1], line[6], line[11]] == [f"{scores[name]:.4f}" for name in ("roc_auc", "mcc", "mcc_on_own_clips")]
     assert made["scores"].keys() == {"first", "second", "mean", "ranks", "1-of-2", "2-of-2", "weighted", "stacking"}
 
 

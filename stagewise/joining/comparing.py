@@ -12,7 +12,7 @@ from stagewise.scores.paired import answers_scorer, interval_of, paired_resample
 from stagewise.scores.score import confusion, is_stalled, mcc_of_counts
 
 AUC, MCC = 0, 1  # columns of scores
-LINE = "  {:<{width}}  {:<25}{:<29}{:<25}{:<29}{}"
+LINE = "  {:<{width}}  {:<9}{:<30}{:<8}{:<30}{}"
 
 
 @dataclass(frozen=True)
@@ -97,27 +97,24 @@ class Comparison:
     def __str__(self) -> str:
         best = self.candidates[0].name
         width = max(len(candidate.name) for candidate in self.candidates)
-        heads = ("ROC AUC", "less the best stage's", "MCC", "less the best stage's", "MCC on its own clips")
+        heads = ("ROC AUC", "less the best stage's", "MCC", "less the best stage's", "MCC fitted")
         lines = [
-            "out of fold, thresholds and weights from the other folds; in brackets 95 % of paired resamples; the best "
-            f"stage is {best}:",
+            "out of fold, weights and thresholds from the other folds (MCC fitted: from the same clips, so flattered); "
+            f"in brackets 95 % of paired resamples; the best stage is {best}:",
             LINE.format("", *heads, width=width),
         ]
-        for number, candidate in enumerate(self.candidates):
-            cells = [
-                cell
-                for score in (AUC, MCC)
-                for cell in (
-                    _cell(self.scores[number, score], self.interval[number, score], ""),
-                    _cell(self.difference[number, score], self.difference_interval[number, score], "+"),
-                )
-            ]
-            lines.append(LINE.format(candidate.name, *cells, f"{candidate.own_mcc:.4f}", width=width))
+        for row, candidate in enumerate(self.candidates):
+            auc, mcc = (f"{score:.4f}" for score in self.scores[row])
+            more_auc, more_mcc = map(_with_interval, self.difference[row], self.difference_interval[row])
+            lines.append(
+                LINE.format(candidate.name, auc, more_auc, mcc, more_mcc, f"{candidate.own_mcc:.4f}", width=width)
+            )
         return "\n".join(lines)
 
 
-def _cell(value: float, interval: np.ndarray, sign: str) -> str:
-    return f"{value:{sign}.4f} ({interval[0]:{sign}.4f} to {interval[1]:{sign}.4f})"
+def _with_interval(difference: float, interval: np.ndarray) -> str:
+    low, high = interval
+    return f"{difference:+.4f} ({low:+.4f} to {high:+.4f})"
 
 
 def _best(scores: np.ndarray) -> int:
