@@ -12,7 +12,7 @@ Reads:  modified_data/<stage>_oof.csv and models/<stage>/threshold.json (r41), s
         <stage>_test.json (r42, without --adaptive) of each stage, all on one split; input/submission_format.csv
 Writes: subm/submission.csv (0 or 1), subm/joined_test.csv (the joined probability, rank or share of votes),
         subm/joined.json (how: method, weights, thresholds, scores, hashes of the tables)
-Time:   seconds; a minute for tens of thousands of clips
+Time:   3 s for 2,000 clips of three stages, 10 s for 20,000
 Expect: a line a stage and a way to join, with ROC AUC and MCC and how far they are from the best stage's
 """
 
