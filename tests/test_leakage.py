@@ -17,7 +17,8 @@ from stagewise.data.tables import read_oof_table
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
 from stagewise.scores import score
-from stagewise.scores.leakage import RESAMPLES, compare_splits, scorer
+from stagewise.scores.leakage import compare_splits, scorer
+from stagewise.scores.paired import RESAMPLES
 
 STAGE = "net_d121_stage3_tier1"
 SCRIPT = Path(__file__).parents[1] / STAGE / "r53_compare_splits.py"

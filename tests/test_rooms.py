@@ -25,6 +25,7 @@ LAYERS = (  # from the ground up
     "checks",
     "folds",
     "prediction",
+    "joining",
     "heatmaps",
     "training",
     "report",

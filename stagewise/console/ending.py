@@ -18,10 +18,10 @@ CARRIED = {  # what a script takes over from the one before it, where it was giv
 }
 
 
-def ending(written: Iterable[Path], following: str) -> str:
-    """The lines: `wrote` the files and folders, where there are any, and `next:` the command that follows."""
+def ending(written: Iterable[Path], following: str | None) -> str:
+    """The lines: `wrote` the files and folders, and `next:` the command that follows, where there are any."""
     shown = ", ".join(map(paths.shown, written))
-    return (f"wrote {shown}\n" if shown else "") + f"next: {following}"
+    return "\n".join([f"wrote {shown}"] * bool(shown) + [f"next: {following}"] * bool(following))
 
 
 def command(script: str, before: argparse.Namespace | None = None, *more: str) -> str:

@@ -107,6 +107,16 @@ def test_json(stage: str) -> Path:
     return submission_folder() / f"{stage}_test.json"
 
 
+def joined_csv() -> Path:
+    """A joined probability a test video."""
+    return submission_folder() / "joined_test.csv"
+
+
+def joined_json() -> Path:
+    """How several stages' answers were joined into the submission."""
+    return submission_folder() / "joined.json"
+
+
 def shown(path: Path) -> str:
     """The path as a message should show it: relative to the root where it lies inside."""
     path = Path(path).absolute()

@@ -74,18 +74,31 @@ def write_submission(
 
 def _write(stage: str, rows: pd.DataFrame, names: np.ndarray, settings: AnswerSettings) -> list[Path]:
     """The three tables and the settings. rows: of all of them; names: of the videos, as they were asked for."""
-    stalled = rows["stalled"].fillna(0) if settings.unanswered == "flowing" else rows["stalled"]
     written = {
         paths.test_detailed_csv(stage): rows.drop(columns="stalled"),
         paths.test_csv(stage): rows[["filename", "probability"]],
-        paths.submission_csv(): pd.DataFrame({"filename": names, "stalled": stalled}),
+        paths.submission_csv(): as_asked(names, rows["stalled"], settings.unanswered),
     }
-    for path, table in written.items():
+    runs.write_json(paths.test_json(stage), asdict(settings) | {"tables": write_tables(written)})
+    return [*written, paths.test_json(stage)]
+
+
+def as_asked(names: np.ndarray, stalled: pd.Series, unanswered: str | None) -> pd.DataFrame:
+    """The rows of `submission.csv`.
+
+    names: of the videos, as they were asked for; stalled: Int64, NA where a video could not be answered; unanswered:
+    what the row of such a video is, "flowing" or "blank".
+    """
+    stalled = stalled.fillna(0) if unanswered == "flowing" else stalled
+    return pd.DataFrame({"filename": names, "stalled": stalled.array})
+
+
+def write_tables(tables: Mapping[Path, pd.DataFrame]) -> dict[str, str]:
+    """Write each table in its place, whole; returns the sha256 of each, by its file's name."""
+    for path, table in tables.items():
         with paths.replacing(path) as temporary:
             table.to_csv(temporary, index=False)
-    made = {"tables": {path.name: paths.sha256_of(path) for path in written}}
-    runs.write_json(paths.test_json(stage), asdict(settings) | made)
-    return [*written, paths.test_json(stage)]
+    return {path.name: paths.sha256_of(path) for path in tables}
 
 
 def read_means(stage: str, mend: str) -> pd.DataFrame:
@@ -98,10 +111,11 @@ def read_means(stage: str, mend: str) -> pd.DataFrame:
     return table[~blank].reset_index(drop=True)
 
 
-def read_settings(stage: str, mend: str) -> AnswerSettings | None:
+def read_settings(stage: str, mend: str, submission: bool = True) -> AnswerSettings | None:
     """How the answers that are there were made; None where r42 has not answered, or a table of it is gone.
 
-    mend: ends every message. Raises InputError where a table is not the one that r42 wrote.
+    mend: ends every message. submission: whether `submission.csv` must be this stage's, too, though each stage's r42
+    replaces it. Raises InputError where a table is not the one that r42 wrote.
     """
     path = paths.test_json(stage)
     if not path.exists():
@@ -112,6 +126,8 @@ def read_settings(stage: str, mend: str) -> AnswerSettings | None:
         settings = AnswerSettings(**content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{paths.shown(path)} is damaged ({error!r}); {mend}") from error
+    if not submission:
+        tables.pop(paths.submission_csv().name, None)
     for name, sha256 in tables.items():
         table = paths.submission_folder() / name
         if not table.exists():

@@ -1,6 +1,5 @@
 """Leakage: how much better a split scores with clips of a project in several folds than one that keeps them apart."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +8,9 @@ import pandas as pd
 
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
+from stagewise.scores.paired import Scorer, interval_of, paired_resamples, projects_of_tables, weighted_roc_auc
 from stagewise.scores.score import THRESHOLDS, curve_of_counts, intervals_between_thresholds
 
-RESAMPLES = 1000
 SCORES = ("ROC AUC", "MCC")
 
 
@@ -76,9 +75,7 @@ class Comparison:
 def compare_splits(files: tuple[Path, Path], tables: tuple[pd.DataFrame, pd.DataFrame], seed: int) -> Comparison:
     """Score both tables of `read_oof_table` on the clips that they share.
 
-    The interval is that of a paired bootstrap: in each resample projects are drawn, and clips, and a clip counts as
-    often as the product of both says, in both tables (A. B. Owen, D. Eckles, Annals of Applied Statistics 6, 2012);
-    with clips alone, alike ones would count as independent. Raises InputError where the tables do not fit.
+    The interval is that of `paired_resamples`, of projects and clips. Raises InputError where the tables do not fit.
     """
     shown = tuple(paths.shown(path) for path in files)
     first, second = (table.set_index("filename") for table in tables)
@@ -93,9 +90,10 @@ def compare_splits(files: tuple[Path, Path], tables: tuple[pd.DataFrame, pd.Data
         raise InputError(
             f"{shown[0]} and {shown[1]} share {len(names)} clips, {stalled.sum()} stalled: too few; {mend}"
         )
-    project = _projects(first, second)
+    project = projects_of_tables((first, second))
     scorers = [scorer(stalled, table["probability"].to_numpy()) for table in (first, second)]
     scores = np.array([score(np.ones(len(names))) for score in scorers])
+    resamples = paired_resamples(scorers, len(names), project, seed)
     return Comparison(
         files=shown,
         clips=len(names),
@@ -104,7 +102,7 @@ def compare_splits(files: tuple[Path, Path], tables: tuple[pd.DataFrame, pd.Data
         seen=tuple(_seen(table) for table in (first, second)),
         scores=scores,
         difference=scores[0] - scores[1],
-        interval=_interval(scorers, len(names), project, seed),
+        interval=interval_of(resamples[:, 0] - resamples[:, 1]),
     )
 
 
@@ -118,45 +116,14 @@ def _seen(table: pd.DataFrame) -> float:
     return float(table["project_seen"].mean()) if "project_seen" in table else float("nan")
 
 
-def _projects(first: pd.DataFrame, second: pd.DataFrame) -> np.ndarray | None:
-    """(n,) each clip's project as a number, from the first table that knows any; a clip of none is one by itself."""
-    for table in (first, second):
-        if "project_id" in table and (table["project_id"] != "").any():
-            known = table["project_id"] != ""
-            names = list(zip(known, table["project_id"].where(known, table.index), strict=True))
-            return pd.factorize(pd.Series(names))[0]
-    return None
-
-
-def scorer(stalled: np.ndarray, probabilities: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def scorer(stalled: np.ndarray, probabilities: np.ndarray) -> Scorer:
     """A function from (n,) weights of clips to (2,) `SCORES`; NaN where a class has no weight."""
-    level = np.unique(probabilities, return_inverse=True)[1]
-    interval = intervals_between_thresholds(probabilities)
+    roc_auc, interval = weighted_roc_auc(stalled, probabilities), intervals_between_thresholds(probabilities)
 
     def score(weights: np.ndarray) -> np.ndarray:
-        of_class = [np.where(stalled == k, weights, 0) for k in (0, 1)]
-        if not of_class[0].any() or not of_class[1].any():
-            return np.full(2, np.nan)
-        flowing, positive = (np.bincount(level, part) for part in of_class)
-        below = np.cumsum(flowing) - flowing / 2  # of a tie, half
-        auc = positive @ below / (positive.sum() * flowing.sum())
-        counts = np.stack([np.bincount(interval, part, minlength=len(THRESHOLDS) + 1) for part in of_class])
-        return np.array([auc, curve_of_counts(counts).max()])
+        auc = roc_auc(weights)
+        parts = (np.where(stalled == k, weights, 0) for k in (0, 1))
+        counts = np.stack([np.bincount(interval, part, minlength=len(THRESHOLDS) + 1) for part in parts])
+        return np.array([auc, np.nan if np.isnan(auc) else curve_of_counts(counts).max()])
 
     return score
-
-
-def _interval(scorers: list, clips: int, project: np.ndarray | None, seed: int) -> np.ndarray:
-    """(2, 2) 2.5 and 97.5 percentiles of the difference of each of `SCORES`."""
-    generator, differences = np.random.default_rng(seed), []
-    for _ in range(RESAMPLES):
-        weights = _drawn(generator, clips)
-        if project is not None:
-            weights = weights * _drawn(generator, int(project.max()) + 1)[project]
-        differences.append(scorers[0](weights) - scorers[1](weights))
-    return np.nanpercentile(differences, (2.5, 97.5), axis=0).T
-
-
-def _drawn(generator: np.random.Generator, count: int) -> np.ndarray:
-    """How often each of `count` was drawn in as many draws with replacement."""
-    return np.bincount(generator.integers(0, count, count), minlength=count)

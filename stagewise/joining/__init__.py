@@ -1,0 +1,1 @@
+"""Several stages' answers joined into one."""

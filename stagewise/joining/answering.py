@@ -1,0 +1,109 @@
+"""What r61 does: compare the ways to join stages, take one, and write the submission with how it was made."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stagewise.console import cli
+from stagewise.console.ending import ending
+from stagewise.files import paths
+from stagewise.messages.errors import InputError
+
+if TYPE_CHECKING:  # they load pandas, which --help does not wait for
+    from stagewise.joining.comparing import Comparison, Nested
+    from stagewise.joining.tables import Tables
+
+
+def join_stages(doc: str) -> None:
+    """Parse r61's command line and join. Raises InputError before anything is written."""
+    arguments = _arguments(doc)
+    from stagewise.joining.comparing import compare
+    from stagewise.joining.rules import joining_rules, single_stages
+    from stagewise.joining.tables import read_tables
+
+    tables = read_tables(arguments.stages, arguments.common)
+    singles, joining = single_stages(tables.stages), joining_rules(len(tables.stages))
+    _require_known(arguments.method, [rule.name for rule in (*singles, *joining)])
+    print(tables, flush=True)
+    if arguments.dry_run:
+        print(f"would read {', '.join(map(paths.shown, tables.files))}")
+        print(f"would write {', '.join(map(paths.shown, _written()))}")
+        return
+    clips = (tables.labels, tables.folds, tables.oof)
+    comparison = compare(singles, joining, clips, tables.project, arguments.seed)
+    print(comparison)
+    chosen, why = _chosen(comparison, arguments.method)
+    print(f"taken: {chosen.name}, {why}")
+    _write(tables, comparison, chosen, why, arguments)
+    print(ending(_written(), None))
+
+
+def _arguments(doc: str) -> argparse.Namespace:
+    parser = cli.parser(doc, "seed", "dry-run")
+    parser.add_argument("stages", nargs="+", metavar="STAGE", help="a stage whose r41 and r42 have answered")
+    parser.add_argument(
+        "--method",
+        metavar="NAME",
+        help="join this way: mean, ranks, K-of-N, weighted, stacking, single (the best stage) or a stage's name "
+        "(default: the simplest within the interval of the best)",
+    )
+    parser.add_argument(
+        "--common", action="store_true", help="score the clips that all stages hold out, where some hold out more"
+    )
+    return parser.parse_args()
+
+
+def _require_known(method: str | None, names: list[str]) -> None:
+    if method not in (None, "single", *names):
+        raise InputError(f"there is no way to join called {method}; take one of single, {', '.join(names)}")
+
+
+def _chosen(comparison: "Comparison", method: str | None) -> "tuple[Nested, str]":
+    """The candidate to answer with, and why."""
+    if method is not None:
+        named = {candidate.name: candidate for candidate in reversed(comparison.candidates)}
+        return named.get(method, comparison.candidates[0]), f"as --method {method} asked"
+    best = comparison.candidates[comparison.best].name
+    return (
+        comparison.candidates[comparison.simplest],
+        f"the simplest within the interval of the best by MCC, {best} (in the order: the best stage, mean, ranks, "
+        "votes, weighted, stacking)",
+    )
+
+
+def _written() -> list[Path]:
+    return [paths.joined_csv(), paths.submission_csv(), paths.joined_json()]
+
+
+def _write(
+    tables: "Tables", comparison: "Comparison", chosen: "Nested", why: str, arguments: argparse.Namespace
+) -> None:
+    """Answer the test videos, and write the answers and how they were made."""
+    import pandas as pd
+
+    from stagewise.folds.runs import versions, write_json
+    from stagewise.prediction.submission import as_asked, write_tables
+    from stagewise.scores.score import is_stalled
+
+    joint, names = chosen.joint, tables.asked["filename"]
+    scores = pd.Series(joint.of(tables.test), index=names[tables.answered])
+    stalled = pd.Series(is_stalled(scores, joint.threshold), index=scores.index, dtype="Int64")
+    print(f"test: {stalled.sum()} of {len(stalled)} videos called stalled, above {joint.threshold:.4g}")
+    made = {
+        "method": chosen.name,
+        "why": why,
+        "stages": tables.stages,
+        "threshold": joint.threshold,
+        **joint.content(tables.stages),
+        "seed": arguments.seed,
+        "unanswered": tables.unanswered,
+        "clips": len(tables.labels),
+        "scores": comparison.content(),
+        "made_from": {paths.shown(file): paths.sha256_of(file) for file in tables.files},
+        "versions": versions(),
+    }
+    paths.remove_leftovers(paths.submission_folder())
+    submission = as_asked(tables.asked["asked"].to_numpy(), stalled.reindex(names), tables.unanswered)
+    joined = scores.reindex(names).rename("probability").rename_axis("filename").reset_index()
+    written = write_tables({paths.joined_csv(): joined, paths.submission_csv(): submission})
+    write_json(paths.joined_json(), made | {"tables": written})

@@ -1,0 +1,73 @@
+"""What r41 and r42 left behind of one stage: read, and refused where it is not of the same weights."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stagewise.data.splits import named
+from stagewise.data.tables import read_oof_table
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.messages.errors import InputError
+from stagewise.prediction.submission import AnswerSettings, read_means, read_settings
+from stagewise.prediction.threshold import read_scores
+from stagewise.scores.score import roc_auc
+
+
+@dataclass(frozen=True)
+class StageTables:
+    """What r41 and r42 wrote of a stage. oof: of `read_oof_table`; test: of `read_means`; both by filename."""
+
+    stage: str
+    oof: pd.DataFrame
+    test: pd.Series
+    settings: AnswerSettings
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that the tables were read from."""
+        written = (paths.test_csv(self.stage), paths.test_json(self.stage))
+        return [paths.oof_csv(self.stage), paths.threshold_json(self.stage), *written]
+
+
+def command_of(stage: str, script: str) -> str:
+    """The command of one of the stage's scripts, on the split that its folds were trained on."""
+    words = ["python", f"{stage}/{script}.py"]
+    if folds := runs.begun_folds(stage):
+        split = runs.read_config(stage, folds[0])["split"]["file"]
+        words += ["--split", split] * (split != paths.shown(paths.split_csv()))
+    return shlex.join(words)
+
+
+def read_stage(stage: str) -> StageTables:
+    """A stage's tables. Raises InputError where one is missing, or they are not of the same weights."""
+    r41, r42 = (command_of(stage, script) for script in ("r41_process_oof", "r42_process_test"))
+    oof = read_oof_table(paths.oof_csv(stage), f"run: {r41}").set_index("filename")
+    settings = read_settings(stage, f"run: {r42}", submission=False)
+    if settings is None:
+        raise InputError(f"{stage} has no answers to the test videos, or a table of them is gone; run: {r42}")
+    if settings.adaptive is not None:
+        raise InputError(
+            f"{paths.shown(paths.test_csv(stage))} was answered with --adaptive, so that plainly flowing videos have "
+            f"no mean of all folds, which joining needs; run without it: {r42}"
+        )
+    mend = f"run: {r41} && {r42}"
+    _require_one_origin(stage, oof, read_scores(stage, settings.weights, mend), settings, mend)
+    test = read_means(stage, f"run: {r42}").set_index("filename")["probability"]
+    return StageTables(stage, oof, test, settings)
+
+
+def _require_one_origin(stage: str, oof: pd.DataFrame, scores: dict, settings: AnswerSettings, mend: str) -> None:
+    """Raise InputError unless r41's table is the one that its threshold is of, and r42 answered by the same folds."""
+    threshold, found = paths.shown(paths.threshold_json(stage)), paths.shown(paths.oof_csv(stage))
+    folds = sorted(map(int, scores["weights"]))
+    for file, others in ((paths.shown(paths.test_json(stage)), map(int, settings.weights)), (found, oof["fold"])):
+        if (others := sorted(set(others))) != folds:
+            raise InputError(f"{file} is of {named(others)}, {threshold} of {named(folds)}; {mend}")
+    auc = roc_auc(oof["stalled"].to_numpy(), oof["probability"].to_numpy())
+    same = scores.get("clips") == len(oof) and scores.get("stalled") == oof["stalled"].sum()
+    if not same or abs((scores.get("roc_auc") or np.nan) - auc) > 1e-6:  # text of a probability may lose its last bit
+        raise InputError(f"{threshold} was not chosen from {found} as it is now; {mend}")
