@@ -66,7 +66,7 @@ def main() -> None:
     last_lines = ending(written, following)
     if problems:
         listed = "\n  ".join(problems)
-        message = f"{len(problems)} videos were quarantined and have no volume:\n  {listed}\n"
+        message = f"{len(problems)} of the videos quarantined, without a volume:\n  {listed}\n"
         if arguments.keep_going:
             raise QuarantinedError(f"{message}the others are done, as --keep-going asked\n{last_lines}")
         raise InputError(f"{message}replace them, and {way_on()}; or leave them out: --keep-going")

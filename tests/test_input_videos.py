@@ -99,7 +99,7 @@ def test_a_path_that_cannot_be_read_is_set_aside_and_the_others_go_on(root):
     write_video(folder / "200004.avi", noise_frames(3), "mjpeg")
     bad["200004.avi"] = "holds mjpeg video, which is none of the codecs read; allow it: "
     result = run_script("train", "--workers", "2", "--codecs", "h264")
-    assert result.returncode == 2 and "5 videos were quarantined" in result.stderr
+    assert result.returncode == 2 and "5 of the videos quarantined" in result.stderr
     assert "passed over: 1 file in a sub-folder (notes/a.txt): move" in result.stdout
     index = read_roi_index(paths.roi_index("train")).set_index("filename")
     for name, reason in bad.items():

@@ -1,6 +1,7 @@
 """run.sh, test.sh and setup_env.sh, with a Python that notes what it is asked instead of doing it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -273,3 +274,12 @@ def test_the_tests_run_in_several_processes_unless_some_of_them_are_named(house,
         write_program(house / ".venv" / "bin" / browser, "#!/bin/sh\n")
     assert run(house, *arguments, script="test.sh").returncode == 0
     assert asked(house) == [asks]
+
+
+@pytest.mark.parametrize("script", ["run.sh", "test.sh"])
+def test_what_a_shell_script_asks_of_python_runs(script):
+    asked = re.findall("python -c '([^']*)'", (REPOSITORY / script).read_text())
+    assert asked
+    for code in asked:
+        done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and done.stdout.split() and set(done.stdout) <= set("0123456789 \n"), done.stderr

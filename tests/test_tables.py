@@ -276,6 +276,11 @@ def test_booleans_are_words_or_numbers(table, words, values):
     assert tuple(read_metadata(path)["tier1"]) == values
 
 
+def test_a_comma_in_a_quoted_name_of_a_column_parts_nothing(table):
+    labels = read_labels(table('filename;stalled;"notes, and more"\na.mp4;1;x\nb.mp4;0;"y, z"\n'))
+    assert labels["stalled"].tolist() == [1, 0] and labels["notes, and more"].tolist() == ["x", "y, z"]
+
+
 def test_decimal_commas_beside_semicolons_are_read(table):
     path = table("filename;belief;frames\na;0,5;12\nb;1,000;12,0\nc;.25;7\n")
     frame = read_table(path, ("filename",), "mend it")

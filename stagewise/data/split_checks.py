@@ -35,7 +35,7 @@ def mend_of(split: Split, found: Sequence[str]) -> str:
     """What the user can do about these flaws of the split."""
     if split.path.absolute() == paths.split_csv():
         return _mends(split.table, FoldMaking(len(split.folds)), found, ["--force"])
-    if not of_tier1(found):
+    if not all(map(of_tier1, found)):
         return "correct it, so that every fold has clips of both classes"
     return (
         f"correct its column tier1, so that every fold has clips of both classes that are of tier 1, or {WITHOUT_TIER1}"
@@ -45,10 +45,17 @@ def mend_of(split: Split, found: Sequence[str]) -> str:
 def _mends(table: pd.DataFrame, making: FoldMaking, found: Sequence[str], options: Sequence[str]) -> str:
     """Commands that make folds without flaws of the same rows, and what else helps."""
     mends = [f"run: {_command(way, options)}" for way in ways_out(table, making)]
-    again = f"and run: {_command(making, options)}"
-    if of_tier1(found):
+    if any(map(of_tier1, found)) and (way := _way_without_tiers(table, making, found)):
+        again = f"and run: {_command(way, options)}"
         mends.append(f"correct tier1 in the training tables, or {WITHOUT_TIER1}, {again}")
-    return "; or ".join(mends) or f"add videos of the missing class, {again}"
+    return "; or ".join(mends) or f"add videos of the missing class, and run: {_command(making, options)}"
+
+
+def _way_without_tiers(table: pd.DataFrame, making: FoldMaking, found: Sequence[str]) -> FoldMaking | None:
+    """How to make folds once every row is of tier 1; None where that does not help either."""
+    if all(map(of_tier1, found)):
+        return making
+    return next(iter(ways_out(table.drop(columns="tier1"), making)), None)
 
 
 def _command(making: FoldMaking, options: Sequence[str]) -> str:

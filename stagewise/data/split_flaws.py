@@ -31,9 +31,9 @@ def flaws(table: pd.DataFrame, folds: Iterable[int]) -> list[str]:
     return [_in_words(*flaw) for flaw in found.items()]
 
 
-def of_tier1(found: Sequence[str]) -> bool:
-    """Whether all these flaws are of the stage that reads tier 1 alone."""
-    return all(flaw == NO_TIER1 or flaw.endswith(OF_TIER1) for flaw in found)
+def of_tier1(flaw: str) -> bool:
+    """Whether a flaw is of the stage that reads tier 1 alone."""
+    return flaw == NO_TIER1 or flaw.endswith(OF_TIER1)
 
 
 def shown(found: Sequence[str]) -> str:

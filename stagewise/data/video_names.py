@@ -47,6 +47,8 @@ def resolve(written: pd.Series, subset: str) -> tuple[pd.Series, pd.Series]:
     for row in written.index[bare]:
         if len(several := fits.get(written[row], [])) > 1:
             problems[row] = f"may be {' or '.join(sorted(several))}: write it with its suffix"
+    for row in problems.index[problems != ""][:1]:  # the one that a message shows
+        problems[row] += hint([found[row]], known_videos(subset))
     return found, problems
 
 

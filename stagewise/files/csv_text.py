@@ -32,7 +32,8 @@ def read_cells(path: Path, mend: str, absent: str) -> pd.DataFrame:
     named = NAMED_DELIMITER.match(text)
     text = text[named.end() :] if named else text
     header = re.split("[\r\n]", text, maxsplit=1)[0]
-    delimiter = named[1] if named else next((delimiter for delimiter in DELIMITERS if delimiter in header), ",")
+    bare = re.sub('"[^"]*"', "", header)  # a quoted name of a column may hold any of them
+    delimiter = named[1] if named else next((delimiter for delimiter in DELIMITERS if delimiter in bare), ",")
     text = _without_blank_end(text, delimiter)
     lines = _count_lines(text)
     if lines * (header.count(delimiter) + 1) > LARGEST_CELLS:

@@ -69,7 +69,7 @@ def require_answerable(plan: InferencePlan, reasons: dict[str, str], row: str | 
 def told(plan: InferencePlan, reasons: dict[str, str], row: str) -> str:
     """What to say at the end of the videos that were left unanswered."""
     return (
-        f"{len(reasons)} of {len(plan.table)} test videos were not answered:\n  {_listed(reasons)}\n"
+        f"{len(reasons)} of {len(plan.table)} test videos not answered:\n  {_listed(reasons)}\n"
         f"they {ROWS[row]} in {paths.shown(paths.submission_csv())}, as --unanswered {row} asked; the reasons "
         f"are in {paths.shown(paths.test_detailed_csv(plan.stage))}"
     )

@@ -73,7 +73,9 @@ def decode(path: Path, codecs: tuple[str, ...] = CODECS) -> Iterator[av.VideoFra
         except ContainerError as error:
             raise VideoError(path, str(error)) from error
         except av.error.FFmpegError as error:
-            raise VideoError(path, f"cannot be decoded ({error.strerror or error})") from error
+            raise VideoError(
+                path, f"cannot be decoded ({error.strerror or error}); if a player shows it, convert it: {CONVERT}"
+            ) from error
     if count != promised:
         raise VideoError(path, f"shows {count or 'no'} frames, and its index promises {promised}")
 
