@@ -117,7 +117,7 @@ def table(plan: InferencePlan, targets: Sequence[Target], answers: np.ndarray) -
     from stagewise.prediction.predict import load_nets
     from stagewise.volumes.pklz import load_volume
 
-    clips = np.stack([plan.recipe.resize.apply(load_volume(path)) for path in plan.volumes])
+    clips = np.stack([plan.recipe.prepared.apply(load_volume(path)) for path in plan.volumes])
     net = plan.recipe.net
     trained = Maps(clips, answers, list(load_nets(plan).values()))
     untrained = Maps(clips, answers, [densenet3d(net, seed=fold) for fold in plan.folds])

@@ -29,25 +29,19 @@ def split(root):
     return read_split(None)
 
 
-def plan(split, fold: int = 0, **changes):
-    return plan_training(tiny.recipe(**changes), split, fold, seed=1)
+def plan(split, fold: int = 0, recipe=tiny.recipe, **changes):
+    return plan_training(recipe(**changes), split, fold, seed=1)
 
 
-def weights_of(folder) -> list[np.ndarray]:
+def weights_of(folder, net=tiny.NET) -> list[np.ndarray]:
     """What best.weights.h5 holds, read back through a fresh net."""
-    model = tiny_model()
+    model = net.build()
     model.load_weights(folder / runs.BEST_WEIGHTS)
     return model.get_weights()
 
 
-def tiny_model() -> keras.Model:
-    from stagewise.nets.densenet3d import densenet3d
-
-    return densenet3d(tiny.NET)
-
-
-def outcome(folder) -> tuple[list[np.ndarray], str, dict]:
-    return weights_of(folder), (folder / runs.HISTORY).read_text(), json.loads((folder / runs.CONFIG).read_text())
+def outcome(folder, net=tiny.NET) -> tuple[list[np.ndarray], str, dict]:
+    return weights_of(folder, net), (folder / runs.HISTORY).read_text(), json.loads((folder / runs.CONFIG).read_text())
 
 
 def assert_same(one: tuple, other: tuple) -> None:
@@ -72,17 +66,23 @@ def interrupt_after(monkeypatch, epoch: int) -> None:
 
 
 @pytest.mark.parametrize("epoch", [0, 1])
-def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, monkeypatch, epoch):
+@pytest.mark.parametrize(
+    ("recipe", "changes"),
     # three batches an epoch and two accumulated: the accumulator is half full at every other epoch's end
-    wanted = plan(split, steps_per_epoch=3)
+    [(tiny.recipe, {"steps_per_epoch": 3}), (tiny.grey_recipe, {"accumulation_steps": 4})],
+    ids=tiny.RECIPES,
+)
+def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, monkeypatch, epoch, recipe, changes):
+    wanted = plan(split, recipe=recipe, **changes)
+    net = wanted.recipe.net
     train(wanted, workers=0, force=False)
-    straight = outcome(wanted.folder)
+    straight = outcome(wanted.folder, net)
     with monkeypatch.context() as patched, pytest.raises(Stop):
         interrupt_after(patched, epoch)
         train(wanted, workers=0, force=True)
     assert not json.loads((wanted.folder / runs.CONFIG).read_text())["finished"]
     train(wanted, workers=2, force=False, fresh=True)
-    assert_same(outcome(wanted.folder), straight)
+    assert_same(outcome(wanted.folder, net), straight)
 
 
 def test_the_log_tells_of_every_sitting_and_force_begins_it_anew(split, monkeypatch, capsys):
@@ -120,6 +120,16 @@ def test_plateau_and_early_stopping_remember_across_an_interruption(split, monke
     rates = [float(row.split(",")[history[0].split(",").index("learning_rate")]) for row in history[1:]]
     np.testing.assert_allclose(rates, [1e-2, 1e-2, 0.95e-2], rtol=1e-6)
     assert json.loads((wanted.folder / runs.CONFIG).read_text())["best"]["epoch"] == 0
+
+
+def test_a_saw_tooth_sets_each_epochs_rate_whatever_an_interruption(split, monkeypatch):
+    wanted = plan(split, recipe=tiny.grey_recipe, epochs=6)
+    with monkeypatch.context() as patched, pytest.raises(Stop):
+        interrupt_after(patched, 2)
+        train(wanted, workers=0, force=False)
+    train(wanted, workers=0, force=False)
+    rates = pd.read_csv(wanted.folder / runs.HISTORY)["learning_rate"]
+    np.testing.assert_allclose(rates, [1e-2, 5.5e-3, 1e-3, 5.5e-3, 1e-2, 5.5e-3], rtol=1e-6)
 
 
 def test_folds_trained_in_one_process_or_alone_give_the_same_files(split):

@@ -122,6 +122,14 @@ def jit_compile() -> bool:
     return backend == "jax" or (backend == "tensorflow" and bool(gpus()))
 
 
+def compiles_each_shape() -> bool:
+    """Whether a batch of another shape costs a compilation of the net; call after `prepare`.
+
+    TensorFlow's plain graphs and PyTorch take an axis of any length; XLA does not.
+    """
+    return jit_compile()
+
+
 def fastest_data_format() -> str:
     """Where the convolutions of a net that only predicts should have their channels; call after `prepare`.
 

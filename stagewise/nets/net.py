@@ -12,12 +12,15 @@ LEAST_SIDE = 3  # voxels of a heat map along each axis, ours: the recipe's, behi
 
 
 class Net(Protocol):
-    """A frozen dataclass of a net's numbers. input_shape: (T, H, W), frames and pixels."""
+    """A frozen dataclass of a net's numbers. input_shape: (T, H, W), frames and pixels; T None for clips of any length.
 
-    input_shape: tuple[int, int, int]
+    What follows from a clip's size is said of a clip of `input_shape`, or of a typical length where that is free.
+    """
+
+    input_shape: tuple[int | None, int, int]
 
     def build(self, seed: int | Sequence[int] = 0, data_format: str = "channels_last") -> "keras.Model":
-        """The net with random weights: from (B, T, H, W, 3) uint8 BGR to (B, 1) float32, the probability of stalled.
+        """The net with random weights: from (B, T, H, W, C) uint8 to (B, 1) float32, the probability of stalled.
 
         Its preprocessing is its first layer. data_format: where the convolutions have their channels, "channels_last"
         or "channels_first"; input, output and weights are the same.

@@ -150,7 +150,7 @@ def epoch_callbacks(
     best: BestWeights,
 ) -> list[keras.callbacks.Callback]:
     """The callbacks of one training, in the order in which they must run; best: what they keep the best weights in."""
-    deciding = recipe.schedule.callbacks(best.monitor)
+    deciding = recipe.schedule.callbacks(best.monitor, recipe.optimizer.learning_rate)
     return [
         ValidationScores(predict, stalled),
         *deciding,

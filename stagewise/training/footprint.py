@@ -30,7 +30,8 @@ class Footprint:
 
     disk: for the fold that trains, its resume states among it; kept: for one that is finished, its best weights.
 
-    The activations are counted once. Measured peaks on CPU without workers: 7.5 GiB for the full preset, where this
+    The activations are counted once, for clips of a typical length where that is free: a batch of longer ones takes
+    as much more. Measured peaks on CPU without workers: 7.5 GiB for the full preset, where this
     says 7.8, and 1.07 for the demo, where it says 1.01. GPU memory is derived alike and was not measured.
     """
 
@@ -50,7 +51,7 @@ def footprint(recipe: Recipe, workers: int) -> Footprint:
     """What training fold after fold takes, with `workers` processes that prepare batches."""
     weights = FLOAT * recipe.net.parameters
     activations = FLOAT * recipe.batch_size * recipe.net.activation_floats
-    batch = 3 * prod(recipe.net.input_shape) * recipe.batch_size  # uint8
+    batch = prod(recipe.prepared.largest) * recipe.batch_size  # uint8
     net = IN_MEMORY * weights + activations
     prepared = workers * WORKER + STREAMS * slots_of(workers) * batch
     return Footprint(

@@ -29,7 +29,22 @@ def compiled(recipe: Recipe) -> keras.Model:
     model = recipe.net.build()
     model.compile(recipe.optimizer.made(), recipe.loss.made(), jit_compile=device.jit_compile())
     model.optimizer.build(model.trainable_variables)  # so that a resume state has a place for its moments
+    if recipe.prepared.lengths and not device.compiles_each_shape():
+        _show_lengths(model, recipe)
     return model
+
+
+def _show_lengths(model: keras.Model, recipe: Recipe) -> None:
+    """Let the net meet clips of one frame, then of two; what it learns from them, `start` takes away.
+
+    TensorFlow makes a graph for the first length that it meets and another for all others, which differ in last bits:
+    made here, they are the same in every process, wherever in the training it begins.
+    """
+    _, *rest = recipe.prepared.largest
+    for frames in (1, 2):
+        clips = np.zeros((recipe.batch_size, frames, *rest), np.uint8)
+        model.train_on_batch(clips, np.zeros((len(clips), 1), np.float32))
+        model.predict_on_batch(clips)
 
 
 def start(model: keras.Model, plan: TrainingPlan) -> None:
@@ -101,7 +116,7 @@ def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> No
 def _validation(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> Callable[[], np.ndarray]:
     def predict() -> np.ndarray:
         volumes, recipe = plan.validation.volumes, plan.recipe
-        settings = (recipe.resize, pool, recipe.batch_size, f"{_name(plan)} validation")
+        settings = (recipe.prepared, pool, recipe.batch_size, f"{_name(plan)} validation")
         return predict_volumes(model.predict_on_batch, volumes, *settings, kept=False)[:, 0]
 
     return predict
@@ -119,7 +134,8 @@ def _fit(
     model.stop_training = so_far.stopped
     listeners = keras.callbacks.CallbackList(callbacks, model=model)
     clips = plan.training
-    batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed)
+    lengths = recipe.prepared.lengths if device.compiles_each_shape() else ()
+    batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed, lengths)
     stream = batches.stream(pool, first_epoch)
     listeners.on_train_begin()
     for epoch in range(first_epoch, recipe.schedule.epochs):
