@@ -16,7 +16,7 @@ from stagewise.files import paths
 from stagewise.files.locks import owned
 from stagewise.folds import runs
 from stagewise.messages.errors import BusyError, InputError, NumericalError
-from stagewise.recipes.starts import ParentStage
+from stagewise.recipes.starts import ParentSnapshot, ParentStage
 from stagewise.scores.score import best_threshold
 from stagewise.training import callbacks
 from stagewise.training.plans import plan_training
@@ -120,6 +120,53 @@ def test_plateau_and_early_stopping_remember_across_an_interruption(split, monke
     rates = [float(row.split(",")[history[0].split(",").index("learning_rate")]) for row in history[1:]]
     np.testing.assert_allclose(rates, [1e-2, 1e-2, 0.95e-2], rtol=1e-6)
     assert json.loads((wanted.folder / runs.CONFIG).read_text())["best"]["epoch"] == 0
+
+
+def test_snapshots_are_the_weights_of_their_epochs_with_hash_and_scores_in_the_config(split, monkeypatch):
+    ends = []
+    record = callbacks.Recorder.on_epoch_end
+
+    def noted(self, epoch, logs):
+        ends.append([array.copy() for array in self.model.get_weights()])
+        record(self, epoch, logs)
+
+    wanted = plan(split, recipe=tiny.grey_recipe)
+    with monkeypatch.context() as patched:
+        patched.setattr(callbacks.Recorder, "on_epoch_end", noted)
+        train(wanted, workers=0, force=False)
+    config = json.loads((wanted.folder / runs.CONFIG).read_text())
+    scores = pd.read_csv(wanted.folder / runs.HISTORY)
+    assert list(config["snapshots"]) == ["1", "3"]
+    for number, snapshot in config["snapshots"].items():
+        path = wanted.folder / runs.snapshot_weights(int(number))
+        assert snapshot == {
+            **{name: scores[f"val_{name}"][int(number) - 1] for name in ("auc", "mcc")},
+            "sha256": paths.sha256_of(path),
+        }
+        net = tiny.GREY_NET.build()
+        net.load_weights(path)
+        for array, other in zip(net.get_weights(), ends[int(number) - 1], strict=True):
+            np.testing.assert_array_equal(array, other)
+
+
+def test_a_stage_starts_from_a_snapshot_of_its_parent_and_a_missing_one_is_an_error_with_the_command(split):
+    train(plan(split, recipe=tiny.grey_recipe), workers=0, force=False)
+    folder = paths.fold_folder("grey_stage1", 0)
+    changes = {"recipe": tiny.grey_recipe, "name": "grey_stage2"}
+    child = plan(split, start=ParentSnapshot("grey_stage1", 3), **changes)
+    assert child.start_weights == folder / runs.snapshot_weights(3)
+    assert child.made_from["start"]["sha256"] == paths.sha256_of(child.start_weights)
+    message = r"fold_0 keeps no snapshot of epoch 2; run: python grey_stage1/r31_train\.py --fold 0 .*--force"
+    with pytest.raises(InputError, match=message):
+        plan(split, start=ParentSnapshot("grey_stage1", 2), **changes)
+    child.start_weights.unlink()
+    with pytest.raises(InputError, match=r"no weights .*snapshot_0003.* --force"):
+        plan(split, start=ParentSnapshot("grey_stage1", 3), **changes)
+
+
+def test_a_snapshot_that_no_epoch_will_make_is_refused(split):
+    with pytest.raises(InputError, match="grey_stage1 is to keep epoch 3, and trains for 2; correct it on"):
+        plan(split, recipe=tiny.grey_recipe, epochs=2)
 
 
 def test_a_saw_tooth_sets_each_epochs_rate_whatever_an_interruption(split, monkeypatch):

@@ -13,6 +13,7 @@ from stagewise.nets.resnet3d import ResNet3D
 from stagewise.recipes.answers import AsItIs
 from stagewise.recipes.d121 import AUGMENTATION, D121
 from stagewise.recipes.frames import EveryFrame
+from stagewise.recipes.kept import Snapshots
 from stagewise.recipes.optimization import AdamW, SawTooth
 from stagewise.recipes.recipe import Recipe, changed
 from stagewise.recipes.sampling import EachStalledOnce
@@ -62,6 +63,7 @@ def grey_recipe(**changes) -> Recipe:
         sampling=EachStalledOnce(flowing_for_each=1),
         augmentation=(Channel(2), ResizePlanes((12, 12)), Flip(axis=0, p=0.5), TruncatedNoise((10.0, 50.0), p=0.5)),
         optimizer=AdamW(learning_rate=1e-2, weight_decay=5e-4, epsilon=1e-8, accumulation_steps=1),
+        kept=Snapshots("auc", flowing_per_stalled=1, kept_epochs=(1, 3)),
         schedule=SawTooth(epochs=3, half_period=2, minimum_learning_rate=1e-3),
         answer=AsItIs(openvino_precision="f32"),
         gpu_precision="float32",

@@ -30,11 +30,12 @@ def write_videos(
     damaged volume. Call `device.prepare` before.
     """
     nets = load_nets(plan, {fold for example in examples for fold in example.folds})
-    mappers = {fold: HeatMapper(net, block, plan.recipe.answer.openvino_precision) for fold, net in nets.items()}
+    precision = plan.recipe.answer.openvino_precision
+    mappers = {fold: [HeatMapper(net, block, precision) for net in of_fold] for fold, of_fold in nets.items()}
     written = []
     with progress(len(examples), "heat maps", "clips", kept=False) as line:
         for example in examples:
-            asked = [mappers[fold] for fold in example.folds]
+            asked = [mapper for fold in example.folds for mapper in mappers[fold]]
             written.append(_write_video(example, asked, plan.recipe.prepared, method, threshold))
             line.advance()
     return written

@@ -1,5 +1,6 @@
 """What is to be predicted, by which trained folds: checked before anything heavy is loaded."""
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,15 +23,17 @@ from stagewise.recipes.recipe import Recipe, trained_recipe
 class InferencePlan:
     """Trained folds of one stage, and the clips they answer.
 
-    recipe: as all of them were trained, but for what a trained net does not need; configs, weights: one a fold; split:
-    that of the training; table: the clips, a column filename, and of test videos asked (of `videos_to_answer`), out of
-    fold stalled and fold, and what `projects_of` knows.
+    recipe: as all of them were trained, but for what a trained net does not need; configs, weights, hashes: one a fold,
+    weights being all files that answer together, and a hash theirs; split: that of the training; table: the clips, a
+    column filename, and of test videos asked (of `videos_to_answer`), out of fold stalled and fold, and what
+    `projects_of` knows.
     """
 
     recipe: Recipe
     folds: list[int]
     configs: list[dict[str, Any]]
-    weights: list[Path]
+    weights: list[list[Path]]
+    hashes: list[str]
     split: Split
     table: pd.DataFrame
     volumes: tuple[Path, ...]
@@ -51,8 +54,8 @@ class InferencePlan:
 
     @property
     def weights_sha256(self) -> dict[str, str]:
-        """Hash of each fold's best weights; a threshold belongs to them."""
-        return {str(fold): c["best"]["sha256"] for fold, c in zip(self.folds, self.configs, strict=True)}
+        """Hash of each fold's weights that answer; a threshold belongs to them."""
+        return dict(zip(map(str, self.folds), self.hashes, strict=True))
 
     def without(self, filenames: Collection[str]) -> "InferencePlan":
         """The plan without these videos."""
@@ -149,5 +152,25 @@ def _plan(
     table: pd.DataFrame,
     volumes: tuple[Path, ...],
 ) -> InferencePlan:
-    weights = [runs.best_weights(recipe.name, fold, config) for fold, config in zip(folds, configs, strict=True)]
-    return InferencePlan(recipe, folds, configs, weights, split, table, volumes)
+    pairs = list(zip(folds, configs, strict=True))
+    answering = [_answering(recipe, fold, config) for fold, config in pairs]
+    weights = [[runs.kept_weights(*one) for one in of_fold] for of_fold in answering]
+    hashes = [answering_sha256(recipe, fold, config) for fold, config in pairs]
+    return InferencePlan(recipe, folds, configs, weights, hashes, split, table, volumes)
+
+
+def answering_sha256(recipe: Recipe, fold: int, config: dict[str, Any]) -> str:
+    """The hash of a fold's weights that answer: of the one file, or of all their hashes. config: of the stage's run."""
+    hashes = [runs.kept_sha256(*one) for one in _answering(recipe, fold, config)]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+
+
+def _answering(recipe: Recipe, fold: int, config: dict[str, Any]) -> list[tuple[str, int, dict[str, Any], int | None]]:
+    """Stage, fold, config and epoch of each weights of a fold that answer, as `runs.kept_weights` takes them."""
+    found = []
+    for stage, epoch in recipe.kept.answering(recipe.name):
+        own = stage == recipe.name
+        found.append(
+            (stage, fold, config if own else runs.finished_config(stage, fold, config["split"]["sha256"]), epoch)
+        )
+    return found

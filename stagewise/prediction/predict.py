@@ -59,11 +59,14 @@ def predict_volumes(
     return np.stack([answers[row] for row in range(len(volumes))])
 
 
-def load_nets(plan: InferencePlan, folds: Collection[int] | None = None) -> dict[int, keras.Model]:
-    """The plan's folds, or some of them, as fused nets in the precision of the recipe, in the plan's order."""
+def load_nets(plan: InferencePlan, folds: Collection[int] | None = None) -> dict[int, list[keras.Model]]:
+    """Of the plan's folds, or some of them, the fused nets that answer, in the recipe's precision and plan's order."""
     device.set_precision(plan.recipe.gpu_precision)
-    files = zip(plan.folds, plan.weights, strict=True)
-    return {fold: load_fused(plan.recipe.net, weights) for fold, weights in files if folds is None or fold in folds}
+    return {
+        fold: [load_fused(plan.recipe.net, file) for file in files]
+        for fold, files in zip(plan.folds, plan.weights, strict=True)
+        if folds is None or fold in folds
+    }
 
 
 def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) -> VolumePredictor:
@@ -91,21 +94,26 @@ def predict_out_of_fold(plan: InferencePlan, workers: int) -> pd.DataFrame:
     the split.
     """
     answer, nets = plan.recipe.answer, load_nets(plan)
-    answers = np.empty((len(plan.table), answer.views, 1))
-    first = nets[plan.folds[0]]
+    looks = np.empty((len(plan.table), answer.views, 1))
+    first = nets[plan.folds[0]][0]
     model = answer.shown(first)  # one model for all folds, which Keras compiles once
     with WorkerPool(workers) as pool:
-        for fold, net in nets.items():
-            first.set_weights(net.get_weights())
+        weights = {fold: [net.get_weights() for net in of_fold] for fold, of_fold in nets.items()}
+        for fold, of_fold in weights.items():
             rows = np.flatnonzero(plan.table["fold"] == fold)
             volumes = [plan.volumes[row] for row in rows]
-            answers[rows] = volume_predictor(model, plan, pool)(volumes, f"fold {fold}")
-    return plan.table.assign(probability=answer.of_views(answers)[:, 0], unflipped=answers[:, 0, 0])
+            answers = []
+            for one in of_fold:
+                first.set_weights(one)
+                answers.append(volume_predictor(model, plan, pool)(volumes, f"fold {fold}"))
+            looks[rows] = np.mean(answers, axis=0)
+    return plan.table.assign(probability=answer.of_views(looks)[:, 0], unflipped=looks[:, 0, 0])
 
 
 def predict_test(plan: InferencePlan, workers: int) -> np.ndarray:
-    """Probabilities of the test clips, (n, folds): all folds in one model, every view of a clip."""
+    """Probabilities of the test clips, (n, folds): all nets in one model, every view of a clip; a fold's nets' mean."""
     answer = plan.recipe.answer
-    model = answer.shown(merge(list(load_nets(plan).values())))
+    model = answer.shown(merge([net for of_fold in load_nets(plan).values() for net in of_fold]))
     with WorkerPool(workers) as pool:
-        return answer.of_views(volume_predictor(model, plan, pool)(plan.volumes, "test"))
+        looks = volume_predictor(model, plan, pool)(plan.volumes, "test")
+    return answer.of_views(looks.reshape(*looks.shape[:2], len(plan.folds), -1).mean(axis=3))

@@ -96,7 +96,7 @@ def _shown(example: Example, threshold: float, evidence: Evidence, mappers: dict
 
 def _mapper(recipe: Recipe, run: Run) -> Mapper:
     device.set_precision(recipe.gpu_precision)
-    fused = load_fused(recipe.net, runs.best_weights(run.stage, run.fold, run.config))
+    fused = load_fused(recipe.net, runs.kept_weights(run.stage, run.fold, run.config))
     return HeatMapper(fused, chosen_block(recipe.net), recipe.answer.openvino_precision), recipe.prepared
 
 

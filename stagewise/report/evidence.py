@@ -14,7 +14,7 @@ from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.runs import train_command
 from stagewise.messages.commands import EXTRACT
-from stagewise.prediction.inference import split_with_rows
+from stagewise.prediction.inference import answering_sha256, split_with_rows
 from stagewise.prediction.unanswered import has_test_set
 from stagewise.recipes.recipe import Recipe, trained_recipe
 from stagewise.report.answers import Answers, read_answers
@@ -108,7 +108,7 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
             *(_no_index(part) for part, path in indexes.items() if not path.exists() and (part != "test" or asked)),
             *_untrained(stages),
             *_outdated(stages),
-            *_unanswered(trained, oof, answers, r41, r42 if asked else None),
+            *_unanswered(recipe, trained, oof, answers, r41, r42 if asked else None),
         ],
     )
 
@@ -132,13 +132,13 @@ def _untrained(stages: list[list[Run]]) -> Iterator[Gap]:
 def _outdated(stages: list[list[Run]]) -> Iterator[Gap]:
     """Runs whose parent was trained anew after they had started from it."""
     for parent, run in chain.from_iterable(zip(*pair, strict=True) for pair in pairwise(stages)):
-        if run.config and parent.best and run.config["start"]["sha256"] != parent.best["sha256"]:
+        if run.config and parent.best and run.config["start"]["sha256"] not in parent.kept_sha256:
             what = f"fold {run.fold} of {run.stage} started from other weights than {parent.stage} holds now"
             yield Gap(what, f"{run.command} --force", "training")
 
 
 def _unanswered(
-    trained: list[Run], oof: OutOfFold, answers: Answers | None, r41: str, r42: str | None
+    recipe: Recipe, trained: list[Run], oof: OutOfFold, answers: Answers | None, r41: str, r42: str | None
 ) -> Iterator[Gap]:
     """Clips and videos that not all of the trained folds have answered.
 
@@ -153,8 +153,10 @@ def _unanswered(
         yield Gap("no answers to the test videos", r42, "test-set")
     elif set(answers.folds) != set(folds):
         yield Gap(f"the test videos were answered by {named(answers.folds)}, not {named(folds)}", r42, "test-set")
-    elif changed := [run.fold for run in trained if answers.settings.weights[str(run.fold)] != run.best["sha256"]]:
-        yield Gap(f"{named(changed)} answered the test videos with other weights than now", r42, "test-set")
+    else:
+        now = {run.fold: answering_sha256(recipe, run.fold, run.config) for run in trained}
+        if changed := [fold for fold, sha256 in now.items() if answers.settings.weights[str(fold)] != sha256]:
+            yield Gap(f"{named(changed)} answered the test videos with other weights than now", r42, "test-set")
 
 
 def _require_trained(stage_runs: Sequence[Run], split: Split, every: bool) -> list[Run]:

@@ -28,7 +28,7 @@ def size(count: float) -> str:
 class Footprint:
     """Bytes: RAM where the net runs on the CPU (net and workers), GPU memory where it runs there, and disk.
 
-    disk: for the fold that trains, its resume states among it; kept: for one that is finished, its best weights.
+    disk: for the fold that trains, its resume states among it; kept: for one that is finished, what it kept.
 
     The activations are counted once, for clips of a typical length where that is free: a batch of longer ones takes
     as much more. Measured peaks on CPU without workers: 7.5 GiB for the full preset, where this
@@ -54,6 +54,10 @@ def footprint(recipe: Recipe, workers: int) -> Footprint:
     batch = prod(recipe.prepared.largest) * recipe.batch_size  # uint8
     net = IN_MEMORY * weights + activations
     prepared = workers * WORKER + STREAMS * slots_of(workers) * batch
+    files = 1 + len(recipe.kept.snapshots)
     return Footprint(
-        ram=ceil(LOADED + net + prepared), gpu=net + batch, disk=(STATES * IN_A_STATE + 1) * weights, kept=weights
+        ram=ceil(LOADED + net + prepared),
+        gpu=net + batch,
+        disk=(STATES * IN_A_STATE + files) * weights,
+        kept=files * weights,
     )

@@ -19,7 +19,7 @@ from stagewise.messages.progress import progress
 from stagewise.prediction.predict import predict_volumes
 from stagewise.recipes.recipe import Recipe
 from stagewise.recipes.starts import WeightsFile
-from stagewise.training.callbacks import BestWeights, epoch_callbacks
+from stagewise.training.callbacks import BestWeights, SnapshotWeights, epoch_callbacks
 from stagewise.training.plans import TrainingPlan, started_config
 
 
@@ -108,9 +108,10 @@ def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> No
     so_far = load_state(plan.folder, model, plan.command)
     best = BestWeights(f"val_{plan.recipe.kept.monitor}", so_far.best_weights)
     validation = _validation(model, plan, pool), plan.validation.stalled
-    callbacks = epoch_callbacks(plan.recipe, plan.folder, *validation, so_far, best)
+    snapshots = SnapshotWeights(plan.folder, plan.recipe.kept.snapshots)
+    callbacks = epoch_callbacks(plan.recipe, plan.folder, *validation, so_far, best, snapshots)
     _fit(model, plan, pool, callbacks, so_far)
-    _finish(plan, best)
+    _finish(plan, best, snapshots)
 
 
 def _validation(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> Callable[[], np.ndarray]:
@@ -167,7 +168,7 @@ def _name(plan: TrainingPlan) -> str:
     return f"{plan.recipe.name} fold {plan.fold}"
 
 
-def _finish(plan: TrainingPlan, best: BestWeights) -> None:
+def _finish(plan: TrainingPlan, best: BestWeights, snapshots: SnapshotWeights) -> None:
     """Write down what came out; the resume states have then served their purpose."""
     best.save(plan.folder / runs.BEST_WEIGHTS)
     summary = {
@@ -176,6 +177,7 @@ def _finish(plan: TrainingPlan, best: BestWeights) -> None:
         "sha256": paths.sha256_of(plan.folder / runs.BEST_WEIGHTS),
     }
     config = runs.read_config(plan.recipe.name, plan.fold)
-    runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary})
+    kept = {"snapshots": snapshots.snapshots} if snapshots.epochs else {}
+    runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary, **kept})
     remove_states(plan.folder)
     say(f"{paths.shown(plan.folder)}: best {plan.recipe.kept.monitor} {best.best:.4f} in epoch {best.best_epoch + 1}")
