@@ -50,10 +50,11 @@ def chosen_block(net: Net, asked: int | None = None) -> int:
 
     Fine enough is a map of `LEAST_SIDE` voxels along each axis; where none is, the first block. In the recipe's net it
     is the last, as in the recipe; in the demo's the second of four, for the last one's (1, 2, 2) voxels tell hardly
-    anything apart. Raises InputError where the net has no such block.
+    anything apart. Raises InputError where the net has no such block,
+    or takes clips of any length, whose padding a map would show as a part of the clip.
     """
     shapes = net.map_shapes
-    if not shapes:
+    if not shapes or net.input_shape[0] is None:  # a map of no size of its own
         raise InputError(f"{net} has no features to take a heat map from; r51 --clips 0 makes the report without them")
     if asked is not None and asked > len(shapes):
         raise InputError(f"the net has no block {asked}; give --block 1 to {len(shapes)}, or leave it out")
