@@ -2,6 +2,7 @@
 
     python second_place_r101_run2/r41_process_oof.py                        every fold of the split
     python second_place_r101_run2/r41_process_oof.py --fold 0 --fold 2      these folds alone
+    python second_place_r101_run2/r41_process_oof.py --best                 each fold's best epoch, not its snapshots
 
 Reads:  models/second_place_r101_run1/fold_<k>/, models/second_place_r101_run2/fold_<k>/,
         modified_data/kfold_split_5_42.csv (or --split), modified_data/roi_parts/train/;

@@ -4,6 +4,7 @@
     python second_place_r101_run2/r42_process_test.py --threshold 0.5       the winner's threshold
     python second_place_r101_run2/r42_process_test.py --fold 0 --fold 2     these folds alone
     python second_place_r101_run2/r42_process_test.py --unanswered blank    leave out videos without a whole volume
+    python second_place_r101_run2/r42_process_test.py --best                each fold's best epoch, not its snapshots
 
 Reads:  models/second_place_r101_run1/fold_<k>/, models/second_place_r101_run2/fold_<k>/ and threshold.json,
         modified_data/kfold_split_5_42.csv (or --split; where it is gone, the folds that are there answer),

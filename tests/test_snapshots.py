@@ -16,8 +16,10 @@ from stagewise.messages.errors import InputError
 from stagewise.prediction.answering import answer_test
 from stagewise.prediction.inference import plan_test
 from stagewise.prediction.out_of_fold import answer_out_of_fold
+from stagewise.prediction.threshold import read_threshold
 from stagewise.recipes.kept import Snapshots
 from stagewise.recipes.starts import ParentSnapshot
+from stagewise.report.evidence import gather
 from stagewise.report.making import make_report
 from stagewise.training.plans import plan_training
 from stagewise.volumes.pklz import load_volume
@@ -95,6 +97,29 @@ def test_a_snapshot_that_is_gone_or_another_file_is_an_error_with_the_command(tr
             plan_test(SECOND, None, [0, 1])
     finally:
         path.write_bytes(content)
+
+
+def test_best_answers_by_each_folds_best_epoch_and_its_report_asks_for_it(trained, monkeypatch, capsys):
+    written = (paths.oof_csv(SECOND.name), paths.threshold_json(SECOND.name), paths.test_json(SECOND.name))
+    before = [path.read_bytes() for path in written[:2]]
+    net = tiny.GREY_NET.build()
+    monkeypatch.setattr(sys, "argv", ["r41.py", *FOLDS, "--engine", "keras", "--workers", "0", "--best"])
+    try:
+        answer_out_of_fold(SECOND, "")
+        assert "next: python grey_stage2/r42_process_test.py --best" in capsys.readouterr().out
+        row = next(pd.read_csv(written[0]).itertuples())
+        net.load_weights(paths.fold_folder(SECOND.name, row.fold) / runs.BEST_WEIGHTS)
+        volume = load_volume(paths.volume_path("train", row.filename))
+        alone = float(np.asarray(net(SECOND.prepared.apply(volume)[None], training=False))[0, 0])
+        assert row.probability == pytest.approx(alone, abs=1e-5)
+        with pytest.raises(InputError, match=r"not chosen with the present weights of fold 0; run: python .*--fold 1$"):
+            gather(SECOND, None, [0, 1])
+        assert gather(SECOND, None, [0, 1], best=True).out_of_fold.folds == [0, 1]
+    finally:
+        for path, content in zip(written, before, strict=False):
+            path.write_bytes(content)
+    with pytest.raises(InputError, match=r"not chosen with the present weights of fold 0; run: python .*--best"):
+        read_threshold(plan_test(SECOND, None, [0, 1], best=True))
 
 
 def test_the_report_has_both_stages(trained, monkeypatch):

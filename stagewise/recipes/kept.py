@@ -30,6 +30,10 @@ class BestEpoch:
         chosen = np.random.default_rng([seed, fold]).choice(negative, wanted, replace=False)
         return np.sort(np.concatenate([positive, chosen]))
 
+    def best_alone(self) -> "BestEpoch":
+        """The same without snapshots."""
+        return BestEpoch(self.monitor, self.flowing_per_stalled)
+
     @property
     def snapshots(self) -> tuple[int, ...]:
         """Numbers of the epochs, from 1, that are kept whatever their scores."""

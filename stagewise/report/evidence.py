@@ -1,7 +1,7 @@
 """Everything that a report shows, read and checked: what is missing is said, with the command that makes it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class Evidence:
     """All that there is.
 
     projects: of `projects_of`; stages: a list of runs a stage, the first stage first; indexes: r01's table a
-    subset; recipe: of the stage, as its first fold was trained.
+    subset; recipe: of the stage, as its first fold was trained; best: as for `gather`.
     """
 
     split: Split
@@ -50,6 +50,7 @@ class Evidence:
     indexes: dict[str, pd.DataFrame]
     recipe: Recipe
     gaps: list[Gap]
+    best: bool = False
 
     @property
     def stage(self) -> str:
@@ -74,10 +75,10 @@ class Evidence:
         return "\n".join((summary, *(f"missing: {gap}" for gap in self.gaps)))
 
 
-def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None) -> Evidence:
+def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None, best: bool = False) -> Evidence:
     """Read what the scripts left behind.
 
-    page: the stage's recipe as its page has it.
+    page: the stage's recipe as its page has it; best: whether answers are by each fold's best epoch, not by snapshots.
     asked_folds: all of them must be there; None takes the folds that are trained. Raises InputError where not even one
     fold is trained and answered, or where files do not belong together.
     """
@@ -88,11 +89,13 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
     trained = _require_trained(stages[-1], split, every=asked_folds is not None)
     projects = projects_of(split)
     r41, r42 = (
-        split.command(f"{stage}/{script}.py", [run.fold for run in trained], from_root=True)
+        split.command(f"{stage}/{script}.py", [run.fold for run in trained], from_root=True) + " --best" * best
         for script in ("r41_process_oof", "r42_process_test")
     )
     where = paths.shown(paths.fold_folder(stage, trained[0].fold))
     recipe = trained_recipe(page, trained[0].config["recipe"], where)
+    if best:
+        recipe = replace(recipe, kept=recipe.kept.best_alone())
     oof = read_out_of_fold(recipe, trained, projects, f"run: {r41}")
     answers = read_answers(stage, f"run: {r42}")
     indexes, asked = {part: paths.roi_index(part) for part in paths.SUBSETS}, has_test_set()
@@ -110,6 +113,7 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
             *_outdated(stages),
             *_unanswered(recipe, trained, oof, answers, r41, r42 if asked else None),
         ],
+        best,
     )
 
 
