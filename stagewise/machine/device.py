@@ -123,10 +123,7 @@ def jit_compile() -> bool:
 
 
 def compiles_each_shape() -> bool:
-    """Whether a batch of another shape costs a compilation of the net; call after `prepare`.
-
-    TensorFlow's plain graphs and PyTorch take an axis of any length; XLA does not.
-    """
+    """Whether a batch of another length costs a compilation, as with XLA; call after `prepare`."""
     return jit_compile()
 
 
