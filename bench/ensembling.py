@@ -44,7 +44,7 @@ def predict_every_flip(split_csv: Path, folds: list[int]) -> None:
     from stagewise.prediction.predict import load_nets, volume_predictor
 
     with WorkerPool(1) as pool:
-        model = plan.recipe.answer.shown(merge(list(load_nets(plan).values())))
+        model = plan.recipe.answer.shown(merge([net for of_fold in load_nets(plan).values() for net in of_fold]))
         answers = volume_predictor(model, plan, pool)(plan.volumes, "every flip")
     np.save(paths.root() / "every_answer.npy", answers)
 

@@ -53,7 +53,7 @@ def measure(workers: int) -> None:
     model = compiled(changed(stage, accumulation_steps=1))
     start(model, plan)
     task = TrainingBatches(stage, plan.training.volumes, plan.training.stalled, 0, 42).task(0, 0)
-    clips, stalled = load_clips(task), np.array(task.stalled, np.float32)[:, None]
+    clips, stalled = load_clips(task).clips, np.array(task.stalled, np.float32)[:, None]
     losses = [float(model.train_on_batch(clips, stalled)) for _ in range(FIXED_BATCH_STEPS)]
     print("loss on one fixed batch:", *(f"{loss:.4f}" for loss in losses))
     print(f"peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB")

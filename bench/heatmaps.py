@@ -117,9 +117,9 @@ def table(plan: InferencePlan, targets: Sequence[Target], answers: np.ndarray) -
     from stagewise.prediction.predict import load_nets
     from stagewise.volumes.pklz import load_volume
 
-    clips = np.stack([plan.recipe.resize.apply(load_volume(path)) for path in plan.volumes])
+    clips = np.stack([plan.recipe.prepared.apply(load_volume(path)) for path in plan.volumes])
     net = plan.recipe.net
-    trained = Maps(clips, answers, list(load_nets(plan).values()))
+    trained = Maps(clips, answers, [net for of_fold in load_nets(plan).values() for net in of_fold])
     untrained = Maps(clips, answers, [densenet3d(net, seed=fold) for fold in plan.folds])
     rows = []
     for block in range(len(net.blocks), 0, -1):

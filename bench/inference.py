@@ -75,7 +75,7 @@ def ours(
     fused = [fuse(net) for net in nets(arguments.trained, device.fastest_data_format())]
     answer = predictor(D121.answer.shown(merge(fused)), precision)
     clips = D121.batch_size if device.gpus() else 1
-    return lambda: predict_volumes(answer, volumes, D121.resize, pool, clips, "ours").mean(axis=1)
+    return lambda: predict_volumes(answer, volumes, D121.prepared, pool, clips, "ours").mean(axis=1)
 
 
 def original(trained: Sequence[Path], volumes: list[Path]) -> Callable[[], np.ndarray]:
@@ -99,7 +99,7 @@ def original(trained: Sequence[Path], volumes: list[Path]) -> Callable[[], np.nd
     def predict() -> np.ndarray:
         answers = []
         for volume in volumes:
-            resized = augment(load_volume(volume), (D121.resize,), np.random.default_rng(0))
+            resized = augment(load_volume(volume), D121.prepared.transforms, np.random.default_rng(0))
             flips = [resized[::t, ::h, ::w] for t in (1, -1) for h in (1, -1) for w in (1, -1)]
             answers.append(joined.predict(np.stack(flips), verbose=0).mean(axis=0))
         return np.array(answers)

@@ -8,7 +8,7 @@ import numpy as np
 import tiny
 
 from stagewise.recipes.recipe import Recipe
-from stagewise.recipes.sampling import ROW, SampleKey
+from stagewise.recipes.sampling import ROW, Draw, SampleKey
 from stagewise.recipes.starts import ParentStage
 
 
@@ -55,11 +55,15 @@ class StalledInTurn:
     def steps(self, stalled: np.ndarray, batch_size: int) -> int:
         return 2 * int(stalled.sum()) // batch_size
 
-    def row(self, stalled: np.ndarray, key: SampleKey) -> int:
-        if key.index % 2 == 0:
-            rows = np.flatnonzero(stalled == 1)
-            return int(rows[key.index // 2 % len(rows)])
-        return int(key.generator(ROW).choice(np.flatnonzero(stalled == 0)))
+    def draws(self, stalled: np.ndarray) -> Draw:
+        stalled_rows, flowing_rows = (np.flatnonzero(stalled == value) for value in (1, 0))
+
+        def row(key: SampleKey) -> int:
+            if key.index % 2 == 0:
+                return int(stalled_rows[key.index // 2 % len(stalled_rows)])
+            return int(key.generator(ROW).choice(flowing_rows))
+
+        return row
 
     def stalled_share(self) -> float:
         return 0.5

@@ -39,7 +39,7 @@ def test_batches_do_not_depend_on_the_number_of_workers(batches):
         assert (labels == other_labels).all()
     tasks = [batches.task(epoch, step) for epoch in range(3) for step in range(4)]
     assert [labels[:, 0].tolist() for _, labels in one] == [list(task.stalled) for task in tasks]
-    assert (one[5][0] == load_clips(tasks[5])).all()
+    assert (one[5][0] == load_clips(tasks[5]).clips).all()
 
 
 def test_a_later_epoch_begins_where_an_uninterrupted_run_would_be(batches):
@@ -56,16 +56,18 @@ def test_epochs_and_stages_see_other_samples(batches):
 def test_streamed_clips_are_only_resized_in_order_and_the_last_batch_is_short(batches):
     recipe = tiny.recipe()
     with WorkerPool(2) as pool:
-        streamed = [clips.copy() for clips in stream_clips(batches.volumes, recipe.resize, pool, batch_size=3)]
+        streamed = [
+            [*map(np.copy, clips)] for clips in stream_clips(batches.volumes, recipe.prepared, pool, batch_size=3)
+        ]
     assert [len(clips) for clips in streamed] == [3, 3, 2]
-    resized = recipe.resize.apply(load_volume(batches.volumes[4]), None)
+    resized = recipe.prepared.apply(load_volume(batches.volumes[4]))
     assert (streamed[1][1] == resized).all()
 
 
 def test_a_damaged_volume_stops_the_stream_and_is_named(batches):
     batches.volumes[3].write_bytes(batches.volumes[3].read_bytes()[:-9])
     with WorkerPool(2) as pool, pytest.raises(InputError, match=r"100003\.mp4\.pklz"):
-        list(stream_clips(batches.volumes, tiny.recipe().resize, pool, batch_size=2))
+        list(stream_clips(batches.volumes, tiny.recipe().prepared, pool, batch_size=2))
 
 
 def test_a_batch_holds_until_the_next_is_asked_for_and_its_memory_goes_with_the_stream(batches):

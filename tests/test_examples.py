@@ -71,9 +71,9 @@ def plan(root):
     for name in names:
         paths.volume_path("test", name).parent.mkdir(parents=True, exist_ok=True)
         paths.volume_path("test", name).touch()
-    configs = [{"best": {"sha256": sha256}} for sha256 in weights.values()]
+    configs, hashes = [{}, {}], list(weights.values())
     clips = TABLE[["filename", "stalled", "fold"]]
-    return InferencePlan(RECIPE, [0, 1], configs, [], Split(paths.split_csv(), "", clips), clips, ())
+    return InferencePlan(RECIPE, [0, 1], configs, [], hashes, Split(paths.split_csv(), "", clips), clips, ())
 
 
 def test_videos_of_one_stem_do_not_share_a_heat_map():
@@ -111,7 +111,7 @@ def test_what_cannot_be_shown_is_refused_with_the_mend(plan, asked, message):
 
 def test_a_probability_of_other_weights_than_those_of_the_map_is_refused(plan):
     message = rf"{STAGE}_test.csv was not answered with the present weights of fold 1; run: python {STAGE}/r42"
-    plan.configs[1]["best"]["sha256"] = "2" * 64
+    plan.hashes[1] = "2" * 64
     with pytest.raises(InputError, match=message):
         choose(plan, 0.65, ["z.mp4"], worst=0, sure=0)
     choose(plan, 0.65, ["train/a.mp4"], worst=0, sure=0)

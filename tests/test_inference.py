@@ -91,7 +91,7 @@ def predict_with(plan: InferencePlan, folds: list[int], volumes, batch_size: int
     for fold in folds:
         model = RECIPE.answer.shown(load_fused(tiny.NET, paths.fold_folder(STAGE, fold) / runs.BEST_WEIGHTS))
         with WorkerPool(workers) as pool:
-            answers = predict_volumes(model.predict_on_batch, volumes, plan.recipe.resize, pool, batch_size, "test")
+            answers = predict_volumes(model.predict_on_batch, volumes, plan.recipe.prepared, pool, batch_size, "test")
         columns.append(answers.mean(axis=1))
     return np.concatenate(columns, axis=1)
 

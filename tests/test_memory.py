@@ -13,7 +13,6 @@ from stagewise.data.splits import read_split
 from stagewise.folds import runs
 from stagewise.machine import control_groups, gpus
 from stagewise.messages.errors import StagewiseError
-from stagewise.nets.densenet3d import densenet3d
 from stagewise.recipes.d121 import D121, DEMO_NET, demo
 from stagewise.scores.score import mcc_curve, note_on_constant
 from stagewise.training import memory
@@ -23,11 +22,26 @@ from stagewise.training.plans import plan_training
 from stagewise.training.stage import train_stage
 
 
-@pytest.mark.parametrize("net", [tiny.NET, DEMO_NET, replace(DEMO_NET, input_shape=(35, 66, 51), blocks=(3, 1, 2))])
+@pytest.mark.parametrize(
+    "net",
+    [
+        tiny.NET,
+        DEMO_NET,
+        replace(DEMO_NET, input_shape=(35, 66, 51), blocks=(3, 1, 2)),
+        replace(tiny.GREY_NET, input_shape=(9, 12, 20)),
+    ],
+)
 def test_sizes_are_those_of_the_net_itself(net):
-    model = densenet3d(net)
+    model = net.build()
     assert net.activation_floats == sum(int(np.prod(layer.output.shape[1:])) for layer in model.layers)
     assert net.parameters == model.count_params()
+
+
+def test_sizes_of_a_net_for_any_length_are_those_for_a_typical_one():
+    typical = replace(tiny.GREY_NET, input_shape=(64, *tiny.GREY_NET.input_shape[1:]))
+    for name in ("activation_floats", "parameters", "map_shapes"):
+        assert getattr(tiny.GREY_NET, name) == getattr(typical, name)
+    assert footprint(tiny.grey_recipe(), workers=2).ram > footprint(tiny.grey_recipe(), workers=0).ram
 
 
 def test_the_estimate_of_the_full_preset_is_within_a_tenth_of_the_measured_peak():

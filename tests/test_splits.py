@@ -14,6 +14,7 @@ from stagewise.data.split_flaws import flaws
 from stagewise.data.splits import read_split
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
+from stagewise.recipes.rows import Tier1AndSurelyStalled
 
 
 @pytest.fixture
@@ -261,3 +262,35 @@ def test_unknown_fold_is_refused_with_the_folds_there_are(root):
     split = read_split(write(root, "filename,stalled,fold\na.mp4,0,0\nb.mp4,1,1\n"))
     with pytest.raises(InputError, match=r"has no fold 5; its folds are 0, 1"):
         split.chosen_folds([0, 5])
+
+
+SCORED = """filename,stalled,fold,tier1,crowd_score
+a.mp4,1,0,True,0.1
+b.mp4,0,0,True,0.1
+c.mp4,1,1,False,0.6
+d.mp4,1,1,False,0.61
+e.mp4,0,1,False,0.9
+f.mp4,1,1,True,
+"""
+
+
+def test_of_other_tiers_the_stalled_clips_above_the_crowd_score_are_taken(root):
+    path = root / "split.csv"
+    path.write_text(SCORED)
+    rows = Tier1AndSurelyStalled(crowd_score=0.6).of(read_split(path))
+    assert rows.table["filename"].tolist() == ["a.mp4", "b.mp4", "d.mp4", "f.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda text: text.replace("crowd_score", "score"), "no column crowd_score, by which 2 stalled clips .* run: "),
+        (lambda text: text.replace("0.61", "1.61"), "split.csv, line 5: crowd_score '1.61' is outside 0-1"),
+    ],
+    ids=["no column", "no score"],
+)
+def test_without_their_crowd_score_it_is_refused(root, spoil, message):
+    path = root / "split.csv"
+    path.write_text(spoil(SCORED))
+    with pytest.raises(InputError, match=message):
+        Tier1AndSurelyStalled(crowd_score=0.6).of(read_split(path))

@@ -16,7 +16,7 @@ from stagewise.files import paths
 from stagewise.files.locks import owned
 from stagewise.folds import runs
 from stagewise.messages.errors import BusyError, InputError, NumericalError
-from stagewise.recipes.starts import ParentStage
+from stagewise.recipes.starts import ParentSnapshot, ParentStage
 from stagewise.scores.score import best_threshold
 from stagewise.training import callbacks
 from stagewise.training.plans import plan_training
@@ -29,25 +29,19 @@ def split(root):
     return read_split(None)
 
 
-def plan(split, fold: int = 0, **changes):
-    return plan_training(tiny.recipe(**changes), split, fold, seed=1)
+def plan(split, fold: int = 0, recipe=tiny.recipe, **changes):
+    return plan_training(recipe(**changes), split, fold, seed=1)
 
 
-def weights_of(folder) -> list[np.ndarray]:
+def weights_of(folder, net=tiny.NET) -> list[np.ndarray]:
     """What best.weights.h5 holds, read back through a fresh net."""
-    model = tiny_model()
+    model = net.build()
     model.load_weights(folder / runs.BEST_WEIGHTS)
     return model.get_weights()
 
 
-def tiny_model() -> keras.Model:
-    from stagewise.nets.densenet3d import densenet3d
-
-    return densenet3d(tiny.NET)
-
-
-def outcome(folder) -> tuple[list[np.ndarray], str, dict]:
-    return weights_of(folder), (folder / runs.HISTORY).read_text(), json.loads((folder / runs.CONFIG).read_text())
+def outcome(folder, net=tiny.NET) -> tuple[list[np.ndarray], str, dict]:
+    return weights_of(folder, net), (folder / runs.HISTORY).read_text(), json.loads((folder / runs.CONFIG).read_text())
 
 
 def assert_same(one: tuple, other: tuple) -> None:
@@ -72,17 +66,23 @@ def interrupt_after(monkeypatch, epoch: int) -> None:
 
 
 @pytest.mark.parametrize("epoch", [0, 1])
-def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, monkeypatch, epoch):
+@pytest.mark.parametrize(
+    ("recipe", "changes"),
     # three batches an epoch and two accumulated: the accumulator is half full at every other epoch's end
-    wanted = plan(split, steps_per_epoch=3)
+    [(tiny.recipe, {"steps_per_epoch": 3}), (tiny.grey_recipe, {"accumulation_steps": 4})],
+    ids=tiny.RECIPES,
+)
+def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, monkeypatch, epoch, recipe, changes):
+    wanted = plan(split, recipe=recipe, **changes)
+    net = wanted.recipe.net
     train(wanted, workers=0, force=False)
-    straight = outcome(wanted.folder)
+    straight = outcome(wanted.folder, net)
     with monkeypatch.context() as patched, pytest.raises(Stop):
         interrupt_after(patched, epoch)
         train(wanted, workers=0, force=True)
     assert not json.loads((wanted.folder / runs.CONFIG).read_text())["finished"]
     train(wanted, workers=2, force=False, fresh=True)
-    assert_same(outcome(wanted.folder), straight)
+    assert_same(outcome(wanted.folder, net), straight)
 
 
 def test_the_log_tells_of_every_sitting_and_force_begins_it_anew(split, monkeypatch, capsys):
@@ -120,6 +120,63 @@ def test_plateau_and_early_stopping_remember_across_an_interruption(split, monke
     rates = [float(row.split(",")[history[0].split(",").index("learning_rate")]) for row in history[1:]]
     np.testing.assert_allclose(rates, [1e-2, 1e-2, 0.95e-2], rtol=1e-6)
     assert json.loads((wanted.folder / runs.CONFIG).read_text())["best"]["epoch"] == 0
+
+
+def test_snapshots_are_the_weights_of_their_epochs_with_hash_and_scores_in_the_config(split, monkeypatch):
+    ends = []
+    record = callbacks.Recorder.on_epoch_end
+
+    def noted(self, epoch, logs):
+        ends.append([array.copy() for array in self.model.get_weights()])
+        record(self, epoch, logs)
+
+    wanted = plan(split, recipe=tiny.grey_recipe)
+    with monkeypatch.context() as patched:
+        patched.setattr(callbacks.Recorder, "on_epoch_end", noted)
+        train(wanted, workers=0, force=False)
+    config = json.loads((wanted.folder / runs.CONFIG).read_text())
+    scores = pd.read_csv(wanted.folder / runs.HISTORY)
+    assert list(config["snapshots"]) == ["1", "3"]
+    for number, snapshot in config["snapshots"].items():
+        path = wanted.folder / runs.snapshot_weights(int(number))
+        assert snapshot == {
+            **{name: scores[f"val_{name}"][int(number) - 1] for name in ("auc", "mcc")},
+            "sha256": paths.sha256_of(path),
+        }
+        net = tiny.GREY_NET.build()
+        net.load_weights(path)
+        for array, other in zip(net.get_weights(), ends[int(number) - 1], strict=True):
+            np.testing.assert_array_equal(array, other)
+
+
+def test_a_stage_starts_from_a_snapshot_of_its_parent_and_a_missing_one_is_an_error_with_the_command(split):
+    train(plan(split, recipe=tiny.grey_recipe), workers=0, force=False)
+    folder = paths.fold_folder("grey_stage1", 0)
+    changes = {"recipe": tiny.grey_recipe, "name": "grey_stage2"}
+    child = plan(split, start=ParentSnapshot("grey_stage1", 3), **changes)
+    assert child.start_weights == folder / runs.snapshot_weights(3)
+    assert child.made_from["start"]["sha256"] == paths.sha256_of(child.start_weights)
+    message = r"fold_0 keeps no snapshot of epoch 2; run: python grey_stage1/r31_train\.py --fold 0 .*--force"
+    with pytest.raises(InputError, match=message):
+        plan(split, start=ParentSnapshot("grey_stage1", 2), **changes)
+    child.start_weights.unlink()
+    with pytest.raises(InputError, match=r"no weights .*snapshot_0003.* --force"):
+        plan(split, start=ParentSnapshot("grey_stage1", 3), **changes)
+
+
+def test_a_snapshot_that_no_epoch_will_make_is_refused(split):
+    with pytest.raises(InputError, match="grey_stage1 is to keep epoch 3, and trains for 2; correct it on"):
+        plan(split, recipe=tiny.grey_recipe, epochs=2)
+
+
+def test_a_saw_tooth_sets_each_epochs_rate_whatever_an_interruption(split, monkeypatch):
+    wanted = plan(split, recipe=tiny.grey_recipe, epochs=6)
+    with monkeypatch.context() as patched, pytest.raises(Stop):
+        interrupt_after(patched, 2)
+        train(wanted, workers=0, force=False)
+    train(wanted, workers=0, force=False)
+    rates = pd.read_csv(wanted.folder / runs.HISTORY)["learning_rate"]
+    np.testing.assert_allclose(rates, [1e-2, 5.5e-3, 1e-3, 5.5e-3, 1e-2, 5.5e-3], rtol=1e-6)
 
 
 def test_folds_trained_in_one_process_or_alone_give_the_same_files(split):

@@ -2,53 +2,12 @@
 
 from dataclasses import replace
 
-from stagewise.augment import (
-    BoxBlur,
-    BrightnessContrast,
-    ElasticPlanes,
-    Flip,
-    GaussianBlur,
-    GridDistortion,
-    MultiplicativeNoise,
-    OneOf,
-    OpticalDistortion,
-    PercentGamma,
-    ResizePlanes,
-    RotateQuarters,
-    SharedNoise,
-    ShiftScaleRotate,
-    TruncatedNoise,
-    Turn,
-)
+from stagewise.augment import Flip, OneOf, ResizePlanes, RotateQuarters, Turn
+from stagewise.recipes.r101 import BLUR_OR_NOISE, GREY_LEVELS, SHIFT_SCALE_ROTATE, SIDE, augmentation, distortions
 
-GREY_LEVELS = (
-    BrightnessContrast(brightness=(-0.2, 0.2), contrast=(-0.2, 0.2), p=1),
-    PercentGamma(percent=(80, 120), p=1),
-)
-BLUR_OR_NOISE = (
-    GaussianBlur(kernels=(3, 5, 7), p=1),
-    TruncatedNoise(variance=(10.0, 50.0), p=1),
-    SharedNoise(std=(2.55, 12.75), p=1),
-    BoxBlur(kernels=(3, 5, 7), p=1),
-    MultiplicativeNoise(factor=(0.5, 1.5), p=1),
-)
-DISTORTIONS = (
-    ElasticPlanes(strength=120.0, sigma=7.5, anchor=3.6, p=1),
-    GridDistortion(cells=5, stretch=(-0.3, 0.3), p=1),
-    OpticalDistortion(bend=(-1.0, 1.0), shift=3.6, p=1),
-)
-SHIFT_SCALE_ROTATE = ShiftScaleRotate(degrees=(-10.0, 10.0), scale=(0.8, 1.2), shift=0.1, p=0.5)
+DISTORTIONS = distortions(SIDE)
+SECOND_PLACE = augmentation(SIDE)[2:]  # without the channel and the size that come first
 
-SECOND_PLACE = (
-    Flip(axis=2, p=0.5),
-    Flip(axis=1, p=0.5),
-    RotateQuarters(p=0.5),
-    OneOf(GREY_LEVELS, p=0.5),
-    OneOf(BLUR_OR_NOISE, p=0.5),
-    OneOf(DISTORTIONS, p=0.5),
-    SHIFT_SCALE_ROTATE,
-    Flip(axis=0, p=0.5),
-)
 THIRD_PLACE = (
     OneOf((Turn(quarters=1, p=1), Turn(quarters=2, p=1), Turn(quarters=3, p=1)), p=0.25),
     # the flip of both axes is the half turn

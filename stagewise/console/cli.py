@@ -97,6 +97,7 @@ OPTIONS = {
         metavar="P",
         help="the share of stalled clips that is really met (default: %(default)s, the full data's)",
     ),
+    "best": dict(action="store_true", help="answer by each fold's best epoch in validation, not by its snapshots"),
     "dry-run": dict(action="store_true", help="print what would be read and written, and stop"),
     "engine": dict(
         choices=ENGINES,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from stagewise.data.columns import labels, whole_numbers
+from stagewise.data.columns import labels, probabilities, whole_numbers
 from stagewise.data.tables import read_videos, with_tiers
 from stagewise.files import paths
 from stagewise.messages.commands import MAKE_SPLIT, fold_options
@@ -55,6 +55,22 @@ class Split:
     def of_tier1(self) -> "Split":
         """The split of its rows of tier 1 alone; a fold without one is missing."""
         return replace(self, table=self.table[self.tier1].reset_index(drop=True))
+
+    def of_tier1_and_surely_stalled(self, above: float) -> "Split":
+        """The split of its rows of tier 1, and of the stalled ones of others whose crowd_score (0-1) is above a bound.
+
+        Raises InputError where such a row has no crowd_score of 0-1.
+        """
+        others = self.table[~self.tier1 & (self.table["stalled"] == 1)]
+        mend = f"correct it, or, where input/train_metadata.csv has that column, run: {MAKE_SPLIT} --force"
+        if len(others) and "crowd_score" not in others:
+            raise InputError(
+                f"{paths.shown(self.path)} has no column crowd_score, by which {len(others)} stalled clips of other "
+                f"tiers than 1 are chosen; {mend}"
+            )
+        sure = others.index[probabilities(others, "crowd_score", self.path, mend) > above] if len(others) else []
+        chosen = self.tier1 | self.table.index.isin(sure)
+        return replace(self, table=self.table[chosen].reset_index(drop=True))
 
     @property
     def check(self) -> str:

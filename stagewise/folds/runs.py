@@ -113,12 +113,32 @@ def finished_config(stage: str, fold: int, split_sha256: str, alike: dict[str, A
     return config
 
 
-def best_weights(stage: str, fold: int, config: dict[str, Any]) -> Path:
-    """The best epoch's weights, checked against the hash that the finished run wrote down."""
-    path, command = paths.fold_folder(stage, fold) / BEST_WEIGHTS, train_command(stage, [fold], config)
+def snapshot_weights(epoch: int) -> str:
+    """The name of the file that holds an epoch's weights, by its number from 1."""
+    return f"snapshot_{epoch:04d}.weights.h5"
+
+
+def kept_sha256(stage: str, fold: int, config: dict[str, Any], epoch: int | None) -> str:
+    """The hash of weights that a finished run kept; epoch: the number of a snapshot's, None for the best one.
+
+    Raises InputError where it kept no such snapshot.
+    """
+    kept = config["best"] if epoch is None else config.get("snapshots", {}).get(str(epoch))
+    if kept is None:
+        raise InputError(
+            f"{paths.shown(paths.fold_folder(stage, fold))} keeps no snapshot of epoch {epoch}; "
+            f"run: {train_command(stage, [fold], config)} --force"
+        )
+    return kept["sha256"]
+
+
+def kept_weights(stage: str, fold: int, config: dict[str, Any], epoch: int | None = None) -> Path:
+    """Weights that were kept, as for `kept_sha256`, checked against the hash that the finished run wrote down."""
+    sha256, command = kept_sha256(stage, fold, config, epoch), train_command(stage, [fold], config)
+    path = paths.fold_folder(stage, fold) / (BEST_WEIGHTS if epoch is None else snapshot_weights(epoch))
     if not path.exists():
         raise InputError(f"no weights {paths.shown(path)}; run: {command} --force")
-    if paths.sha256_of(path) != config["best"]["sha256"]:
+    if paths.sha256_of(path) != sha256:
         raise InputError(
             f"{paths.shown(path)} is not the file that its training wrote (its sha256 differs from config.json); "
             f"restore it, or run: {command} --force"

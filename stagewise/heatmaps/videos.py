@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from stagewise.augment import Resize
 from stagewise.data.tables import CLASSES
 from stagewise.heatmaps.maps import HeatMapper, coloured, zoomed
 from stagewise.messages.progress import progress
@@ -14,6 +13,7 @@ from stagewise.pictures.panes import ThreePanes
 from stagewise.prediction.examples import Example
 from stagewise.prediction.inference import InferencePlan
 from stagewise.prediction.predict import load_nets
+from stagewise.recipes.frames import Prepared
 from stagewise.scores.score import is_stalled
 from stagewise.volumes.pklz import load_volume
 
@@ -30,21 +30,22 @@ def write_videos(
     damaged volume. Call `device.prepare` before.
     """
     nets = load_nets(plan, {fold for example in examples for fold in example.folds})
-    mappers = {fold: HeatMapper(net, block, plan.recipe.answer.openvino_precision) for fold, net in nets.items()}
+    precision = plan.recipe.answer.openvino_precision
+    mappers = {fold: [HeatMapper(net, block, precision) for net in of_fold] for fold, of_fold in nets.items()}
     written = []
     with progress(len(examples), "heat maps", "clips", kept=False) as line:
         for example in examples:
-            asked = [mappers[fold] for fold in example.folds]
-            written.append(_write_video(example, asked, plan.recipe.resize, method, threshold))
+            asked = [mapper for fold in example.folds for mapper in mappers[fold]]
+            written.append(_write_video(example, asked, plan.recipe.prepared, method, threshold))
             line.advance()
     return written
 
 
 def _write_video(
-    example: Example, mappers: Sequence[HeatMapper], resize: Resize, method: str, threshold: float
+    example: Example, mappers: Sequence[HeatMapper], prepared: Prepared, method: str, threshold: float
 ) -> tuple[Path, Path]:
     volume = load_volume(example.volume)
-    clips, answer = resize.apply(volume)[None], bool(is_stalled(example.probability, threshold))
+    clips, answer = prepared.apply(volume)[None], bool(is_stalled(example.probability, threshold))
     if method == "statistics":
         maps = [mapper.statistics(clips)[0] for mapper in mappers]
         heat = zoomed(np.rint(np.mean(maps, axis=0)).astype(np.uint8), volume.shape[:3])

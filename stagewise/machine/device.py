@@ -122,6 +122,11 @@ def jit_compile() -> bool:
     return backend == "jax" or (backend == "tensorflow" and bool(gpus()))
 
 
+def compiles_each_shape() -> bool:
+    """Whether a batch of another length costs a compilation, as with XLA; call after `prepare`."""
+    return jit_compile()
+
+
 def fastest_data_format() -> str:
     """Where the convolutions of a net that only predicts should have their channels; call after `prepare`.
 

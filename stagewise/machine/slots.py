@@ -24,6 +24,11 @@ class Slot:
             return _mapped(file.fileno(), self.shape)[self.index]
 
 
+def part_of(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The first bytes of a slot's array as one of another shape, which is no larger; both point to the same memory."""
+    return array.reshape(-1)[: math.prod(shape)].reshape(shape)
+
+
 def slots_of(workers: int) -> int:
     """How many arrays a stream of batches takes: one for each that is in flight, and one that the caller is using."""
     return in_flight(workers) + 1

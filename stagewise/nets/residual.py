@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Axes = tuple[int, int, int]  # of (T, H, W)
 WHOLE: Axes = (1, 1, 1)  # a stride that leaves every place, a kernel that sees one
+TYPICAL_FRAMES = 64  # of a clip where a net takes any length: most of the competition's have 56 to 64
 
 
 class Maker(Protocol):
@@ -69,14 +70,41 @@ class ResidualNet:
 
         return residual_keras.build(self, seed, data_format)
 
+    def backbone(self, model: "keras.Model") -> "keras.Model":
+        """All of a built net but its head, sharing its weights: up to the last stage's ReLU."""
+        import keras
+
+        return keras.Model(model.input, model.get_layer(stage_ends(self)[-1]).output, name="backbone")
+
     def sizes(self, clip: Axes | None = None) -> "Sizes":
         """Its parameters, its memory and its maps for one clip, counted without Keras.
 
-        clip: (T, H, W), frames and pixels; None: the input's, whose T must be a number.
+        clip: (T, H, W), frames and pixels; None: the input's, of `TYPICAL_FRAMES` where its T is free.
         """
         from stagewise.nets import residual_sizes
 
-        return residual_sizes.sizes(self, clip or self.input_shape)
+        frames, height, width = self.input_shape
+        return residual_sizes.sizes(self, clip or (frames or TYPICAL_FRAMES, height, width))
+
+    @property
+    def parameters(self) -> int:
+        """Weights and BatchNorm statistics."""
+        sizes = self.sizes()
+        return sizes.parameters + sizes.running
+
+    @property
+    def activation_floats(self) -> int:
+        """Numbers in the outputs of all layers for one clip, which training keeps for the way back."""
+        return self.sizes().activation_floats
+
+    @property
+    def map_shapes(self) -> list[Axes]:
+        """The size (t, h, w) of the features behind each stage, in voxels."""
+        return list(self.sizes().maps)
+
+    def __str__(self) -> str:
+        frames, height, width = self.input_shape
+        return f"{type(self).__name__} of blocks {self.blocks} on {frames or 'all frames'} of {height}x{width}"
 
 
 def check(net: ResidualNet) -> None:

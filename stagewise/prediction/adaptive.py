@@ -73,6 +73,8 @@ def read_out_of_fold(plan: InferencePlan, prevalence: float, bound: float) -> pd
             f"--adaptive knows margins for a recipe that answers by {FlippedMean.__name__}, not by "
             f"{type(plan.recipe.answer).__name__}; leave it out"
         )
+    if any(len(files) > 1 for files in plan.weights):
+        raise InputError("--adaptive knows margins for one net a fold, and this recipe has snapshots; leave it out")
     mend = f"run: {plan.command('r41_process_oof')}"
     read_scores(plan.stage, plan.weights_sha256, mend)
     table = read_oof_table(paths.oof_csv(plan.stage), mend)
@@ -142,7 +144,7 @@ def predict_adaptive(
     from stagewise.prediction.ensemble import merge
     from stagewise.prediction.predict import load_nets, volume_predictor
 
-    nets, answer = list(load_nets(plan).values()), plan.recipe.answer
+    nets, answer = [net for (net,) in load_nets(plan).values()], plan.recipe.answer
     in_all = len(nets) * answer.views
     joined, volumes = merge(nets), np.array(plan.volumes, dtype=object)
     probabilities = np.full((len(volumes), len(nets)), np.nan)

@@ -23,13 +23,13 @@ def answer_test(stage: "Recipe", doc: str) -> None:
 
     Raises InputError before anything is predicted; QuarantinedError at the end where videos were left unanswered.
     """
-    arguments = _arguments(doc)
+    arguments = _arguments(stage, doc)
     from stagewise.prediction.adaptive import read_out_of_fold
     from stagewise.prediction.inference import plan_test
     from stagewise.prediction.threshold import read_threshold
     from stagewise.prediction.unanswered import require_answerable, why_unanswered
 
-    plan = plan_test(stage, arguments.split, arguments.folds)
+    plan = plan_test(stage, arguments.split, arguments.folds, getattr(arguments, "best", False))
     threshold = arguments.threshold if arguments.threshold is not None else read_threshold(plan)
     oof = read_out_of_fold(plan, arguments.prevalence, arguments.adaptive) if arguments.adaptive else None
     reasons = why_unanswered(plan, arguments.workers)
@@ -43,8 +43,9 @@ def answer_test(stage: "Recipe", doc: str) -> None:
     _end(plan, reasons, written, arguments)
 
 
-def _arguments(doc: str) -> argparse.Namespace:
-    parser = cli.parser(doc, "split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "dry-run")
+def _arguments(stage: "Recipe", doc: str) -> argparse.Namespace:
+    options = ("split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "dry-run")
+    parser = cli.parser(doc, *options, *["best"] * bool(stage.kept.snapshots))
     parser.add_argument("--threshold", type=cli.probability, metavar="P", help="stalled above it (default: r41's)")
     parser.add_argument(
         "--adaptive",
@@ -94,7 +95,8 @@ def _answer(
 def _end(plan: "InferencePlan", reasons: dict[str, str], written: list[Path], arguments: argparse.Namespace) -> None:
     """The last lines; QuarantinedError with them where videos were left unanswered."""
     split = () if plan.split.path.exists() else ("--split", "YOUR.csv")  # the report needs its rows
-    last_lines = ending(written, command(f"{plan.stage}/r51_report.py", arguments, *split))
+    best = ["--best"] * plan.best
+    last_lines = ending(written, command(f"{plan.stage}/r51_report.py", arguments, *split, *best))
     if not reasons:
         print(last_lines)
         return

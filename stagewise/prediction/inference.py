@@ -1,5 +1,6 @@
 """What is to be predicted, by which trained folds: checked before anything heavy is loaded."""
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,18 +23,21 @@ from stagewise.recipes.recipe import Recipe, trained_recipe
 class InferencePlan:
     """Trained folds of one stage, and the clips they answer.
 
-    recipe: as all of them were trained, but for what a trained net does not need; configs, weights: one a fold; split:
-    that of the training; table: the clips, a column filename, and of test videos asked (of `videos_to_answer`), out of
-    fold stalled and fold, and what `projects_of` knows.
+    recipe: as all of them were trained, but for what a trained net does not need; configs, weights, hashes: one a fold,
+    weights being all files that answer together, and a hash theirs; split: that of the training; table: the clips, a
+    column filename, and of test videos asked (of `videos_to_answer`), out of fold stalled and fold, and what
+    `projects_of` knows; best: whether a recipe of snapshots answers by each fold's best epoch instead.
     """
 
     recipe: Recipe
     folds: list[int]
     configs: list[dict[str, Any]]
-    weights: list[Path]
+    weights: list[list[Path]]
+    hashes: list[str]
     split: Split
     table: pd.DataFrame
     volumes: tuple[Path, ...]
+    best: bool = False
 
     @property
     def stage(self) -> str:
@@ -42,7 +46,7 @@ class InferencePlan:
 
     def command(self, script: str) -> str:
         """The command of one of the stage's scripts, such as r41_process_oof, on the plan's split and folds."""
-        return self.split.command(f"{self.stage}/{script}.py", self.folds)
+        return self.split.command(f"{self.stage}/{script}.py", self.folds) + " --best" * self.best
 
     @property
     def filenames(self) -> pd.Series:
@@ -51,8 +55,8 @@ class InferencePlan:
 
     @property
     def weights_sha256(self) -> dict[str, str]:
-        """Hash of each fold's best weights; a threshold belongs to them."""
-        return {str(fold): c["best"]["sha256"] for fold, c in zip(self.folds, self.configs, strict=True)}
+        """Hash of each fold's weights that answer; a threshold belongs to them."""
+        return dict(zip(map(str, self.folds), self.hashes, strict=True))
 
     def without(self, filenames: Collection[str]) -> "InferencePlan":
         """The plan without these videos."""
@@ -68,10 +72,12 @@ class InferencePlan:
         return f"{line}\n  {paths.shown(self.split.path)} is not there; these folds were trained on {trained_on}"
 
 
-def plan_out_of_fold(stage: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
+def plan_out_of_fold(
+    stage: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None, best: bool = False
+) -> InferencePlan:
     """Each fold's own validation clips, all of them.
 
-    stage: its recipe, as the page has it. Raises InputError naming what is missing.
+    stage: its recipe, as the page has it; best: of `InferencePlan`. Raises InputError naming what is missing.
     """
     split = split_with_rows(stage.name, split_path)
     recipe, folds, configs = _trained(stage, split, asked_folds)
@@ -79,10 +85,12 @@ def plan_out_of_fold(stage: Recipe, split_path: Path | None, asked_folds: Sequen
     clips = recipe.rows.of(split).table
     clips = clips.loc[clips["fold"].isin(folds), ["filename", "stalled", "fold"]].reset_index(drop=True)
     table = clips.merge(projects, on="filename", how="left")
-    return _plan(recipe, split, folds, configs, table, volumes_of("train", table["filename"], split))
+    return _plan(recipe, split, folds, configs, table, volumes_of("train", table["filename"], split), best)
 
 
-def plan_test(stage: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
+def plan_test(
+    stage: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None, best: bool = False
+) -> InferencePlan:
     """Every test video that is asked for. Raises InputError naming what is missing, but for volumes.
 
     Where the recipe's own split is not there, by the folds that are: only its hash is needed, which they know.
@@ -96,7 +104,8 @@ def plan_test(stage: Recipe, split_path: Path | None, asked_folds: Sequence[int]
             f"there is no test set: no video in {paths.shown(paths.videos_folder('test'))}, and no "
             f"input/submission_format.csv; put videos there and run: {EXTRACT} test"
         )
-    return _plan(recipe, split, *trained, table, tuple(paths.volume_path("test", name) for name in table["filename"]))
+    volumes = tuple(paths.volume_path("test", name) for name in table["filename"])
+    return _plan(recipe, split, *trained, table, volumes, best)
 
 
 def split_with_rows(stage: str, path: Path | None) -> Split:
@@ -147,6 +156,29 @@ def _plan(
     configs: list[dict[str, Any]],
     table: pd.DataFrame,
     volumes: tuple[Path, ...],
+    best: bool,
 ) -> InferencePlan:
-    weights = [runs.best_weights(recipe.name, fold, config) for fold, config in zip(folds, configs, strict=True)]
-    return InferencePlan(recipe, folds, configs, weights, split, table, volumes)
+    if best:
+        recipe = replace(recipe, kept=recipe.kept.best_alone())
+    pairs = list(zip(folds, configs, strict=True))
+    answering = [_answering(recipe, fold, config) for fold, config in pairs]
+    weights = [[runs.kept_weights(*one) for one in of_fold] for of_fold in answering]
+    hashes = [answering_sha256(recipe, fold, config) for fold, config in pairs]
+    return InferencePlan(recipe, folds, configs, weights, hashes, split, table, volumes, best)
+
+
+def answering_sha256(recipe: Recipe, fold: int, config: dict[str, Any]) -> str:
+    """The hash of a fold's weights that answer: of the one file, or of all their hashes. config: of the stage's run."""
+    hashes = [runs.kept_sha256(*one) for one in _answering(recipe, fold, config)]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+
+
+def _answering(recipe: Recipe, fold: int, config: dict[str, Any]) -> list[tuple[str, int, dict[str, Any], int | None]]:
+    """Stage, fold, config and epoch of each weights of a fold that answer, as `runs.kept_weights` takes them."""
+    found = []
+    for stage, epoch in recipe.kept.answering(recipe.name):
+        own = stage == recipe.name
+        found.append(
+            (stage, fold, config if own else runs.finished_config(stage, fold, config["split"]["sha256"]), epoch)
+        )
+    return found

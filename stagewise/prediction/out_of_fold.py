@@ -15,11 +15,12 @@ def answer_out_of_fold(stage: "Recipe", doc: str) -> None:
 
     stage: its recipe, as the page has it. Raises InputError before anything is predicted.
     """
-    parser = cli.parser(doc, "split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "dry-run")
-    arguments = parser.parse_args()
+    options = ("split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "dry-run")
+    arguments = cli.parser(doc, *options, *["best"] * bool(stage.kept.snapshots)).parse_args()
+    best = getattr(arguments, "best", False)
     from stagewise.prediction.inference import plan_out_of_fold
 
-    plan = plan_out_of_fold(stage, arguments.split, arguments.folds)
+    plan = plan_out_of_fold(stage, arguments.split, arguments.folds, best)
     print(plan, flush=True)
     oof, threshold = paths.oof_csv(stage.name), paths.threshold_json(stage.name)
     if arguments.dry_run:
@@ -44,4 +45,4 @@ def answer_out_of_fold(stage: "Recipe", doc: str) -> None:
     pictures = [threshold.with_name(picture) for picture in ("mcc_curve.png", "reliability.png")]
     following = "r42_process_test" if has_test_set() else "r51_report"
     written = [oof, *[projects] * projects.exists(), threshold, *pictures]
-    print(ending(written, command(f"{stage.name}/{following}.py", arguments)))
+    print(ending(written, command(f"{stage.name}/{following}.py", arguments, *["--best"] * best)))

@@ -1,5 +1,7 @@
 """Predicting with trained folds: clips streamed through a net, out of fold and for the test set."""
 
+import itertools
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -7,7 +9,6 @@ import keras
 import numpy as np
 import pandas as pd
 
-from stagewise.augment import Resize
 from stagewise.data.batches import stream_clips
 from stagewise.machine import device
 from stagewise.machine.engines import predictor
@@ -15,6 +16,7 @@ from stagewise.machine.workers import WorkerPool
 from stagewise.messages.progress import progress
 from stagewise.prediction.ensemble import load_fused, merge
 from stagewise.prediction.inference import InferencePlan
+from stagewise.recipes.frames import Prepared
 
 VolumePredictor = Callable[[Sequence[Path], str], np.ndarray]
 
@@ -22,7 +24,7 @@ VolumePredictor = Callable[[Sequence[Path], str], np.ndarray]
 def predict_volumes(
     predict: Callable[[np.ndarray], np.ndarray],
     volumes: Sequence[Path],
-    resize: Resize,
+    prepared: Prepared,
     pool: WorkerPool,
     batch_size: int,
     description: str,
@@ -30,24 +32,41 @@ def predict_volumes(
 ) -> np.ndarray:
     """The net's answers to the volumes, in their order.
 
-    predict: (B, T, H, W, 3) uint8 to (B, ...). Every call has `batch_size` clips, the last batch being filled
-    up with copies of its last clip, so that the net is compiled for one shape and a clip's answer does
-    not hang on its neighbours. description, kept: of the progress line. Returns: (n, ...).
+    predict: (B, T, H, W, C) uint8 to (B, ...). Every call has `batch_size` clips of one length, the last batch of a
+    length being filled up with copies of its last clip, so that the net is compiled for as many shapes as there are
+    lengths, and a clip's answer does not hang on its neighbours. description, kept: of the progress line.
+    Returns: (n, ...).
     """
-    answers = []
+    answers: dict[int, np.ndarray] = {}
+    waiting: dict[int, list[np.ndarray]] = defaultdict(list)  # by their length, until a batch is full
+    rows: dict[int, list[int]] = defaultdict(list)  # theirs
+
+    def answer(length: int) -> None:
+        clips, of = np.stack(waiting.pop(length)), rows.pop(length)
+        filled = np.concatenate([clips, np.repeat(clips[-1:], batch_size - len(clips), axis=0)])
+        answers.update(zip(of, np.asarray(predict(filled)), strict=False))
+        line.advance(len(of))
+
     with progress(len(volumes), description, "clips", kept) as line:
-        for clips in stream_clips(volumes, resize, pool, batch_size):
-            filled = np.concatenate([clips, np.repeat(clips[-1:], batch_size - len(clips), axis=0)])
-            answers.append(np.asarray(predict(filled))[: len(clips)])
-            line.advance(len(clips))
-    return np.concatenate(answers)
+        streamed = itertools.chain.from_iterable(stream_clips(volumes, prepared, pool, batch_size))
+        for row, clip in enumerate(streamed):
+            waiting[len(clip)].append(clip.copy())  # what streams by is overwritten
+            rows[len(clip)].append(row)
+            if len(waiting[len(clip)]) == batch_size:
+                answer(len(clip))
+        for length in list(waiting):
+            answer(length)
+    return np.stack([answers[row] for row in range(len(volumes))])
 
 
-def load_nets(plan: InferencePlan, folds: Collection[int] | None = None) -> dict[int, keras.Model]:
-    """The plan's folds, or some of them, as fused nets in the precision of the recipe, in the plan's order."""
+def load_nets(plan: InferencePlan, folds: Collection[int] | None = None) -> dict[int, list[keras.Model]]:
+    """Of the plan's folds, or some of them, the fused nets that answer, in the recipe's precision and plan's order."""
     device.set_precision(plan.recipe.gpu_precision)
-    files = zip(plan.folds, plan.weights, strict=True)
-    return {fold: load_fused(plan.recipe.net, weights) for fold, weights in files if folds is None or fold in folds}
+    return {
+        fold: [load_fused(plan.recipe.net, file) for file in files]
+        for fold, files in zip(plan.folds, plan.weights, strict=True)
+        if folds is None or fold in folds
+    }
 
 
 def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) -> VolumePredictor:
@@ -63,7 +82,7 @@ def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) 
 
     def answers(volumes: Sequence[Path], what: str) -> np.ndarray:
         line = f"{plan.stage} {what}"
-        return predict_volumes(predict, volumes, plan.recipe.resize, pool, clips, line).astype(np.float64)
+        return predict_volumes(predict, volumes, plan.recipe.prepared, pool, clips, line).astype(np.float64)
 
     return answers
 
@@ -75,21 +94,26 @@ def predict_out_of_fold(plan: InferencePlan, workers: int) -> pd.DataFrame:
     the split.
     """
     answer, nets = plan.recipe.answer, load_nets(plan)
-    answers = np.empty((len(plan.table), answer.views, 1))
-    first = nets[plan.folds[0]]
+    looks = np.empty((len(plan.table), answer.views, 1))
+    first = nets[plan.folds[0]][0]
     model = answer.shown(first)  # one model for all folds, which Keras compiles once
     with WorkerPool(workers) as pool:
-        for fold, net in nets.items():
-            first.set_weights(net.get_weights())
+        weights = {fold: [net.get_weights() for net in of_fold] for fold, of_fold in nets.items()}
+        for fold, of_fold in weights.items():
             rows = np.flatnonzero(plan.table["fold"] == fold)
             volumes = [plan.volumes[row] for row in rows]
-            answers[rows] = volume_predictor(model, plan, pool)(volumes, f"fold {fold}")
-    return plan.table.assign(probability=answer.of_views(answers)[:, 0], unflipped=answers[:, 0, 0])
+            answers = []
+            for one in of_fold:
+                first.set_weights(one)
+                answers.append(volume_predictor(model, plan, pool)(volumes, f"fold {fold}"))
+            looks[rows] = np.mean(answers, axis=0)
+    return plan.table.assign(probability=answer.of_views(looks)[:, 0], unflipped=looks[:, 0, 0])
 
 
 def predict_test(plan: InferencePlan, workers: int) -> np.ndarray:
-    """Probabilities of the test clips, (n, folds): all folds in one model, every view of a clip."""
+    """Probabilities of the test clips, (n, folds): all nets in one model, every view of a clip; a fold's nets' mean."""
     answer = plan.recipe.answer
-    model = answer.shown(merge(list(load_nets(plan).values())))
+    model = answer.shown(merge([net for of_fold in load_nets(plan).values() for net in of_fold]))
     with WorkerPool(workers) as pool:
-        return answer.of_views(volume_predictor(model, plan, pool)(plan.volumes, "test"))
+        looks = volume_predictor(model, plan, pool)(plan.volumes, "test")
+    return answer.of_views(looks.reshape(*looks.shape[:2], len(plan.folds), -1).mean(axis=3))

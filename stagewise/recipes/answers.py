@@ -65,3 +65,30 @@ class FlippedMean:
     def of_folds(self, answers: np.ndarray) -> np.ndarray:
         """The mean of those that were asked."""
         return np.nanmean(answers, axis=1)
+
+
+@dataclass(frozen=True)
+class AsItIs:
+    """One look at the clip; the mean over the folds."""
+
+    openvino_precision: str
+
+    @property
+    def views(self) -> int:
+        """One."""
+        return 1
+
+    def shown(self, model: "keras.Model") -> "keras.Model":
+        """The model, its answers (B, 1, k) for the one view."""
+        import keras
+
+        (clip,), answers = model.inputs, model.outputs[0]
+        return keras.Model(clip, keras.ops.expand_dims(answers, 1), name="as_it_is")
+
+    def of_views(self, answers: np.ndarray) -> np.ndarray:
+        """That of the only one."""
+        return answers[:, 0]
+
+    def of_folds(self, answers: np.ndarray) -> np.ndarray:
+        """The mean of those that were asked."""
+        return np.nanmean(answers, axis=1)

@@ -1,8 +1,10 @@
-"""Which epoch's weights are kept, and by which clips that is decided."""
+"""Which epochs' weights are kept, by which clips the best one is found, and which of them answer."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
+Weights = tuple[str, int | None]  # of a stage, and the number of an epoch of it, from 1; None: its best one
 
 
 @dataclass(frozen=True)
@@ -27,3 +29,36 @@ class BestEpoch:
         wanted = min(len(positive) * self.flowing_per_stalled, len(negative))
         chosen = np.random.default_rng([seed, fold]).choice(negative, wanted, replace=False)
         return np.sort(np.concatenate([positive, chosen]))
+
+    def best_alone(self) -> "BestEpoch":
+        """The same without snapshots."""
+        return BestEpoch(self.monitor, self.flowing_per_stalled)
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """Numbers of the epochs, from 1, that are kept whatever their scores."""
+        return ()
+
+    def answering(self, stage: str) -> tuple[Weights, ...]:
+        """Which weights of a fold answer together. stage: the name of the recipe's own."""
+        return ((stage, None),)
+
+
+@dataclass(frozen=True)
+class Snapshots(BestEpoch):
+    """Epochs by their numbers, from 1, which answer together; the best one by validation is kept beside them.
+
+    kept_epochs: of this stage; earlier: snapshots of stages before it that answer with them.
+    """
+
+    kept_epochs: tuple[int, ...]
+    earlier: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """Those of this stage."""
+        return self.kept_epochs
+
+    def answering(self, stage: str) -> tuple[Weights, ...]:
+        """Earlier stages' snapshots, then its own."""
+        return (*self.earlier, *((stage, epoch) for epoch in self.kept_epochs))

@@ -1,5 +1,6 @@
 """What is minimised, by which optimizer, and how the learning rate goes: Keras' own, made when a training begins."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -29,8 +30,11 @@ class Schedule(Protocol):
 
     epochs: int
 
-    def callbacks(self, monitor: str) -> list["keras.callbacks.Callback"]:
-        """What changes the learning rate or ends the training, by the validation score of that name in the logs."""
+    def callbacks(self, monitor: str, learning_rate: float) -> list["keras.callbacks.Callback"]:
+        """What changes the learning rate or ends the training, by the validation score of that name in the logs.
+
+        learning_rate: the optimizer's, at the start.
+        """
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,29 @@ class Adam:
 
 
 @dataclass(frozen=True)
+class AdamW:
+    """Adam with decoupled decay of every parameter, biases and BatchNorm's too (Loshchilov and Hutter, ICLR 2019).
+
+    weight_decay: the share of a weight that a step of learning rate 1 would take off; epsilon: added to the root of the
+    second moment; accumulation_steps: as Adam's.
+    """
+
+    learning_rate: float
+    weight_decay: float
+    epsilon: float
+    accumulation_steps: int
+
+    def made(self) -> "keras.optimizers.Optimizer":
+        """Keras' optimizer, whose other numbers, betas of 0.9 and 0.999, are those of its source."""
+        import keras
+
+        accumulation = self.accumulation_steps if self.accumulation_steps > 1 else None
+        return keras.optimizers.AdamW(
+            self.learning_rate, self.weight_decay, epsilon=self.epsilon, gradient_accumulation_steps=accumulation
+        )
+
+
+@dataclass(frozen=True)
 class Plateau:
     """The learning rate falls by a factor when the score has not risen for so many epochs, and training ends."""
 
@@ -72,7 +99,7 @@ class Plateau:
     minimum_learning_rate: float
     stop_patience: int
 
-    def callbacks(self, monitor: str) -> list["keras.callbacks.Callback"]:
+    def callbacks(self, monitor: str, learning_rate: float) -> list["keras.callbacks.Callback"]:
         """Keras' plateau and early stopping."""
         import keras
 
@@ -87,3 +114,29 @@ class Plateau:
             ),
             keras.callbacks.EarlyStopping(monitor, mode="max", patience=self.stop_patience),
         ]
+
+
+@dataclass(frozen=True)
+class SawTooth:
+    """The learning rate follows a cosine down and up again, for ever, from the optimizer's own to a least one.
+
+    epochs: of the training; half_period: epochs from the highest to the least rate.
+    """
+
+    epochs: int
+    half_period: int
+    minimum_learning_rate: float
+
+    def rate(self, epoch: int, learning_rate: float) -> float:
+        """The rate of an epoch, counted from 0; learning_rate: the highest.
+
+        That of PyTorch's CosineAnnealingLR, stepped once an epoch (Loshchilov and Hutter, "SGDR", ICLR 2017).
+        """
+        share = (1 + math.cos(math.pi * epoch / self.half_period)) / 2
+        return self.minimum_learning_rate + (learning_rate - self.minimum_learning_rate) * share
+
+    def callbacks(self, monitor: str, learning_rate: float) -> list["keras.callbacks.Callback"]:
+        """What sets each epoch's rate as it begins, whatever came before."""
+        import keras
+
+        return [keras.callbacks.LearningRateScheduler(lambda epoch, _: self.rate(epoch, learning_rate))]

@@ -8,11 +8,11 @@ import dataclasses
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from stagewise.augment import Resize, Transform
+from stagewise.augment import Transform
 from stagewise.messages.errors import InputError
 from stagewise.nets.net import Net
 from stagewise.recipes.answers import Answer
-from stagewise.recipes.frames import Frames
+from stagewise.recipes.frames import Frames, Prepared
 from stagewise.recipes.kept import BestEpoch
 from stagewise.recipes.optimization import Loss, Optimizer, Schedule
 from stagewise.recipes.rows import Rows
@@ -52,9 +52,9 @@ class Recipe:
     gpu_precision: str
 
     @property
-    def resize(self) -> Resize:
-        """The only transform of validation and test: to the net's input, float or uint8 kept."""
-        return self.frames.resize(self.net.input_shape)
+    def prepared(self) -> Prepared:
+        """All that is done to a clip of validation and test: to the net's input."""
+        return self.frames.prepared(self.net.input_shape)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for config.json: a part is its numbers and the name of its kind, and so is a transform."""

@@ -10,6 +10,9 @@ class Tiered(Protocol):
     def of_tier1(self) -> Self:
         """The same split without rows of other tiers."""
 
+    def of_tier1_and_surely_stalled(self, above: float) -> Self:
+        """The same, but for stalled rows of other tiers whose crowd score is above a bound."""
+
 
 @dataclass(frozen=True)
 class AllRows:
@@ -39,4 +42,23 @@ class Tier1:
         return True
 
 
-Rows = AllRows | Tier1
+@dataclass(frozen=True)
+class Tier1AndSurelyStalled:
+    """The clips of tier 1, and of the others the stalled ones that the crowd was sure of.
+
+    crowd_score: above which (0-1, not at it) a stalled clip of another tier counts.
+    """
+
+    crowd_score: float
+
+    def of(self, split: Tiered) -> Tiered:
+        """The split's rows that the stage takes."""
+        return split.of_tier1_and_surely_stalled(self.crowd_score)
+
+    @property
+    def tier1_only(self) -> bool:
+        """Whether rows of other tiers are left out."""
+        return False
+
+
+Rows = AllRows | Tier1 | Tier1AndSurelyStalled

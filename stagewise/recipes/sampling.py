@@ -1,12 +1,14 @@
 """Which clip comes when: pure functions of (seed, stage, fold, epoch, index)."""
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 
-ROW, AUGMENTATION = 0, 1  # the two independent streams of one sample
+ROW, AUGMENTATION, ORDER = 0, 1, 2  # independent streams: two of a sample, one of an epoch
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,17 @@ class SampleKey:
         return np.random.default_rng([self.seed, stage, self.fold, self.epoch, self.index, stream])
 
 
+Draw = Callable[[SampleKey], int]  # from a sample to its row among the training rows
+
+
 class Sampling(Protocol):
     """The samples of an epoch."""
 
     def steps(self, stalled: np.ndarray, batch_size: int) -> int:
         """Batches in an epoch. stalled: (n,) 0 or 1 of the training rows."""
 
-    def row(self, stalled: np.ndarray, key: SampleKey) -> int:
-        """The row of a training sample. stalled: (n,) 0 or 1 of the training rows."""
+    def draws(self, stalled: np.ndarray) -> Draw:
+        """What gives a sample its row. stalled: (n,) 0 or 1 of the training rows, looked through once, here."""
 
     def stalled_share(self) -> float:
         """The share of stalled clips that training draws, which the net's probabilities are fitted to."""
@@ -52,12 +57,54 @@ class ByChance:
         """A number of its own, whatever there is."""
         return self.steps_per_epoch
 
-    def row(self, stalled: np.ndarray, key: SampleKey) -> int:
-        """Drawn by the key."""
-        generator = key.generator(ROW)
-        wanted = int(generator.random() < self.share)
-        return int(generator.choice(np.flatnonzero(stalled == wanted)))
+    def draws(self, stalled: np.ndarray) -> Draw:
+        """Each sample's row is drawn by its key alone."""
+        classes = [np.flatnonzero(stalled == value) for value in (0, 1)]
+
+        def row(key: SampleKey) -> int:
+            generator = key.generator(ROW)
+            return int(generator.choice(classes[int(generator.random() < self.share)]))
+
+        return row
 
     def stalled_share(self) -> float:
         """As drawn."""
         return self.share
+
+
+@dataclass(frozen=True)
+class EachStalledOnce:
+    """Every stalled clip once an epoch, and for each `flowing_for_each` flowing ones drawn with replacement, shuffled.
+
+    A last batch that is not full is filled up with further flowing clips.
+    """
+
+    flowing_for_each: int
+
+    def steps(self, stalled: np.ndarray, batch_size: int) -> int:
+        """As many as that takes: the number of stalled clips where a batch has one and the flowing ones for it."""
+        return -(-self._items(stalled) // batch_size)
+
+    def draws(self, stalled: np.ndarray) -> Draw:
+        """The epoch's order is shuffled once an epoch, by (seed, stage, fold, epoch); each draw takes as long."""
+        stalled_rows, flowing_rows = (np.flatnonzero(stalled == value) for value in (1, 0))
+
+        @lru_cache(maxsize=2)  # keys come epoch after epoch
+        def order(epoch: SampleKey) -> np.ndarray:
+            return epoch.generator(ORDER).permutation(self._items(stalled))
+
+        def row(key: SampleKey) -> int:
+            items = order(replace(key, index=0))
+            item = items[key.index] if key.index < len(items) else len(items)
+            if item < len(stalled_rows):
+                return int(stalled_rows[item])
+            return int(key.generator(ROW).choice(flowing_rows))
+
+        return row
+
+    def stalled_share(self) -> float:
+        """One of all that come with it."""
+        return 1 / (1 + self.flowing_for_each)
+
+    def _items(self, stalled: np.ndarray) -> int:
+        return (1 + self.flowing_for_each) * int(np.sum(stalled == 1))

@@ -26,9 +26,26 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class ParentStage:
-    """The kept weights of the same fold of another stage. label: that stage's name."""
+    """The best weights of the same fold of another stage. label: that stage's name."""
 
     label: str
+
+    @property
+    def epoch(self) -> int | None:
+        """None for the best epoch, or the number of a snapshot's."""
+        return None
+
+
+@dataclass(frozen=True)
+class ParentSnapshot(ParentStage):
+    """A snapshot of the same fold of another stage. label: that stage's name; snapshot: its epoch's number, from 1."""
+
+    snapshot: int
+
+    @property
+    def epoch(self) -> int | None:
+        """The snapshot's."""
+        return self.snapshot
 
 
 Start = RandomStart | WeightsFile | ParentStage

@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stagewise.augment import Resize
 from stagewise.folds import runs
 from stagewise.heatmaps.maps import HeatMapper, zoomed
 from stagewise.heatmaps.videos import RATE
@@ -19,6 +18,7 @@ from stagewise.nets.net import chosen_block
 from stagewise.pictures.clip_video import write_mp4
 from stagewise.prediction.ensemble import load_fused
 from stagewise.prediction.examples import Example, least_sure, surest
+from stagewise.recipes.frames import Prepared
 from stagewise.recipes.recipe import Recipe
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
@@ -29,7 +29,7 @@ LARGEST_SIDE = 128  # pixels of a pane; a crop of the full data has 67 on averag
 MOST_FRAMES = 96  # of 60 on average, and 434 at most
 QUALITY = 24  # x264's crf; 20 is half as large again
 
-Mapper = tuple[HeatMapper, Resize]  # and what is done to a clip before
+Mapper = tuple[HeatMapper, Prepared]  # and what is done to a clip before
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,13 @@ def _shown(example: Example, threshold: float, evidence: Evidence, mappers: dict
 
 def _mapper(recipe: Recipe, run: Run) -> Mapper:
     device.set_precision(recipe.gpu_precision)
-    fused = load_fused(recipe.net, runs.best_weights(run.stage, run.fold, run.config))
-    return HeatMapper(fused, chosen_block(recipe.net), recipe.answer.openvino_precision), recipe.resize
+    fused = load_fused(recipe.net, runs.kept_weights(run.stage, run.fold, run.config))
+    return HeatMapper(fused, chosen_block(recipe.net), recipe.answer.openvino_precision), recipe.prepared
 
 
 def _heat(mapper: Mapper, volume: np.ndarray) -> np.ndarray:
-    heat_mapper, resize = mapper
-    return zoomed(heat_mapper.statistics(resize.apply(volume)[None])[0], volume.shape[:3])
+    heat_mapper, prepared = mapper
+    return zoomed(heat_mapper.statistics(prepared.apply(volume)[None])[0], volume.shape[:3])
 
 
 def panes(volume: np.ndarray, heat: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Everything that a report shows, read and checked: what is missing is said, with the command that makes it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.runs import train_command
 from stagewise.messages.commands import EXTRACT
-from stagewise.prediction.inference import split_with_rows
+from stagewise.prediction.inference import answering_sha256, split_with_rows
 from stagewise.prediction.unanswered import has_test_set
 from stagewise.recipes.recipe import Recipe, trained_recipe
 from stagewise.report.answers import Answers, read_answers
@@ -39,7 +39,7 @@ class Evidence:
     """All that there is.
 
     projects: of `projects_of`; stages: a list of runs a stage, the first stage first; indexes: r01's table a
-    subset; recipe: of the stage, as its first fold was trained.
+    subset; recipe: of the stage, as its first fold was trained; best: as for `gather`.
     """
 
     split: Split
@@ -50,6 +50,7 @@ class Evidence:
     indexes: dict[str, pd.DataFrame]
     recipe: Recipe
     gaps: list[Gap]
+    best: bool = False
 
     @property
     def stage(self) -> str:
@@ -74,10 +75,10 @@ class Evidence:
         return "\n".join((summary, *(f"missing: {gap}" for gap in self.gaps)))
 
 
-def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None) -> Evidence:
+def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None, best: bool = False) -> Evidence:
     """Read what the scripts left behind.
 
-    page: the stage's recipe as its page has it.
+    page: the stage's recipe as its page has it; best: whether answers are by each fold's best epoch, not by snapshots.
     asked_folds: all of them must be there; None takes the folds that are trained. Raises InputError where not even one
     fold is trained and answered, or where files do not belong together.
     """
@@ -88,11 +89,13 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
     trained = _require_trained(stages[-1], split, every=asked_folds is not None)
     projects = projects_of(split)
     r41, r42 = (
-        split.command(f"{stage}/{script}.py", [run.fold for run in trained], from_root=True)
+        split.command(f"{stage}/{script}.py", [run.fold for run in trained], from_root=True) + " --best" * best
         for script in ("r41_process_oof", "r42_process_test")
     )
     where = paths.shown(paths.fold_folder(stage, trained[0].fold))
     recipe = trained_recipe(page, trained[0].config["recipe"], where)
+    if best:
+        recipe = replace(recipe, kept=recipe.kept.best_alone())
     oof = read_out_of_fold(recipe, trained, projects, f"run: {r41}")
     answers = read_answers(stage, f"run: {r42}")
     indexes, asked = {part: paths.roi_index(part) for part in paths.SUBSETS}, has_test_set()
@@ -108,8 +111,9 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
             *(_no_index(part) for part, path in indexes.items() if not path.exists() and (part != "test" or asked)),
             *_untrained(stages),
             *_outdated(stages),
-            *_unanswered(trained, oof, answers, r41, r42 if asked else None),
+            *_unanswered(recipe, trained, oof, answers, r41, r42 if asked else None),
         ],
+        best,
     )
 
 
@@ -132,13 +136,13 @@ def _untrained(stages: list[list[Run]]) -> Iterator[Gap]:
 def _outdated(stages: list[list[Run]]) -> Iterator[Gap]:
     """Runs whose parent was trained anew after they had started from it."""
     for parent, run in chain.from_iterable(zip(*pair, strict=True) for pair in pairwise(stages)):
-        if run.config and parent.best and run.config["start"]["sha256"] != parent.best["sha256"]:
+        if run.config and parent.best and run.config["start"]["sha256"] not in parent.kept_sha256:
             what = f"fold {run.fold} of {run.stage} started from other weights than {parent.stage} holds now"
             yield Gap(what, f"{run.command} --force", "training")
 
 
 def _unanswered(
-    trained: list[Run], oof: OutOfFold, answers: Answers | None, r41: str, r42: str | None
+    recipe: Recipe, trained: list[Run], oof: OutOfFold, answers: Answers | None, r41: str, r42: str | None
 ) -> Iterator[Gap]:
     """Clips and videos that not all of the trained folds have answered.
 
@@ -153,8 +157,10 @@ def _unanswered(
         yield Gap("no answers to the test videos", r42, "test-set")
     elif set(answers.folds) != set(folds):
         yield Gap(f"the test videos were answered by {named(answers.folds)}, not {named(folds)}", r42, "test-set")
-    elif changed := [run.fold for run in trained if answers.settings.weights[str(run.fold)] != run.best["sha256"]]:
-        yield Gap(f"{named(changed)} answered the test videos with other weights than now", r42, "test-set")
+    else:
+        now = {run.fold: answering_sha256(recipe, run.fold, run.config) for run in trained}
+        if changed := [fold for fold, sha256 in now.items() if answers.settings.weights[str(fold)] != sha256]:
+            yield Gap(f"{named(changed)} answered the test videos with other weights than now", r42, "test-set")
 
 
 def _require_trained(stage_runs: Sequence[Run], split: Split, every: bool) -> list[Run]:

@@ -24,23 +24,26 @@ def fold_colour(fold: int) -> str:
     return FOLDS[fold % len(FOLDS)]
 
 
-def sizes(axis: str, unit: str, groups: dict[str, np.ndarray], net_size: int) -> Picture:
-    """Histogram of the crops along one axis, as shares of each group, with the net's own size.
+def sizes(axis: str, unit: str, groups: dict[str, np.ndarray], net_size: int | None) -> Picture:
+    """Histogram of the crops along one axis, as shares of each group, with the net's own size; None: it takes any.
 
     groups: sizes of the videos of "flowing", "stalled" and "test", those that there are.
     """
     axes, everything = new_axes(), np.concatenate(list(groups.values()))
-    largest = max(np.percentile(everything, 99.5), net_size)  # one very long video would flatten the rest
+    largest = max(np.percentile(everything, 99.5), net_size or 0)  # one very long video would flatten the rest
     bins = np.linspace(0, largest * 1.05, 41)
     for name, values in groups.items():
         weights, inside = np.full(len(values), 100 / len(values)), np.minimum(values, bins[-1])
         line = "--" if name == "test" else "-"
         axes.hist(inside, bins, weights=weights, histtype="step", color=GROUPS[name], linestyle=line)
-    axes.axvline(net_size, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)))
+    if net_size is not None:
+        axes.axvline(net_size, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)))
     axes.set(xlabel=f"{axis}{unit}", ylabel="% of the videos", xlim=(0, bins[-1]))
-    fit = np.mean(everything <= net_size)
     spread = f"median {np.median(everything):.0f}, {everything.min()} to {everything.max()}"
-    caption = f"{axis.capitalize()}: {spread}. The net sees {net_size} (dotted); {100 * fit:.0f} % are no larger."
+    caption = f"{axis.capitalize()}: {spread}. The net sees them all."
+    if net_size is not None:
+        fit = np.mean(everything <= net_size)
+        caption = f"{axis.capitalize()}: {spread}. The net sees {net_size} (dotted); {100 * fit:.0f} % are no larger."
     return inline(axes, f"sizes-{axis}", caption)
 
 

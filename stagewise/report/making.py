@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 def make_report(stage: "Recipe", doc: str) -> None:
     """Parse an r51's command line and write `subm/report.html`. stage: its recipe, as the page has it."""
-    parser = cli.parser(doc, "split", "fold", "gpu", "engine", "dry-run")
+    options = ("split", "fold", "gpu", "engine", "dry-run")
+    parser = cli.parser(doc, *options, *["best"] * bool(stage.kept.snapshots))
     parser.add_argument(
         "--clips",
         type=cli.at_least(0),
@@ -22,7 +23,7 @@ def make_report(stage: "Recipe", doc: str) -> None:
     arguments = parser.parse_args()
     from stagewise.report.evidence import gather
 
-    evidence = gather(stage, arguments.split, arguments.folds)
+    evidence = gather(stage, arguments.split, arguments.folds, getattr(arguments, "best", False))
     print(evidence, flush=True)
     report = paths.submission_folder() / "report.html"
     if arguments.dry_run:

@@ -46,7 +46,7 @@ def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
     stage, split, oof = evidence.stage, evidence.split, evidence.out_of_fold
 
     def command(script: str, folds: Sequence[int]) -> str:
-        return split.command(f"{stage}/{script}.py", folds, from_root=True)
+        return split.command(f"{stage}/{script}.py", folds, from_root=True) + " --best" * evidence.best
 
     lines = [EXTRACT, VERIFY_DATA]
     lines += [MAKE_SPLIT] * (split.path.absolute() == paths.split_csv())

@@ -9,6 +9,7 @@ from stagewise.data.clips import require_both_classes
 from stagewise.data.tables import read_oof_table
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
+from stagewise.prediction.inference import answering_sha256
 from stagewise.prediction.threshold import read_scores
 from stagewise.recipes.recipe import Recipe
 from stagewise.report.training import Run
@@ -49,7 +50,7 @@ def read_out_of_fold(recipe: Recipe, runs: Sequence[Run], projects: pd.DataFrame
     path = paths.oof_csv(stage)
     table = read_oof_table(path, mend)[["filename", "stalled", "fold", "probability"]]
     folds = set(table["fold"])
-    weights = {str(run.fold): run.best["sha256"] for run in runs if run.fold in folds}
+    weights = {str(run.fold): answering_sha256(recipe, run.fold, run.config) for run in runs if run.fold in folds}
     if len(weights) < len(folds):
         others = ", ".join(map(str, sorted(folds - {run.fold for run in runs})))
         raise InputError(

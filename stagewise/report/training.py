@@ -12,7 +12,7 @@ from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.runs import train_command
 from stagewise.messages.errors import InputError
-from stagewise.recipes.starts import ParentStage
+from stagewise.recipes.starts import ParentSnapshot, ParentStage
 
 SCORES = ("epoch", "loss", "val_loss", "val_auc", "val_mcc")
 FINISHED, NOT_FINISHED, NOT_TRAINED = "finished", "not finished", "not trained"
@@ -40,6 +40,12 @@ class Run:
         return (self.config or {}).get("best", {})
 
     @property
+    def kept_sha256(self) -> set[str]:
+        """Hashes of all weights that were kept: the best ones and the snapshots."""
+        kept = (self.best, *(self.config or {}).get("snapshots", {}).values())
+        return {weights["sha256"] for weights in kept if weights}
+
+    @property
     def command(self) -> str:
         """The command that trains it; as far as its config tells, the one that did."""
         return train_command(self.stage, [self.fold], self.config)
@@ -58,7 +64,7 @@ def read_runs(stage: str, folds: Sequence[int]) -> list[list[Run]]:
 
 def _parents(stage_runs: list[Run]) -> set[str]:
     starts = [run.config["recipe"]["start"] for run in stage_runs if run.config]
-    return {start["label"] for start in starts if start["kind"] == ParentStage.__name__}
+    return {start["label"] for start in starts if start["kind"] in (ParentStage.__name__, ParentSnapshot.__name__)}
 
 
 def _read_run(stage: str, fold: int) -> Run:

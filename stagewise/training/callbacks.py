@@ -5,7 +5,7 @@ here read them there, so their order in `epoch_callbacks` is part of what they d
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -21,7 +21,7 @@ from stagewise.recipes.recipe import Recipe
 from stagewise.scores.curves import draw_curves
 from stagewise.scores.score import THRESHOLDS, mcc_curve, middle_of_the_best, note_on_constant, roc_auc
 
-REMEMBERED = ("best", "best_epoch", "wait", "cooldown_counter", "stopped_epoch")
+REMEMBERED = ("best", "best_epoch", "snapshots", "wait", "cooldown_counter", "stopped_epoch")
 
 
 class ValidationScores(keras.callbacks.Callback):
@@ -71,10 +71,32 @@ class BestWeights(keras.callbacks.Callback):
     def save(self, path: Path) -> None:
         """Write the best weights, the model's from now on, in one piece or not at all."""
         self.model.set_weights(self.weights)
-        # the weights without the optimizer's moments; its own name would count up in the file
-        weights_alone = keras.Model(self.model.inputs, self.model.outputs, name=self.model.name)
-        with paths.replacing(path) as temporary:
-            weights_alone.save_weights(temporary)
+        _save_weights(self.model, path)
+
+
+class SnapshotWeights(keras.callbacks.Callback):
+    """Write the weights of chosen epochs as they end; remembers their hashes and scores."""
+
+    def __init__(self, folder: Path, epochs: Sequence[int]) -> None:
+        """epochs: their numbers, from 1."""
+        super().__init__()
+        self.folder, self.epochs = folder, epochs
+        self.snapshots: dict[str, dict[str, float | str]] = {}
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+        """Write a file, if the epoch is one of them; one that is trained again replaces it."""
+        if (number := epoch + 1) in self.epochs:
+            path = self.folder / runs.snapshot_weights(number)
+            _save_weights(self.model, path)
+            scores = {name: float(logs[f"val_{name}"]) for name in ("auc", "mcc")}
+            self.snapshots = {**self.snapshots, str(number): {**scores, "sha256": paths.sha256_of(path)}}
+
+
+def _save_weights(model: keras.Model, path: Path) -> None:
+    """In one piece or not at all, without the optimizer's moments."""
+    weights_alone = keras.Model(model.inputs, model.outputs, name=model.name)  # whose own would count up in the file
+    with paths.replacing(path) as temporary:
+        weights_alone.save_weights(temporary)
 
 
 class TensorBoardEvents(keras.callbacks.Callback):
@@ -148,13 +170,15 @@ def epoch_callbacks(
     stalled: np.ndarray,
     progress: Progress,
     best: BestWeights,
+    snapshots: SnapshotWeights,
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of one training, in the order in which they must run; best: what they keep the best weights in."""
-    deciding = recipe.schedule.callbacks(best.monitor)
+    """The callbacks of one training, in the order in which they must run; best, snapshots: what keeps weights."""
+    deciding = recipe.schedule.callbacks(best.monitor, recipe.optimizer.learning_rate)
     return [
         ValidationScores(predict, stalled),
         *deciding,
         best,
+        snapshots,
         TensorBoardEvents(folder / runs.EVENTS),
-        Recorder(folder, progress, best, deciding),
+        Recorder(folder, progress, best, [*deciding, snapshots]),
     ]

@@ -28,9 +28,10 @@ def size(count: float) -> str:
 class Footprint:
     """Bytes: RAM where the net runs on the CPU (net and workers), GPU memory where it runs there, and disk.
 
-    disk: for the fold that trains, its resume states among it; kept: for one that is finished, its best weights.
+    disk: for the fold that trains, its resume states among it; kept: for one that is finished, what it kept.
 
-    The activations are counted once. Measured peaks on CPU without workers: 7.5 GiB for the full preset, where this
+    The activations are counted once, for clips of a typical length where that is free: a batch of longer ones takes
+    as much more. Measured peaks on CPU without workers: 7.5 GiB for the full preset, where this
     says 7.8, and 1.07 for the demo, where it says 1.01. GPU memory is derived alike and was not measured.
     """
 
@@ -50,9 +51,13 @@ def footprint(recipe: Recipe, workers: int) -> Footprint:
     """What training fold after fold takes, with `workers` processes that prepare batches."""
     weights = FLOAT * recipe.net.parameters
     activations = FLOAT * recipe.batch_size * recipe.net.activation_floats
-    batch = 3 * prod(recipe.net.input_shape) * recipe.batch_size  # uint8
+    batch = prod(recipe.prepared.largest) * recipe.batch_size  # uint8
     net = IN_MEMORY * weights + activations
     prepared = workers * WORKER + STREAMS * slots_of(workers) * batch
+    files = 1 + len(recipe.kept.snapshots)
     return Footprint(
-        ram=ceil(LOADED + net + prepared), gpu=net + batch, disk=(STATES * IN_A_STATE + 1) * weights, kept=weights
+        ram=ceil(LOADED + net + prepared),
+        gpu=net + batch,
+        disk=(STATES * IN_A_STATE + files) * weights,
+        kept=files * weights,
     )

@@ -52,12 +52,14 @@ class TrainingPlan:
     def __str__(self) -> str:
         recipe, start = self.recipe, self.start_weights and paths.shown(self.start_weights)
         batches = f"{self.steps} batches of {recipe.batch_size}"
+        numbers = ", ".join(map(str, recipe.kept.snapshots))
+        kept = f"best epoch by {recipe.kept.monitor}" + f"; keeps epochs {numbers}" * bool(numbers)
         if recipe.optimizer.accumulation_steps > 1:
             batches += f", {recipe.optimizer.accumulation_steps} accumulated"
         return (
             f"{recipe.name} fold {self.fold}: {recipe.net}, up to {recipe.schedule.epochs} epochs of {batches}\n"
             f"  starts from {start or 'random weights'}\n"
-            f"  trains on {self.training}\n  validates on {self.validation}, best epoch by {recipe.kept.monitor}\n"
+            f"  trains on {self.training}\n  validates on {self.validation}, {kept}\n"
             f"  writes {paths.shown(self.folder)}/"
         )
 
@@ -76,6 +78,11 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
         "seed": seed,
         "split": {"file": paths.shown(split.path), "sha256": split.sha256},
     }
+    if late := [epoch for epoch in recipe.kept.snapshots if epoch > recipe.schedule.epochs]:
+        raise InputError(
+            f"{recipe.name} is to keep epoch {late[0]}, and trains for {recipe.schedule.epochs}; correct it on the "
+            "recipe's page"
+        )
     start_weights = _start_weights(recipe, made_from)
     require_learnable(split, [fold])
     held_out = split.table["fold"] == fold
@@ -129,4 +136,4 @@ def _parent_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path:
             f"{paths.shown(paths.fold_folder(stage, fold))} was trained with another net; train both "
             f"stages with the same --preset: {command} --force"
         )
-    return runs.best_weights(stage, fold, parent)
+    return runs.kept_weights(stage, fold, parent, recipe.start.epoch)

@@ -19,7 +19,7 @@ from stagewise.messages.progress import progress
 from stagewise.prediction.predict import predict_volumes
 from stagewise.recipes.recipe import Recipe
 from stagewise.recipes.starts import WeightsFile
-from stagewise.training.callbacks import BestWeights, epoch_callbacks
+from stagewise.training.callbacks import BestWeights, SnapshotWeights, epoch_callbacks
 from stagewise.training.plans import TrainingPlan, started_config
 
 
@@ -29,7 +29,22 @@ def compiled(recipe: Recipe) -> keras.Model:
     model = recipe.net.build()
     model.compile(recipe.optimizer.made(), recipe.loss.made(), jit_compile=device.jit_compile())
     model.optimizer.build(model.trainable_variables)  # so that a resume state has a place for its moments
+    if recipe.prepared.lengths and not device.compiles_each_shape():
+        _show_lengths(model, recipe)
     return model
+
+
+def _show_lengths(model: keras.Model, recipe: Recipe) -> None:
+    """Let the net meet clips of one frame, then of two; what it learns from them, `start` takes away.
+
+    TensorFlow makes a graph for the first length that it meets and another for all others, which differ in last bits:
+    made here, they are the same in every process, wherever in the training it begins.
+    """
+    _, *rest = recipe.prepared.largest
+    for frames in (1, 2):
+        clips = np.zeros((recipe.batch_size, frames, *rest), np.uint8)
+        model.train_on_batch(clips, np.zeros((len(clips), 1), np.float32))
+        model.predict_on_batch(clips)
 
 
 def start(model: keras.Model, plan: TrainingPlan) -> None:
@@ -93,15 +108,16 @@ def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> No
     so_far = load_state(plan.folder, model, plan.command)
     best = BestWeights(f"val_{plan.recipe.kept.monitor}", so_far.best_weights)
     validation = _validation(model, plan, pool), plan.validation.stalled
-    callbacks = epoch_callbacks(plan.recipe, plan.folder, *validation, so_far, best)
+    snapshots = SnapshotWeights(plan.folder, plan.recipe.kept.snapshots)
+    callbacks = epoch_callbacks(plan.recipe, plan.folder, *validation, so_far, best, snapshots)
     _fit(model, plan, pool, callbacks, so_far)
-    _finish(plan, best)
+    _finish(plan, best, snapshots)
 
 
 def _validation(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> Callable[[], np.ndarray]:
     def predict() -> np.ndarray:
         volumes, recipe = plan.validation.volumes, plan.recipe
-        settings = (recipe.resize, pool, recipe.batch_size, f"{_name(plan)} validation")
+        settings = (recipe.prepared, pool, recipe.batch_size, f"{_name(plan)} validation")
         return predict_volumes(model.predict_on_batch, volumes, *settings, kept=False)[:, 0]
 
     return predict
@@ -119,7 +135,8 @@ def _fit(
     model.stop_training = so_far.stopped
     listeners = keras.callbacks.CallbackList(callbacks, model=model)
     clips = plan.training
-    batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed)
+    lengths = recipe.prepared.lengths if device.compiles_each_shape() else ()
+    batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed, lengths)
     stream = batches.stream(pool, first_epoch)
     listeners.on_train_begin()
     for epoch in range(first_epoch, recipe.schedule.epochs):
@@ -151,7 +168,7 @@ def _name(plan: TrainingPlan) -> str:
     return f"{plan.recipe.name} fold {plan.fold}"
 
 
-def _finish(plan: TrainingPlan, best: BestWeights) -> None:
+def _finish(plan: TrainingPlan, best: BestWeights, snapshots: SnapshotWeights) -> None:
     """Write down what came out; the resume states have then served their purpose."""
     best.save(plan.folder / runs.BEST_WEIGHTS)
     summary = {
@@ -160,6 +177,7 @@ def _finish(plan: TrainingPlan, best: BestWeights) -> None:
         "sha256": paths.sha256_of(plan.folder / runs.BEST_WEIGHTS),
     }
     config = runs.read_config(plan.recipe.name, plan.fold)
-    runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary})
+    kept = {"snapshots": snapshots.snapshots} if snapshots.epochs else {}
+    runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary, **kept})
     remove_states(plan.folder)
     say(f"{paths.shown(plan.folder)}: best {plan.recipe.kept.monitor} {best.best:.4f} in epoch {best.best_epoch + 1}")

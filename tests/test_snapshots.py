@@ -1,0 +1,129 @@
+"""A recipe of snapshots, from two trainings to the submission: what was kept by number answers together."""
+
+import json
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+
+from stagewise.data.splits import read_split
+from stagewise.files import paths
+from stagewise.folds import runs
+from stagewise.messages.errors import InputError
+from stagewise.prediction.answering import answer_test
+from stagewise.prediction.inference import plan_test
+from stagewise.prediction.out_of_fold import answer_out_of_fold
+from stagewise.prediction.threshold import read_threshold
+from stagewise.recipes.kept import Snapshots
+from stagewise.recipes.starts import ParentSnapshot
+from stagewise.report.evidence import gather
+from stagewise.report.making import make_report
+from stagewise.training.plans import plan_training
+from stagewise.volumes.pklz import load_volume
+
+FIRST = tiny.grey_recipe()
+SECOND = replace(
+    tiny.grey_recipe(name="grey_stage2", epochs=2),
+    start=ParentSnapshot("grey_stage1", 1),
+    kept=Snapshots("auc", 1, kept_epochs=(2,), earlier=(("grey_stage1", 1), ("grey_stage1", 3))),
+)
+FOLDS = ("--fold", "0", "--fold", "1")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two stages of two folds, answered by r41 and r42."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("STAGEWISE_ROOT", str(tmp_path_factory.mktemp("snapshots")))
+        tiny.write_split()
+        names = tiny.write_volumes("test", 5, seed=1)["filename"]
+        paths.input_folder().mkdir()
+        pd.DataFrame({"filename": names}).to_csv(paths.input_folder() / "submission_format.csv", index=False)
+        for stage in (FIRST, SECOND):
+            for fold in (0, 1):
+                tiny.train(plan_training(stage, read_split(None), fold, seed=1), workers=0, force=False)
+        patched.setattr(sys, "argv", ["r4.py", *FOLDS, "--engine", "keras", "--workers", "0"])
+        answer_out_of_fold(SECOND, "")
+        answer_test(SECOND, "")
+        yield
+
+
+def answer(volume, fold: int) -> float:
+    """The mean of three nets, each looking at the clip alone."""
+    files = [("grey_stage1", 1), ("grey_stage1", 3), ("grey_stage2", 2)]
+    net, answers = tiny.GREY_NET.build(), []
+    for stage, epoch in files:
+        net.load_weights(paths.fold_folder(stage, fold) / runs.snapshot_weights(epoch))
+        answers.append(float(np.asarray(net(SECOND.prepared.apply(volume)[None], training=False))[0, 0]))
+    assert np.ptp(answers) > 1e-4
+    return float(np.mean(answers))
+
+
+def test_the_snapshots_of_both_stages_answer_together_out_of_fold_and_on_the_test_set(trained):
+    table = pd.read_csv(paths.oof_csv(SECOND.name))
+    for row in table.iloc[[0, -1]].itertuples():
+        volume = load_volume(paths.volume_path("train", row.filename))
+        assert row.probability == pytest.approx(answer(volume, row.fold), abs=1e-5)
+    test = pd.read_csv(paths.test_detailed_csv(SECOND.name))
+    for row in test.iloc[[0, -1]].itertuples():
+        volume = load_volume(paths.volume_path("test", row.filename))
+        for fold in (0, 1):
+            assert getattr(row, f"fold_{fold}") == pytest.approx(answer(volume, fold), abs=1e-5)
+        assert row.probability == pytest.approx((row.fold_0 + row.fold_1) / 2)
+
+
+def test_a_threshold_belongs_to_all_the_weights_that_answered(trained):
+    plan = plan_test(SECOND, None, [0, 1])
+    weights = json.loads(paths.threshold_json(SECOND.name).read_text())["weights"]
+    assert weights == plan.weights_sha256 and len(set(weights.values())) == 2
+    alone = plan_test(replace(SECOND, kept=replace(SECOND.kept, earlier=())), None, [0, 1])
+    assert alone.weights_sha256 == weights  # as the folds were trained, and not as a page says that was changed since
+
+
+def test_a_snapshot_that_is_gone_or_another_file_is_an_error_with_the_command(trained):
+    path = paths.fold_folder("grey_stage1", 1) / runs.snapshot_weights(3)
+    content = path.read_bytes()
+    try:
+        path.write_bytes(content[:-1])
+        with pytest.raises(
+            InputError, match=r"snapshot_0003.* not the file .*python grey_stage1/r31_train.py --fold 1"
+        ):
+            plan_test(SECOND, None, [0, 1])
+        path.unlink()
+        with pytest.raises(InputError, match=r"no weights .*snapshot_0003.*python grey_stage1/r31_train.py --fold 1"):
+            plan_test(SECOND, None, [0, 1])
+    finally:
+        path.write_bytes(content)
+
+
+def test_best_answers_by_each_folds_best_epoch_and_its_report_asks_for_it(trained, monkeypatch, capsys):
+    written = (paths.oof_csv(SECOND.name), paths.threshold_json(SECOND.name), paths.test_json(SECOND.name))
+    before = [path.read_bytes() for path in written[:2]]
+    net = tiny.GREY_NET.build()
+    monkeypatch.setattr(sys, "argv", ["r41.py", *FOLDS, "--engine", "keras", "--workers", "0", "--best"])
+    try:
+        answer_out_of_fold(SECOND, "")
+        assert "next: python grey_stage2/r42_process_test.py --best" in capsys.readouterr().out
+        row = next(pd.read_csv(written[0]).itertuples())
+        net.load_weights(paths.fold_folder(SECOND.name, row.fold) / runs.BEST_WEIGHTS)
+        volume = load_volume(paths.volume_path("train", row.filename))
+        alone = float(np.asarray(net(SECOND.prepared.apply(volume)[None], training=False))[0, 0])
+        assert row.probability == pytest.approx(alone, abs=1e-5)
+        with pytest.raises(InputError, match=r"not chosen with the present weights of fold 0; run: python .*--fold 1$"):
+            gather(SECOND, None, [0, 1])
+        assert gather(SECOND, None, [0, 1], best=True).out_of_fold.folds == [0, 1]
+    finally:
+        for path, content in zip(written, before, strict=False):
+            path.write_bytes(content)
+    with pytest.raises(InputError, match=r"not chosen with the present weights of fold 0; run: python .*--best"):
+        read_threshold(plan_test(SECOND, None, [0, 1], best=True))
+
+
+def test_the_report_has_both_stages(trained, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["r51.py", *FOLDS, "--clips", "0"])
+    make_report(SECOND, "")
+    page = (paths.submission_folder() / "report.html").read_text()
+    assert "grey_stage1" in page and "other weights than" not in page
