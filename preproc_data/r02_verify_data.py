@@ -17,6 +17,7 @@ import argparse
 
 from stagewise.console import cli
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.messages.errors import InputError, QuarantinedError
 
 
@@ -53,7 +54,7 @@ def main() -> None:
     data = verify(arguments.split, arguments.workers)
     for note in data.notes:
         print(note)
-    paths.remove_leftovers(folder)
+    remove_leftovers(folder)
     volumes, groups = usable_volumes(data), labelled_groups(data)
     if len(volumes):
         data_pictures.draw_sizes(folder / "crop_sizes.png", volumes, INPUT_SHAPE)

@@ -17,6 +17,7 @@ from pathlib import Path
 from stagewise.console import cli
 from stagewise.console.ending import ending, first_training
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.messages.errors import InputError
 
 
@@ -60,7 +61,7 @@ def main() -> None:
     if arguments.dry_run:
         print(f"would write {paths.shown(path)}")
         return
-    paths.remove_leftovers(path.parent)
+    remove_leftovers(path.parent)
     with paths.replacing(path) as temporary:
         split.to_csv(temporary, index=False, compression="infer" if path.suffix in OPEN else None)
     if path != paths.split_csv():

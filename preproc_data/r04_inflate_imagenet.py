@@ -17,6 +17,7 @@ from pathlib import Path
 from stagewise.console import cli
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.messages.commands import INFLATE
 from stagewise.messages.errors import InputError, StagewiseError
 
@@ -69,7 +70,7 @@ def main() -> None:
 
     net = D121.net.backbone(D121.net.build())
     inflate(load_imagenet(source), net)
-    paths.remove_leftovers(target.parent)
+    remove_leftovers(target.parent)
     with paths.replacing(target) as temporary:
         net.save_weights(temporary)
     print(f"{net.count_params():,} parameters\n{ending([target], following)}")

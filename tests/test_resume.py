@@ -8,7 +8,7 @@ import tiny
 from tiny import build, train
 
 from stagewise.data.splits import read_split
-from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.folds import runs
 from stagewise.folds.checkpoints import Progress, load_state, save_state
 from stagewise.messages.errors import InputError
@@ -179,7 +179,7 @@ def test_leftovers_of_killed_processes_go_and_those_of_running_ones_stay(tmp_pat
     dead, running = tmp_path / ".tmp-999999999-a.csv", tmp_path / ".tmp-1-a.csv"
     for path in (dead, running):
         path.touch()
-    paths.remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path)
     assert list(tmp_path.iterdir()) == [running]
 
 
@@ -193,7 +193,7 @@ def test_what_other_programs_name_alike_stays(tmp_path):
     for name in (".tmp-folder", ".tmp-999999999-folder"):
         others.append(tmp_path / name)
         others[-1].mkdir()
-    paths.remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path)
     assert set(tmp_path.iterdir()) == set(others)
-    paths.remove_leftovers(tmp_path, alone=True)
+    remove_leftovers(tmp_path, alone=True)
     assert all(path.is_dir() for path in tmp_path.iterdir())

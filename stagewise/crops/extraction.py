@@ -16,6 +16,7 @@ from stagewise.crops.input_videos import list_videos
 from stagewise.crops.roi import extract_roi
 from stagewise.crops.roi_index import ROI_INDEX, ROI_SIZES
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.files.locks import owned
 from stagewise.files.names import require_video_name
 from stagewise.machine.workers import WorkerPool
@@ -132,8 +133,8 @@ def _journal(subset: str) -> Iterator[TextIO]:
     path = journal_path(subset)
     lock = path.with_suffix(".lock")
     with owned(lock, f"the extraction of {subset}"), paths.naming(path), path.open("a", newline="") as journal:
-        paths.remove_leftovers(path.parent)  # where another process may write the other subset's index
-        paths.remove_leftovers(paths.roi_folder(subset), alone=True)
+        remove_leftovers(path.parent)  # where another process may write the other subset's index
+        remove_leftovers(paths.roi_folder(subset), alone=True)
         journal.write("\n")  # ends a line that a killed run has torn
         yield journal
         path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stagewise.console import cli
 from stagewise.console.ending import ending
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.messages.errors import InputError
 
 if TYPE_CHECKING:  # they load pandas, which --help does not wait for
@@ -102,7 +103,7 @@ def _write(
         "made_from": {paths.shown(file): paths.sha256_of(file) for file in tables.files},
         "versions": versions(),
     }
-    paths.remove_leftovers(paths.submission_folder())
+    remove_leftovers(paths.submission_folder())
     submission = as_asked(tables.asked["asked"].to_numpy(), stalled.reindex(names), tables.unanswered)
     joined = scores.reindex(names).rename("probability").rename_axis("filename").reset_index()
     written = write_tables({paths.joined_csv(): joined, paths.submission_csv(): submission})

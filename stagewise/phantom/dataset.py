@@ -10,6 +10,7 @@ import numpy as np
 
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.errors import InputError
 from stagewise.messages.progress import progress
@@ -113,13 +114,13 @@ def make(order: Order, workers: int) -> None:
     """
     folder = paths.input_folder()
     check_folder(folder, order)
-    paths.remove_leftovers(folder)
+    remove_leftovers(folder)
     with paths.replacing(folder / MARKER) as temporary:
         temporary.write_text(json.dumps(dataclasses.asdict(order)), encoding="utf-8")
     rows = plan_rows(order)
     for subset in paths.SUBSETS:
         paths.videos_folder(subset).mkdir(exist_ok=True)
-        paths.remove_leftovers(paths.videos_folder(subset), alone=True)
+        remove_leftovers(paths.videos_folder(subset), alone=True)
     clips = [
         ClipTask(order.settings, index, row.stalled, paths.videos_folder(row.subset) / row.filename)
         for index, row in enumerate(rows)

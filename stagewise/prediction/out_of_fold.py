@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stagewise.console import cli
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 
 if TYPE_CHECKING:
     from stagewise.recipes.recipe import Recipe
@@ -35,7 +36,7 @@ def answer_out_of_fold(stage: "Recipe", doc: str) -> None:
     from stagewise.prediction.unanswered import has_test_set
 
     table = predict_out_of_fold(plan, arguments.workers)
-    paths.remove_leftovers(paths.modified_data_folder())
+    remove_leftovers(paths.modified_data_folder())
     with paths.replacing(oof) as temporary:
         table.to_csv(temporary, index=False)
     evaluation = write_threshold(plan, table, arguments.seed, arguments.prevalence)

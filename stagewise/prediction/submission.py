@@ -14,6 +14,7 @@ import pandas as pd
 from stagewise.data.columns import probabilities
 from stagewise.data.tables import read_videos
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.folds import runs
 from stagewise.messages.errors import InputError
 from stagewise.recipes.recipe import Recipe
@@ -59,7 +60,7 @@ def write_submission(
         raise ValueError(f"every video needs a finite probability of each fold, not {probabilities.shape}")
     if bool(reasons) != bool(settings.unanswered):
         raise ValueError(f"{len(reasons)} videos are unanswered, and their row is {settings.unanswered}")
-    paths.remove_leftovers(paths.submission_folder())
+    remove_leftovers(paths.submission_folder())
     stage, mean = recipe.name, recipe.answer.of_folds(probabilities)
     columns = {f"fold_{fold}": probabilities[:, number] for number, fold in enumerate(settings.weights)}
     if passes is not None:

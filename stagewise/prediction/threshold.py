@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.folds import runs
 from stagewise.messages.errors import InputError
 from stagewise.prediction.inference import InferencePlan
@@ -23,7 +24,7 @@ def write_threshold(plan: InferencePlan, table: pd.DataFrame, seed: int, prevale
     labels, probabilities = table["stalled"].to_numpy(), table["probability"].to_numpy()
     evaluation = evaluate(labels, probabilities, seed, prevalence, plan.recipe.sampling.stalled_share())
     path, title = paths.threshold_json(plan.stage), f"{plan.stage}, {len(table)} clips"
-    paths.remove_leftovers(path.parent)
+    remove_leftovers(path.parent)
     draw_picture(path.with_name("mcc_curve.png"), title, partial(_draw_curves, evaluation=evaluation))
     draw_reliability_of = partial(draw_reliability, reliability=evaluation.reliability)
     draw_picture(path.with_name("reliability.png"), title, draw_reliability_of)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from stagewise.console import cli
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 
 if TYPE_CHECKING:
     from stagewise.recipes.recipe import Recipe
@@ -40,7 +41,7 @@ def make_report(stage: "Recipe", doc: str) -> None:
     from stagewise.report.page import render
 
     page = render(evidence, groups)
-    paths.remove_leftovers(report.parent)
+    remove_leftovers(report.parent)
     with paths.replacing(report) as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(f"wrote {paths.shown(report)} ({report.stat().st_size / 1e6:.1f} MB)\nnext: open it in a browser")

@@ -8,6 +8,7 @@ import numpy as np
 from stagewise.console.run_log import logged, say
 from stagewise.data.batches import TrainingBatches
 from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.files.locks import owned
 from stagewise.files.weight_files import load_weights
 from stagewise.folds import runs
@@ -90,7 +91,7 @@ def _is_finished(plan: TrainingPlan, force: bool) -> bool:
     if force:
         runs.clear(plan.folder)
     for folder in (plan.folder, plan.folder / runs.EVENTS):
-        paths.remove_leftovers(folder, alone=True)
+        remove_leftovers(folder, alone=True)
     config = started_config(plan)
     if config is None:
         runs.clear(plan.folder)  # a run that was killed before it had a config left nothing of worth
