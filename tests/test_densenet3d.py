@@ -169,6 +169,7 @@ def test_features_equal_classification_models_3d(recipe_net):
     np.testing.assert_allclose(backbone(recipe_net)(batch, training=False), features, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_jax_gives_tensorflows_probabilities_without_tensorflow(tmp_path):
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed; it is in requirements-test.txt")

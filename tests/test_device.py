@@ -240,6 +240,7 @@ def test_a_quota_bounds_the_threads_of_every_backend(monkeypatch):
     assert os.environ["TF_NUM_INTRAOP_THREADS"] == "3"  # a user's choice stays
 
 
+@pytest.mark.slow
 def test_training_on_cpu_repeats_bit_for_bit():
     if device.gpus():
         pytest.skip("promised for CPU alone")

@@ -57,6 +57,7 @@ def test_fused_demo_net_equals_unfused():
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
+@pytest.mark.slow
 def test_recipe_net_has_59_pairs():
     model = with_random_statistics(densenet3d(replace(D121.net, input_shape=(32, 32, 32))))
     fused = fuse(model)
@@ -97,6 +98,7 @@ def test_bias_and_batchnorm_without_scale_or_center(scale, center):
     np.testing.assert_allclose(outputs(fused, batch), outputs(model, batch), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_kito_fuses_to_the_same_weights(tmp_path):
     for package in ("kito", "tf_keras"):
         if importlib.util.find_spec(package) is None:

@@ -103,6 +103,7 @@ def test_nets_that_differ_are_errors_and_nothing_changes():
     assert all(map(np.array_equal, before, deep.get_weights()))
 
 
+@pytest.mark.slow
 def test_script_writes_weights_for_any_head_and_replaces_none_unasked(root, flat_net):
     weights = real_file("weights/densenet121_imagenet_notop.h5")
     done = run_script("--weights", weights)

@@ -177,6 +177,7 @@ def test_a_process_that_passes_its_cap_ends_with_code_1_and_the_way_on(root):
     assert (root / "train.log").read_text().endswith(done.stderr)
 
 
+@pytest.mark.slow
 def test_thirty_epochs_more_take_less_than_five_percent_more_memory(root):
     code = (
         "from stagewise.machine import device; device.prepare()\n"

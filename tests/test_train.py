@@ -65,7 +65,7 @@ def interrupt_after(monkeypatch, epoch: int) -> None:
     monkeypatch.setattr(callbacks.Recorder, "on_epoch_end", recorded_then_stopped)
 
 
-@pytest.mark.parametrize("epoch", [0, 1])
+@pytest.mark.parametrize("epoch", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("recipe", "changes"),
     # three batches an epoch and two accumulated: the accumulator is half full at every other epoch's end
