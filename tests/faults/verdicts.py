@@ -42,7 +42,7 @@ def complaints_about_signal(outcome: Outcome, trouble: Signal) -> Iterator[str]:
     if trouble.number != signal.SIGKILL and NOISE.search(outcome.output):
         yield f"more than its message: {outcome.output[-3000:]}"
     if trouble.target == "worker":  # 0: the worker had nothing to do any more
-        yield from _unlike(outcome, (0, 1), "error: a worker process died", r"1000\d\d\.mp4|while processing nothing")
+        yield from _unlike(outcome, (0, 1), "error: a worker process died", r"1000\d\d\.mp4|with no task in hand")
     elif trouble.number == signal.SIGKILL:
         yield from _unlike(outcome, (0, -signal.SIGKILL))
     elif outcome.output:  # without any, it came before the script's first line
