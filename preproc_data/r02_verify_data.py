@@ -61,7 +61,7 @@ def main() -> None:
     if groups:
         data_pictures.draw_classes(folder / "class_share.png", {k: v["stalled"] for k, v in groups.items()})
         draw_contact_sheet(folder / "contact_sheet.png", groups["all"], volumes)
-    write_problems(folder / "problems.csv", data.findings)
+    write_problems(problems := folder / "problems.csv", data.findings)
     following = first_training(arguments) if data.has("split") else command("preproc_data/r03_gen_kfold_split.py")
     last_lines = ending([folder], following)
 
@@ -69,8 +69,7 @@ def main() -> None:
         print(f"no problems\n{last_lines}")
         return
     kinds = f"{len(data.findings)} kind{'s' * (len(data.findings) > 1)} of problem"
-    heading = f"{kinds}, every name in {paths.shown(folder / 'problems.csv')}:"
-    message = "\n  ".join((heading, *map(str, data.findings)))
+    message = "\n  ".join((f"{kinds}, every name in {paths.shown(problems)}:", *map(str, data.findings)))
     if not all(finding.optional for finding in data.findings):
         raise InputError(message)
     if arguments.keep_going == "all" or (arguments.keep_going and not unanswerable(data)):

@@ -21,8 +21,8 @@ from stagewise.files.leftovers import remove_leftovers
 from stagewise.messages.errors import InputError
 
 
-def main() -> None:
-    """Split, and say how many of each class came into each fold."""
+def arguments_given() -> argparse.Namespace:
+    """What the command line asks for."""
     parser = cli.parser(__doc__, "seed", "dry-run", "force")
     parser.add_argument("--folds", type=cli.at_least(2), default=5, metavar="N", help="how many (default: 5)")
     parser.add_argument("--group", metavar="COLUMN", help="keep rows of the same value in this column together")
@@ -34,7 +34,12 @@ def main() -> None:
         help="spread the values of these columns evenly over the folds (without a name: stalled)",
     )
     parser.add_argument("--output", type=Path, metavar="CSV", help="write here instead")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Split, and say how many of each class came into each fold."""
+    arguments = arguments_given()
     path = arguments.output or paths.split_csv(arguments.folds, arguments.seed)
     if path.is_dir():
         raise InputError(f"--output {path} is a folder; name a CSV file")

@@ -17,8 +17,8 @@ from stagewise.augment.transform import (
 
 
 @dataclass(frozen=True)
-class GaussianNoise(Transform):
-    """Add independent normal noise to every value; its standard deviation is U(`std`) grey levels."""
+class NormalNoise(Transform):
+    """Normal noise, whose standard deviation is U(`std`) grey levels; a subclass says where it is added."""
 
     std: tuple[float, float]
     p: float
@@ -30,6 +30,11 @@ class GaussianNoise(Transform):
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
         """`std` in grey levels, and the `seed` of the noise."""
         return {"std": float(rng.uniform(*self.std)), "seed": int(rng.integers(2**63))}
+
+
+@dataclass(frozen=True)
+class GaussianNoise(NormalNoise):
+    """Add independent normal noise to every value."""
 
     def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The noisy volume, rounded and clipped."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stagewise.augment.intensity import add_whole_noise, normal_quantiles, random_words
+from stagewise.augment.intensity import NormalNoise, add_whole_noise, normal_quantiles, random_words
 from stagewise.augment.transform import Params, Transform, check_probability, check_range, to_dtype
 
 
@@ -40,22 +40,11 @@ class TruncatedNoise(Transform):
 
 
 @dataclass(frozen=True)
-class SharedNoise(Transform):
-    """Add one field of normal noise, in whole grey levels, to every frame and channel; its deviation is U(`std`).
+class SharedNoise(NormalNoise):
+    """Add one field of normal noise, in whole grey levels, to every frame and channel.
 
     As IAAAdditiveGaussianNoise of albumentations 0.4.6 on an image whose channels are the frames.
     """
-
-    std: tuple[float, float]
-    p: float
-
-    def __post_init__(self) -> None:
-        check_range(self, "std", self.std, 0, 255)
-        check_probability(self)
-
-    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
-        """`std` in grey levels, and the `seed` of the field."""
-        return {"std": float(rng.uniform(*self.std)), "seed": int(rng.integers(2**63))}
 
     def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The noisy volume, clipped."""
