@@ -17,6 +17,9 @@ from stagewise.prediction.threshold import read_scores
 from stagewise.scores.score import roc_auc
 
 
+REPOSITORY = Path(__file__).parents[2]  # whose folders are the stages'
+
+
 @dataclass(frozen=True)
 class StageTables:
     """What r41 and r42 wrote of a stage. oof: of `read_oof_table`; test: of `read_means`; both by filename."""
@@ -44,6 +47,7 @@ def command_of(stage: str, script: str) -> str:
 
 def read_stage(stage: str) -> StageTables:
     """A stage's tables. Raises InputError where one is missing, or they are not of the same weights."""
+    _require_answering(stage)
     r41, r42 = (command_of(stage, script) for script in ("r41_process_oof", "r42_process_test"))
     oof = read_oof_table(paths.oof_csv(stage), f"run: {r41}").set_index("filename")
     settings = read_settings(stage, f"run: {r42}", submission=False)
@@ -58,6 +62,14 @@ def read_stage(stage: str) -> StageTables:
     _require_one_origin(stage, oof, read_scores(stage, settings.weights, mend), settings, mend)
     test = read_means(stage, f"run: {r42}").set_index("filename")["probability"]
     return StageTables(stage, oof, test, settings)
+
+
+def _require_answering(stage: str) -> None:
+    """Raise InputError for what is no stage, or one on the way to the last: no command would make its tables."""
+    looked_for = (REPOSITORY / stage).is_dir() or not (paths.models_folder() / stage).exists()
+    if looked_for and not (REPOSITORY / stage / "r41_process_oof.py").exists():
+        answering = sorted(script.parent.name for script in REPOSITORY.glob("*/r41_process_oof.py"))
+        raise InputError(f"{stage} is no stage that answers; those that do are {', '.join(answering)}")
 
 
 def _require_one_origin(stage: str, oof: pd.DataFrame, scores: dict, settings: AnswerSettings, mend: str) -> None:
