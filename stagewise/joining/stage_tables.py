@@ -16,7 +16,6 @@ from stagewise.prediction.submission import AnswerSettings, read_means, read_set
 from stagewise.prediction.threshold import read_scores
 from stagewise.scores.score import roc_auc
 
-
 REPOSITORY = Path(__file__).parents[2]  # whose folders are the stages'
 
 
