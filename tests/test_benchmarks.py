@@ -52,6 +52,7 @@ def test_too_few_clips_are_refused(name, fewest):
     assert "--repeats: 0 is less than 1" in refused(name, "--repeats", 0)
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_there_are_refused_before_any_data_is_made(tmp_path):
     said = refused("full_preset", "--weights", tmp_path / "none.h5", TMPDIR=str(tmp_path))
     assert f"no file {tmp_path / 'none.h5'}" in said and "clips" not in said

@@ -160,6 +160,7 @@ def on_jax(house, tmp_path):
     return lambda *command: house.run(*command, root=tmp_path / "root", **settings)
 
 
+@pytest.mark.slow
 def test_a_training_passes_on_jax_with_no_tensorflow(on_jax, tmp_path):
     assert "on jax" in on_jax(f"{STAGES[0]}/r31_train.py", "--preset", "demo", "--fold", "0", *RANDOM)
     assert (tmp_path / "root" / "models" / STAGES[0] / "fold_0" / "best.weights.h5").exists()

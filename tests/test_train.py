@@ -179,6 +179,7 @@ def test_a_saw_tooth_sets_each_epochs_rate_whatever_an_interruption(split, monke
     np.testing.assert_allclose(rates, [1e-2, 5.5e-3, 1e-3, 5.5e-3, 1e-2, 5.5e-3], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_folds_trained_in_one_process_or_alone_give_the_same_files(split):
     folders = [paths.fold_folder("net_d121_stage1", fold) for fold in (0, 1)]
     train_folds([plan(split, fold) for fold in (0, 1)], workers=2, force=False)

@@ -18,12 +18,12 @@ SHARE = [  # script, kind of fault, and how far through the calls of that kind
     ("r01", "flush error", 0.8),
     ("r01", "kill", 0.6),
     *(("r03", kind, place) for kind in KINDS for place in (0.01, 0.6)),
-    ("r31 stage 1", "write error", 0.4),
+    pytest.param("r31 stage 1", "write error", 0.4, marks=pytest.mark.slow),
     ("r31 stage 1", "disk full", 0.7),
     ("r31 stage 1", "kill", 0.9),
-    ("r42", "read error", 0.95),
+    pytest.param("r42", "read error", 0.95, marks=pytest.mark.slow),
     ("r42", "kill", 0.6),
-    ("r51", "disk full", 0.5),
+    pytest.param("r51", "disk full", 0.5, marks=pytest.mark.slow),
 ]
 SIGNALS = [  # script, signal, whom it reaches, and after how many seconds: in the middle of its work
     ("r01", signal.SIGTERM, "main", 0.7),
@@ -76,7 +76,9 @@ def test_a_signal_ends_a_script_with_its_code_and_its_line_and_nothing_is_lost(b
     assert list(bench.attempt(bench.step(name), Signal(int(number), target, after))) == []
 
 
-@pytest.mark.parametrize("name", ["r01", "r31 stage 1", "r42"])
+@pytest.mark.parametrize(
+    "name", ["r01", *(pytest.param(name, marks=pytest.mark.slow) for name in ("r31 stage 1", "r42"))]
+)
 def test_ctrl_c_is_one_line_at_any_moment_of_the_work(bench, name):
     step = bench.step(name)
     seconds = bench.run(step, bench.fresh_root(step), NEVER).seconds
