@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests, in a process a core:
-#   ./test.sh                                   all but the slowest, whose properties smaller tests have, too
+#   ./test.sh                                   all but the slowest
 #   ./test.sh --all                             all, as .ci/run does
 #   ./test.sh tests/test_score.py -k mcc        what the arguments, which go to pytest, name, in one process
 source "$(dirname "${BASH_SOURCE[0]}")/setup_env.sh"
