@@ -38,7 +38,7 @@ def test_options_are_carried_where_they_were_given_and_the_next_script_has_them(
 
 @pytest.mark.parametrize("name", CARRIED)
 def test_every_script_has_the_options_that_are_carried_to_it(name, monkeypatch, capsys):
-    scripts = list(REPOSITORY.glob(f"*/{name}"))
+    scripts = list(REPOSITORY.glob(f"*/{name}*.py"))
     assert scripts
     for script in scripts:
         monkeypatch.setattr(sys, "argv", [name, "--help"])

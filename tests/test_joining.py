@@ -184,7 +184,11 @@ def remove(path):
     return lambda stage: path(stage).unlink()
 
 
-@pytest.mark.parametrize("other", ["net_d121_stage2_auc", "secnod"], ids=["on the way to the last", "misspelt"])
+@pytest.mark.parametrize(
+    "other",
+    ["net_d121_stage2_auc", "second_place_r101_run1", "secnod"],
+    ids=["on the way to the last", "whose folder has an r41 for another", "misspelt"],
+)
 def test_what_has_no_r41_is_refused_with_the_stages_that_have_one(r61, two_stages, other):
     answering = "net_d121_stage3_tier1, second_place_r101_run2$"
     with pytest.raises(InputError, match=f"^{other} is no stage that answers; those that do are {answering}"):

@@ -3,11 +3,11 @@
 import dataclasses
 import json
 import runpy
-from pathlib import Path
 
 import pytest
 
 from stagewise.augment import Channel, ResizePlanes
+from stagewise.messages.commands import REPOSITORY, TRAIN, script_of
 from stagewise.messages.errors import InputError
 from stagewise.nets.net import chosen_block
 from stagewise.recipes.optimization import AdamW, SawTooth
@@ -17,13 +17,12 @@ from stagewise.recipes.rows import Tier1, Tier1AndSurelyStalled
 from stagewise.recipes.sampling import EachStalledOnce
 from stagewise.recipes.starts import ParentSnapshot, RandomStart
 
-REPOSITORY = Path(__file__).parents[1]
 NAMES = ("second_place_r101_run1", "second_place_r101_run2")
 
 
 @pytest.fixture(scope="module")
 def stages():
-    return [runpy.run_path(str(REPOSITORY / name / "r31_train.py"))["STAGE"] for name in NAMES]
+    return [runpy.run_path(str(REPOSITORY / script_of(name, TRAIN)))["STAGE"] for name in NAMES]
 
 
 def test_the_winners_numbers():

@@ -7,14 +7,15 @@ from pathlib import Path
 
 from stagewise.console.cli import OPTIONS
 from stagewise.files import paths
+from stagewise.messages.commands import TRAIN, script_of
 
-CARRIED = {  # what a script takes over from the one before it, where it was given there
-    "r01_extract_roi.py": ("workers",),
-    "r02_verify_data.py": ("workers",),
-    "r31_train.py": ("preset", "split", "fold", "gpu", "workers", "memory", "seed"),
-    "r41_process_oof.py": ("split", "fold", "gpu", "workers", "seed"),
-    "r42_process_test.py": ("split", "fold", "gpu", "workers", "engine"),
-    "r51_report.py": ("split", "fold", "gpu", "engine"),
+CARRIED = {  # what a script, by how its name begins, takes over from the one before it, where it was given there
+    "r01": ("workers",),
+    "r02": ("workers",),
+    "r3": ("preset", "split", "fold", "gpu", "workers", "memory", "seed"),
+    "r41": ("split", "fold", "gpu", "workers", "seed"),
+    "r42": ("split", "fold", "gpu", "workers", "engine"),
+    "r51": ("split", "fold", "gpu", "engine"),
 }
 
 
@@ -27,7 +28,8 @@ def ending(written: Iterable[Path], following: str | None) -> str:
 def command(script: str, before: argparse.Namespace | None = None, *more: str) -> str:
     """The command of a script, with the options of the script `before` that it takes over, and `more` of its own."""
     words = [script, *more]
-    for option in CARRIED.get(Path(script).name, ()):
+    taken = (options for start, options in CARRIED.items() if Path(script).name.startswith(start))
+    for option in next(taken, ()):
         known = OPTIONS[option]
         given = getattr(before, known.get("dest", option), None)
         if given is not None and given != known.get("default"):
@@ -38,7 +40,7 @@ def command(script: str, before: argparse.Namespace | None = None, *more: str) -
 
 def first_training(before: argparse.Namespace) -> str:
     """What follows when the data and the split are there: r04 where the full recipe lacks its start, else stage 1."""
-    stage = "net_d121_stage1/r31_train.py"
+    stage = script_of("net_d121_stage1", TRAIN)
     if (paths.input_folder() / "phantom_test_labels.csv").exists():
         return command(stage, before, "--preset", "demo", "--init", "random")
     if not paths.imagenet_weights().exists():

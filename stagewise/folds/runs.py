@@ -11,7 +11,7 @@ from typing import Any
 
 from stagewise.files import paths
 from stagewise.folds.formats import upgraded
-from stagewise.messages.commands import fold_options
+from stagewise.messages.commands import TRAIN, fold_options, script_of
 from stagewise.messages.errors import InputError
 
 BEST_WEIGHTS = "best.weights.h5"
@@ -40,7 +40,7 @@ def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | Non
     Without a config it has no options: of a run that is not there, none are known. One without a start is for weights
     as the stage has them.
     """
-    words = ["python", f"{stage}/r31_train.py", *fold_options(folds)]
+    words = ["python", script_of(stage, TRAIN), *fold_options(folds)]
     if config is not None:
         split = config["split"]["file"]
         preset = config["recipe"]["preset"]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from stagewise.console import cli
 from stagewise.files import paths
+from stagewise.messages.commands import REPORT, script_of
 
 if TYPE_CHECKING:
     from stagewise.recipes.recipe import Recipe
@@ -44,7 +45,7 @@ def show_clips(stage: "Recipe", doc: str) -> None:
 
     for mp4, gif in write_videos(examples, plan, arguments.method, block, threshold):
         print(f"wrote {paths.shown(mp4)} and {paths.shown(gif)}")
-    print(ending([], command(f"{stage.name}/r51_report.py", arguments)))
+    print(ending([], command(script_of(stage.name, REPORT), arguments)))
 
 
 def _arguments(doc: str) -> argparse.Namespace:

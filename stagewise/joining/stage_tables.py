@@ -11,12 +11,11 @@ from stagewise.data.splits import named
 from stagewise.data.tables import read_oof_table
 from stagewise.files import paths
 from stagewise.folds import runs
+from stagewise.messages.commands import OUT_OF_FOLD, TEST, answering_stages, script_of, training_scripts
 from stagewise.messages.errors import InputError
 from stagewise.prediction.submission import AnswerSettings, read_means, read_settings
 from stagewise.prediction.threshold import read_scores
 from stagewise.scores.score import roc_auc
-
-REPOSITORY = Path(__file__).parents[2]  # whose folders are the stages'
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,9 @@ class StageTables:
         return [paths.oof_csv(self.stage), paths.threshold_json(self.stage), *written]
 
 
-def command_of(stage: str, script: str) -> str:
+def command_of(stage: str, step: str) -> str:
     """The command of one of the stage's scripts, on the split that its folds were trained on."""
-    words = ["python", f"{stage}/{script}.py"]
+    words = ["python", script_of(stage, step)]
     if folds := runs.begun_folds(stage):
         split = runs.read_config(stage, folds[0])["split"]["file"]
         words += ["--split", split] * (split != paths.shown(paths.split_csv()))
@@ -47,7 +46,7 @@ def command_of(stage: str, script: str) -> str:
 def read_stage(stage: str) -> StageTables:
     """A stage's tables. Raises InputError where one is missing, or they are not of the same weights."""
     _require_answering(stage)
-    r41, r42 = (command_of(stage, script) for script in ("r41_process_oof", "r42_process_test"))
+    r41, r42 = (command_of(stage, script) for script in (OUT_OF_FOLD, TEST))
     oof = read_oof_table(paths.oof_csv(stage), f"run: {r41}").set_index("filename")
     settings = read_settings(stage, f"run: {r42}", submission=False)
     if settings is None:
@@ -65,9 +64,8 @@ def read_stage(stage: str) -> StageTables:
 
 def _require_answering(stage: str) -> None:
     """Raise InputError for what is no stage, or one on the way to the last: no command would make its tables."""
-    looked_for = (REPOSITORY / stage).is_dir() or not (paths.models_folder() / stage).exists()
-    if looked_for and not (REPOSITORY / stage / "r41_process_oof.py").exists():
-        answering = sorted(script.parent.name for script in REPOSITORY.glob("*/r41_process_oof.py"))
+    looked_for = stage in training_scripts() or not (paths.models_folder() / stage).exists()
+    if looked_for and stage not in (answering := answering_stages()):
         raise InputError(f"{stage} is no stage that answers; those that do are {', '.join(answering)}")
 
 

@@ -12,6 +12,7 @@ from stagewise.data.splits import named
 from stagewise.data.tables import videos_to_answer
 from stagewise.files import paths
 from stagewise.joining.stage_tables import StageTables, command_of, read_stage
+from stagewise.messages.commands import OUT_OF_FOLD, TEST, answering_stages
 from stagewise.messages.errors import InputError
 from stagewise.scores.paired import projects_of_tables
 
@@ -52,7 +53,8 @@ def read_tables(stages: Sequence[str], common: bool) -> Tables:
     common: score the clips that every stage holds out, where some hold out more. Raises InputError where the tables
     do not belong together.
     """
-    names = sorted(Path(stage).name for stage in stages)  # a folder's name, as a shell completes it, will do
+    given = [Path(stage).name for stage in stages]  # a folder, as a shell completes it, stands for its stages
+    names = sorted(name for one in given for name in answering_stages(one) or [one])
     twice = [name for name, after in pairwise(names) if name == after]
     if twice or len(names) < 2:
         wrong = f"{twice[0]} is named twice" if twice else f"{names[0]} is alone"
@@ -87,7 +89,7 @@ def read_tables(stages: Sequence[str], common: bool) -> Tables:
 def _require_same_clips(first: StageTables, other: StageTables, common: bool) -> None:
     """Raise InputError where two stages hold out other clips, in other folds, or with other labels."""
     shown = [paths.shown(paths.oof_csv(tables.stage)) for tables in (first, other)]
-    mend = f"run both on one split: {' && '.join(command_of(t.stage, 'r41_process_oof') for t in (first, other))}"
+    mend = f"run both on one split: {' && '.join(command_of(t.stage, OUT_OF_FOLD) for t in (first, other))}"
     names = [tables.oof.index for tables in (first, other)]
     for here, (own, others) in enumerate((names, names[::-1])):
         lacking = own[~own.isin(others)]
@@ -111,7 +113,7 @@ def _require_same_videos(read: Sequence[StageTables]) -> None:
     """Raise InputError where two stages answered other test videos, or gave the unanswered other rows."""
     first = read[0]
     for other in read[1:]:
-        mend = "answer again, alike: " + " && ".join(command_of(t.stage, "r42_process_test") for t in (first, other))
+        mend = "answer again, alike: " + " && ".join(command_of(t.stage, TEST) for t in (first, other))
         lacking = first.test.index.symmetric_difference(other.test.index)
         shown = [paths.shown(paths.test_csv(tables.stage)) for tables in (first, other)]
         if len(lacking):
@@ -131,7 +133,7 @@ def _require_all_asked(read: Sequence[StageTables], asked: pd.Series, answered: 
     missing = asked[~answered] if first.settings.unanswered is None else asked[:0]
     if len(unknown) or len(missing):
         wrong = f"{unknown[0]} is not asked for" if len(unknown) else f"{missing.iloc[0]} has no answer"
-        mend = " && ".join(command_of(tables.stage, "r42_process_test") for tables in read)
+        mend = " && ".join(command_of(tables.stage, TEST) for tables in read)
         raise InputError(f"other test videos are asked for than the stages answered ({wrong}); run: {mend}")
 
 
@@ -143,5 +145,5 @@ def _require_nesting(tables: Tables) -> None:
             raise InputError(
                 f"outside fold {fold} there are {(tables.folds != fold).sum()} clips, {stalled} stalled: weights and "
                 f"thresholds need both classes there; run, with more folds: "
-                f"{command_of(tables.stages[0], 'r41_process_oof')}"
+                f"{command_of(tables.stages[0], OUT_OF_FOLD)}"
             )

@@ -1,7 +1,11 @@
 """Commands that messages name, each as it can be typed."""
 
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
+REPOSITORY = Path(__file__).parents[2]  # whose folders hold the numbered scripts
+TRAIN, OUT_OF_FOLD, TEST, REPORT = "r31_train", "r41_process_oof", "r42_process_test", "r51_report"  # steps of a stage
 MAKE_PHANTOM = "python preproc_data/r00_make_phantom.py"
 EXTRACT = "python preproc_data/r01_extract_roi.py"  # and train or test
 VERIFY_DATA = "python preproc_data/r02_verify_data.py"
@@ -17,6 +21,36 @@ CONVERT_TIFF = (
     "enumerate(cv2.imreadmulti('OLD.tif', flags=cv2.IMREAD_COLOR)[1])]\" "
     "&& ffmpeg -framerate 20 -i NEW_%05d.png -c:v ffv1 -level 3 NEW.mkv"
 )
+
+
+def script_of(stage: str, step: str) -> str:
+    """The numbered script that takes a stage's step: `TRAIN` and so on.
+
+    A stage is named by its folder, and by what its training script's name adds: `third_place_vote/r32_train_mc3.py`
+    trains third_place_vote_mc3. All other steps of a folder's stages have one script. A stage of no script here is
+    taken for a folder.
+    """
+    training = training_scripts().get(stage, f"{stage}/{TRAIN}.py")
+    return training if step == TRAIN else f"{Path(training).parent}/{step}.py"
+
+
+@cache
+def training_scripts() -> dict[str, str]:
+    """The script that trains each stage, by the stage's name."""
+    found = sorted(path.relative_to(REPOSITORY) for path in REPOSITORY.glob("*/r3[0-9]_train*.py"))
+    return {f"{path.parent}{path.stem[len(TRAIN) :]}": str(path) for path in found}
+
+
+def answering_stages(folder: str | None = None) -> list[str]:
+    """The stages that can answer, of one folder or all: those whose training scripts their folder's r41 imports."""
+    scripts = ((stage, REPOSITORY / script) for stage, script in training_scripts().items())
+    return [
+        stage
+        for stage, script in scripts
+        if folder in (None, script.parent.name)
+        and (r41 := script.with_name(f"{OUT_OF_FOLD}.py")).exists()
+        and f"from {script.stem} import" in r41.read_text()
+    ]
 
 
 def fold_options(folds: Sequence[int | str]) -> list[str]:

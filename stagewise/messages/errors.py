@@ -7,12 +7,12 @@ from stagewise.messages.commands import MAKE_PHANTOM
 
 INPUT_MEND = f"put the competition's own file there, or run: {MAKE_PHANTOM}"
 DIVERGED_MEND = "the state before that epoch is kept; lower learning_rate on the recipe's page and train with --force"
-START_OVER = ("r01_extract_roi.py", "r31_train.py")  # scripts whose --force sets aside what they have done so far
+START_OVER = ("r01_", "r3")  # how scripts begin whose --force sets aside what they have done so far
 
 
 def way_on() -> str:
     """How to resume after an interruption: by the same command, but for a --force that would start over."""
-    over = "--force" in sys.argv and Path(sys.argv[0]).name in START_OVER
+    over = "--force" in sys.argv and Path(sys.argv[0]).name.startswith(START_OVER)
     return f"run the same command{' without --force' * over} to resume"
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from stagewise.data.tables import read_oof_table
 from stagewise.files import paths
 from stagewise.machine.workers import WorkerPool
+from stagewise.messages.commands import OUT_OF_FOLD
 from stagewise.messages.errors import InputError
 from stagewise.prediction.inference import InferencePlan
 from stagewise.prediction.threshold import read_scores
@@ -75,7 +76,7 @@ def read_out_of_fold(plan: InferencePlan, prevalence: float, bound: float) -> pd
         )
     if any(len(files) > 1 for files in plan.weights):
         raise InputError("--adaptive knows margins for one net a fold, and this recipe has snapshots; leave it out")
-    mend = f"run: {plan.command('r41_process_oof')}"
+    mend = f"run: {plan.command(OUT_OF_FOLD)}"
     read_scores(plan.stage, plan.weights_sha256, mend)
     table = read_oof_table(paths.oof_csv(plan.stage), mend)
     _losses_allowed(int(table["stalled"].sum()), prevalence, bound)

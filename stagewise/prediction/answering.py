@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stagewise.console import cli
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
+from stagewise.messages.commands import REPORT, script_of
 from stagewise.messages.errors import QuarantinedError
 
 if TYPE_CHECKING:  # they load pandas, which --help does not wait for
@@ -96,7 +97,7 @@ def _end(plan: "InferencePlan", reasons: dict[str, str], written: list[Path], ar
     """The last lines; QuarantinedError with them where videos were left unanswered."""
     split = () if plan.split.path.exists() else ("--split", "YOUR.csv")  # the report needs its rows
     best = ["--best"] * plan.best
-    last_lines = ending(written, command(f"{plan.stage}/r51_report.py", arguments, *split, *best))
+    last_lines = ending(written, command(script_of(plan.stage, REPORT), arguments, *split, *best))
     if not reasons:
         print(last_lines)
         return

@@ -12,6 +12,7 @@ from stagewise.data.tables import CLASSES, read_oof_table
 from stagewise.files import paths
 from stagewise.files.names import SUFFIX
 from stagewise.folds import runs
+from stagewise.messages.commands import OUT_OF_FOLD, TEST
 from stagewise.messages.errors import InputError
 from stagewise.prediction.inference import InferencePlan
 from stagewise.prediction.submission import read_means, read_settings
@@ -70,7 +71,7 @@ def choose(plan: InferencePlan, threshold: float, names: Sequence[str], worst: i
 
 def _out_of_fold(plan: InferencePlan) -> pd.DataFrame:
     """The plan's clips (filename, stalled, fold) with the probability that r41 wrote down."""
-    path, mend = paths.oof_csv(plan.stage), f"run: {plan.command('r41_process_oof')}"
+    path, mend = paths.oof_csv(plan.stage), f"run: {plan.command(OUT_OF_FOLD)}"
     written = read_oof_table(path, mend).set_index("filename")["probability"]
     table = plan.table.assign(probability=plan.table["filename"].map(written))
     lost = table.loc[table["probability"].isna(), "filename"]
@@ -105,7 +106,7 @@ def _training_examples(rows: pd.DataFrame) -> list[Example]:
 
 def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) -> list[Example]:
     """Raises InputError for a name that none, or both, of r41's and r42's tables hold."""
-    path, mend = paths.test_csv(plan.stage), f"run: {plan.command('r42_process_test')}"
+    path, mend = paths.test_csv(plan.stage), f"run: {plan.command(TEST)}"
     settings = read_settings(plan.stage, mend) if names else None
     examples, test = [], {}
     if settings:

@@ -14,7 +14,7 @@ from stagewise.data.splits import Split, named, read_split
 from stagewise.data.tables import videos_to_answer
 from stagewise.files import paths
 from stagewise.folds import runs
-from stagewise.messages.commands import EXTRACT
+from stagewise.messages.commands import EXTRACT, script_of
 from stagewise.messages.errors import InputError
 from stagewise.recipes.recipe import Recipe, trained_recipe
 
@@ -44,9 +44,9 @@ class InferencePlan:
         """The stage's name."""
         return self.recipe.name
 
-    def command(self, script: str) -> str:
-        """The command of one of the stage's scripts, such as r41_process_oof, on the plan's split and folds."""
-        return self.split.command(f"{self.stage}/{script}.py", self.folds) + " --best" * self.best
+    def command(self, step: str) -> str:
+        """The command of one of the stage's steps (of `messages.commands`), on the plan's split and folds."""
+        return self.split.command(script_of(self.stage, step), self.folds) + " --best" * self.best
 
     @property
     def filenames(self) -> pd.Series:

@@ -6,6 +6,7 @@ from stagewise.console import cli
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
+from stagewise.messages.commands import REPORT, TEST, script_of
 
 if TYPE_CHECKING:
     from stagewise.recipes.recipe import Recipe
@@ -44,6 +45,6 @@ def answer_out_of_fold(stage: "Recipe", doc: str) -> None:
     print(write_projects(stage.name, table, evaluation.best.threshold))
     projects = paths.oof_projects_csv(stage.name)
     pictures = [threshold.with_name(picture) for picture in ("mcc_curve.png", "reliability.png")]
-    following = "r42_process_test" if has_test_set() else "r51_report"
+    following = TEST if has_test_set() else REPORT
     written = [oof, *[projects] * projects.exists(), threshold, *pictures]
-    print(ending(written, command(f"{stage.name}/{following}.py", arguments, *["--best"] * best)))
+    print(ending(written, command(script_of(stage.name, following), arguments, *["--best"] * best)))

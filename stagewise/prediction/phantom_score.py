@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stagewise.console import cli
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
+from stagewise.messages.commands import REPORT, TEST, script_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ def score_phantom(stage: "Recipe", doc: str) -> None:
     from stagewise.prediction.submission import read_means
     from stagewise.scores.score import confusion, mcc_of_counts, roc_auc
 
-    known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {stage.name}/r42_process_test.py"
+    known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {script_of(stage.name, TEST)}"
     truth = read_labels(known, absent="only phantom data has known answers", subset="test")
     truth = truth.set_index("filename")["stalled"]
     means = read_means(stage.name, mend)
@@ -33,7 +34,7 @@ def score_phantom(stage: "Recipe", doc: str) -> None:
     print(f"  called stalled: {tp} rightly, {fp} wrongly; called flowing: {tn} rightly, {fn} wrongly")
     auc = roc_auc(truth.loc[means["filename"]].to_numpy(), means["probability"].to_numpy())
     print(f"  MCC {mcc_of_counts(tp, fp, fn, tn):.3f}, ROC AUC {auc:.3f}")
-    print(ending([], command(f"{stage.name}/r51_report.py")))
+    print(ending([], command(script_of(stage.name, REPORT))))
 
 
 def _answers(means: "pd.DataFrame", truth: "pd.Series", mend: str) -> tuple["pd.DataFrame", int]:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.folds import runs
+from stagewise.messages.commands import OUT_OF_FOLD
 from stagewise.messages.errors import InputError
 from stagewise.prediction.inference import InferencePlan
 from stagewise.scores.curves import draw_mcc_curve, draw_picture, draw_reliability
@@ -44,7 +45,7 @@ def read_threshold(plan: InferencePlan, otherwise: str = ", or give one with --t
 
     otherwise: what else than r41 mends that, for the end of the message.
     """
-    mend = f"run: {plan.command('r41_process_oof')}{otherwise}"
+    mend = f"run: {plan.command(OUT_OF_FOLD)}{otherwise}"
     return read_scores(plan.stage, plan.weights_sha256, mend)["threshold"]
 
 

@@ -13,7 +13,7 @@ from stagewise.data.tables import read_roi_index
 from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.runs import train_command
-from stagewise.messages.commands import EXTRACT
+from stagewise.messages.commands import EXTRACT, OUT_OF_FOLD, TEST, script_of
 from stagewise.prediction.inference import answering_sha256, split_with_rows
 from stagewise.prediction.unanswered import has_test_set
 from stagewise.recipes.recipe import Recipe, trained_recipe
@@ -89,8 +89,8 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
     trained = _require_trained(stages[-1], split, every=asked_folds is not None)
     projects = projects_of(split)
     r41, r42 = (
-        split.command(f"{stage}/{script}.py", [run.fold for run in trained], from_root=True) + " --best" * best
-        for script in ("r41_process_oof", "r42_process_test")
+        split.command(script_of(stage, step), [run.fold for run in trained], from_root=True) + " --best" * best
+        for step in (OUT_OF_FOLD, TEST)
     )
     where = paths.shown(paths.fold_folder(stage, trained[0].fold))
     recipe = trained_recipe(page, trained[0].config["recipe"], where)

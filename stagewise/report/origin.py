@@ -9,7 +9,16 @@ from typing import Any
 
 from stagewise.files import paths
 from stagewise.folds import runs
-from stagewise.messages.commands import EXTRACT, INFLATE, MAKE_SPLIT, VERIFY_DATA
+from stagewise.messages.commands import (
+    EXTRACT,
+    INFLATE,
+    MAKE_SPLIT,
+    OUT_OF_FOLD,
+    REPORT,
+    TEST,
+    VERIFY_DATA,
+    script_of,
+)
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
 
@@ -45,15 +54,15 @@ def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
     """The commands from the videos to the report, as far as configs and tables tell."""
     stage, split, oof = evidence.stage, evidence.split, evidence.out_of_fold
 
-    def command(script: str, folds: Sequence[int]) -> str:
-        return split.command(f"{stage}/{script}.py", folds, from_root=True) + " --best" * evidence.best
+    def command(step: str, folds: Sequence[int]) -> str:
+        return split.command(script_of(stage, step), folds, from_root=True) + " --best" * evidence.best
 
     lines = [EXTRACT, VERIFY_DATA]
     lines += [MAKE_SPLIT] * (split.path.absolute() == paths.split_csv())
     if any(run.config["start"]["from"] == "imagenet" for run in begun):
         lines.append(INFLATE)
     lines += [run.command for run in begun]
-    r41, prevalence = command("r41_process_oof", oof.folds), oof.evaluation.at_prevalence.share
+    r41, prevalence = command(OUT_OF_FOLD, oof.folds), oof.evaluation.at_prevalence.share
     lines.append(f"{r41} --seed {oof.seed} --prevalence {prevalence}")
     if (answers := evidence.answers) is not None:
         made = answers.settings
@@ -61,8 +70,8 @@ def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
         options = template.format(**made.adaptive or {})
         options += f" --threshold {made.threshold}" * (made.threshold != oof.threshold)
         options += f" --unanswered {made.unanswered}" * bool(made.unanswered)
-        lines.append(command("r42_process_test", answers.folds) + options)
-    return [*lines, command("r51_report", [run.fold for run in evidence.trained])]
+        lines.append(command(TEST, answers.folds) + options)
+    return [*lines, command(REPORT, [run.fold for run in evidence.trained])]
 
 
 def _hashes(evidence: Evidence) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Say how much the scores of a split owe to clips of one project in several folds, by another split's answers.
 
-    python second_place_r101_run2/r53_compare_splits.py OTHER/modified_data/second_place_r101_run2_oof.csv
+    python second_place_r101/r53_compare_splits.py OTHER/modified_data/second_place_r101_run2_oof.csv
 
 Train once on the plain split and once, in another STAGEWISE_ROOT, on one of `r03_gen_kfold_split.py --group
 project_id`, run r41 on both, and give the other one's table here.
@@ -13,7 +13,7 @@ Expect: how far the scores are apart, and whether that is leakage
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
-from r31_train import STAGE
+from r32_train_run2 import STAGE
 
 from stagewise.console import cli
 from stagewise.prediction.comparing import compare_with_other_split

@@ -1,8 +1,8 @@
 """Predict every fold's own validation clips by the mean of five snapshots, and choose the threshold from them.
 
-    python second_place_r101_run2/r41_process_oof.py                        every fold of the split
-    python second_place_r101_run2/r41_process_oof.py --fold 0 --fold 2      these folds alone
-    python second_place_r101_run2/r41_process_oof.py --best                 each fold's best epoch, not its snapshots
+    python second_place_r101/r41_process_oof.py                        every fold of the split
+    python second_place_r101/r41_process_oof.py --fold 0 --fold 2      these folds alone
+    python second_place_r101/r41_process_oof.py --best                 each fold's best epoch, not its snapshots
 
 Reads:  models/second_place_r101_run1/fold_<k>/, models/second_place_r101_run2/fold_<k>/,
         modified_data/kfold_split_5_42.csv (or --split), modified_data/roi_parts/train/;
@@ -16,7 +16,7 @@ Expect: ROC AUC and the best MCC, each with the range of 95 % of resamples, and 
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
-from r31_train import STAGE
+from r32_train_run2 import STAGE
 
 from stagewise.console import cli
 from stagewise.prediction.out_of_fold import answer_out_of_fold

@@ -1,7 +1,7 @@
 """Train run 2 of the second place: from run 1's snapshot of epoch 515, with the surely stalled videos of tier 2.
 
-    python second_place_r101_run2/r31_train.py                     every fold of the split
-    python second_place_r101_run2/r31_train.py --fold 3 --gpu 1    one fold, beside another process that trains another
+    python second_place_r101/r32_train_run2.py                     every fold of the split
+    python second_place_r101/r32_train_run2.py --fold 3 --gpu 1    one fold, beside another process that trains another
 
 Reads:  modified_data/kfold_split_5_42.csv (or --split; with columns tier1 and crowd_score),
         modified_data/roi_parts/train/, models/second_place_r101_run1/fold_<k>/
@@ -32,7 +32,7 @@ STAGE = replace(
 
 def main() -> None:
     """Train what the command line asks for."""
-    train_stage(STAGE, PRESETS, __doc__, following="second_place_r101_run2/r41_process_oof.py")
+    train_stage(STAGE, PRESETS, __doc__, following="second_place_r101/r41_process_oof.py")
 
 
 if __name__ == "__main__":

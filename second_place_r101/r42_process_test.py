@@ -1,10 +1,10 @@
 """Answer the test videos: the folds' five snapshots in one model, no flips, mean, threshold.
 
-    python second_place_r101_run2/r42_process_test.py                       every fold, r41's threshold
-    python second_place_r101_run2/r42_process_test.py --threshold 0.5       the winner's threshold
-    python second_place_r101_run2/r42_process_test.py --fold 0 --fold 2     these folds alone
-    python second_place_r101_run2/r42_process_test.py --unanswered blank    leave out videos without a whole volume
-    python second_place_r101_run2/r42_process_test.py --best                each fold's best epoch, not its snapshots
+    python second_place_r101/r42_process_test.py                       every fold, r41's threshold
+    python second_place_r101/r42_process_test.py --threshold 0.5       the winner's threshold
+    python second_place_r101/r42_process_test.py --fold 0 --fold 2     these folds alone
+    python second_place_r101/r42_process_test.py --unanswered blank    leave out videos without a whole volume
+    python second_place_r101/r42_process_test.py --best                each fold's best epoch, not its snapshots
 
 Reads:  models/second_place_r101_run1/fold_<k>/, models/second_place_r101_run2/fold_<k>/ and threshold.json,
         modified_data/kfold_split_5_42.csv (or --split; where it is gone, the folds that are there answer),
@@ -19,7 +19,7 @@ Expect: a row a video of submission_format, in its order
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
-from r31_train import STAGE
+from r32_train_run2 import STAGE
 
 from stagewise.console import cli
 from stagewise.prediction.answering import answer_test

@@ -1,7 +1,7 @@
 """Make one page of the whole run, which opens without a server or a network.
 
-    python second_place_r101_run2/r51_report.py --clips 0                        every fold that is trained
-    python second_place_r101_run2/r51_report.py --clips 0 --fold 0 --fold 1      these folds, all of which must be there
+    python second_place_r101/r51_report.py --clips 0                        every fold that is trained
+    python second_place_r101/r51_report.py --clips 0 --fold 0 --fold 1      these folds, all of which must be there
 
 Reads:  models/ of this stage and of those it started from, modified_data/, subm/, modified_data/roi_parts/train/;
         input/train_metadata.csv where the split has no project_id
@@ -12,7 +12,7 @@ Expect: what is not there yet is named, with the command that makes it
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 
-from r31_train import STAGE
+from r32_train_run2 import STAGE
 
 from stagewise.console import cli
 from stagewise.report.making import make_report
