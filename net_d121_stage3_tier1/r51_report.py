@@ -21,7 +21,7 @@ from stagewise.report.making import make_report
 
 def main() -> None:
     """Make the page that the command line asks for."""
-    make_report(STAGE, __doc__)
+    make_report(STAGE, doc=__doc__)
 
 
 if __name__ == "__main__":

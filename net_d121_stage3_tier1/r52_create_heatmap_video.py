@@ -23,7 +23,7 @@ from stagewise.heatmaps.showing import show_clips
 
 def main() -> None:
     """Show what the command line asks for."""
-    show_clips(STAGE, __doc__)
+    show_clips(STAGE, doc=__doc__)
 
 
 if __name__ == "__main__":

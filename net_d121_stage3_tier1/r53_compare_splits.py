@@ -21,7 +21,7 @@ from stagewise.prediction.comparing import compare_with_other_split
 
 def main() -> None:
     """Compare with the table that the command line names."""
-    compare_with_other_split(STAGE, __doc__)
+    compare_with_other_split(STAGE, doc=__doc__)
 
 
 if __name__ == "__main__":

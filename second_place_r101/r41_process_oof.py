@@ -24,7 +24,7 @@ from stagewise.prediction.out_of_fold import answer_out_of_fold
 
 def main() -> None:
     """Answer what the command line asks for."""
-    answer_out_of_fold(STAGE, __doc__)
+    answer_out_of_fold(STAGE, doc=__doc__)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from stagewise.prediction.answering import answer_test
 
 def main() -> None:
     """Answer what the command line asks for."""
-    answer_test(STAGE, __doc__)
+    answer_test(STAGE, doc=__doc__)
 
 
 if __name__ == "__main__":

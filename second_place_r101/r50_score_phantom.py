@@ -18,7 +18,7 @@ from stagewise.prediction.phantom_score import score_phantom
 
 def main() -> None:
     """Score what r42 answered."""
-    score_phantom(STAGE, __doc__)
+    score_phantom(STAGE, doc=__doc__)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def root(tmp_path_factory):
             patched.setattr(sys, "argv", ["r31_train.py", "--fold", "0", "--fold", "1", *LOCAL])
             train_stage(stage, PRESETS, "", following="")
         patched.setattr(sys, "argv", ["r4.py", "--fold", "0", "--fold", "1", "--engine", "keras", *LOCAL])
-        answer_out_of_fold(SECOND_STAGE, "")
-        answer_test(SECOND_STAGE, "")
+        answer_out_of_fold(SECOND_STAGE, doc="")
+        answer_test(SECOND_STAGE, doc="")
         yield folder
 
 
@@ -64,18 +64,18 @@ def test_out_of_fold_the_larger_of_two_looks_counts(root):
 
 def test_its_report_is_made_without_heat_maps(root, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["r51.py", "--fold", "0", "--fold", "1", "--clips", "0"])
-    make_report(SECOND_STAGE, "")
+    make_report(SECOND_STAGE, doc="")
     assert FIRST_STAGE.name in (paths.submission_folder() / "report.html").read_text()
 
 
 def test_what_rests_on_a_mean_of_flips_is_refused(root, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["r42.py", "--fold", "0", "--fold", "1", "--adaptive", *LOCAL])
     with pytest.raises(InputError, match=r"--adaptive knows .* by FlippedMean, not by LargestOfTwo; leave it out"):
-        answer_test(SECOND_STAGE, "")
+        answer_test(SECOND_STAGE, doc="")
 
 
 def test_folds_of_another_recipe_are_refused(root, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["r42.py", "--fold", "0", *LOCAL])
     other = type(D121)(**{**vars(D121), "name": SECOND_STAGE.name})
     with pytest.raises(InputError, match=r"another net \(Flat\) than the recipe's page has \(DenseNet3D\)"):
-        answer_test(other, "")
+        answer_test(other, doc="")

@@ -291,7 +291,7 @@ def test_threshold_is_read_back_for_its_own_weights_alone(root):
     content = json.loads(paths.threshold_json(STAGE).read_text())
     assert 0.3 < content["threshold"] < 0.7
     assert content["at_prevalence"]["share"] == 0.003
-    assert content["calibration"]["training_share"] == plan.recipe.sampling.stalled_share()
+    assert content["calibration"]["training_share"] == plan.recipe.fitted_share(plan.table["stalled"])
     assert len(content["curve"]) == 96
     written = [paths.threshold_json(STAGE).with_name(name) for name in ("mcc_curve.png", "reliability.png")]
     first = [path.read_bytes() for path in written]

@@ -204,6 +204,6 @@ def test_constant_predictions_have_an_mcc_of_zero_with_a_note(capsys):
     assert note_on_constant(same) == "note: every clip got the same probability, 0.625, so that MCC is 0"
     assert note_on_constant(np.array([0.1, 0.2])) == ""
     logs = {}
-    ValidationScores(lambda: same, stalled).on_epoch_end(0, logs)
+    ValidationScores(lambda: same, stalled, "auc").on_epoch_end(0, logs)
     assert logs["val_mcc"] == 0
     assert "epoch 1: note: every clip got the same probability" in capsys.readouterr().out

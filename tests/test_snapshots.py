@@ -46,8 +46,8 @@ def trained(tmp_path_factory):
             for fold in (0, 1):
                 tiny.train(plan_training(stage, read_split(None), fold, seed=1), workers=0, force=False)
         patched.setattr(sys, "argv", ["r4.py", *FOLDS, "--engine", "keras", "--workers", "0"])
-        answer_out_of_fold(SECOND, "")
-        answer_test(SECOND, "")
+        answer_out_of_fold(SECOND, doc="")
+        answer_test(SECOND, doc="")
         yield
 
 
@@ -105,7 +105,7 @@ def test_best_answers_by_each_folds_best_epoch_and_its_report_asks_for_it(traine
     net = tiny.GREY_NET.build()
     monkeypatch.setattr(sys, "argv", ["r41.py", *FOLDS, "--engine", "keras", "--workers", "0", "--best"])
     try:
-        answer_out_of_fold(SECOND, "")
+        answer_out_of_fold(SECOND, doc="")
         assert "next: python grey_stage2/r42_process_test.py --best" in capsys.readouterr().out
         row = next(pd.read_csv(written[0]).itertuples())
         net.load_weights(paths.fold_folder(SECOND.name, row.fold) / runs.BEST_WEIGHTS)
@@ -124,6 +124,6 @@ def test_best_answers_by_each_folds_best_epoch_and_its_report_asks_for_it(traine
 
 def test_the_report_has_both_stages(trained, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["r51.py", *FOLDS, "--clips", "0"])
-    make_report(SECOND, "")
+    make_report(SECOND, doc="")
     page = (paths.submission_folder() / "report.html").read_text()
     assert "grey_stage1" in page and "other weights than" not in page

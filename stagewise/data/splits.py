@@ -1,13 +1,15 @@
 """The split: which clip belongs to which fold. Anyone's CSV will do; see the README for its columns."""
 
 import shlex
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from stagewise.data.columns import labels, probabilities, whole_numbers
+from stagewise.data.columns import booleans, labels, probabilities, whole_numbers
 from stagewise.data.tables import read_videos, with_tiers
 from stagewise.files import paths
 from stagewise.messages.commands import MAKE_SPLIT, fold_options
@@ -71,6 +73,22 @@ class Split:
         sure = others.index[probabilities(others, "crowd_score", self.path, mend) > above] if len(others) else []
         chosen = self.tier1 | self.table.index.isin(sure)
         return replace(self, table=self.table[chosen].reset_index(drop=True))
+
+    def of_micro_and_of_each_project(self, most: int, seed: int) -> "Split":
+        """Of the rows of tier 1 the micro ones, and of the others at most so many of each project, drawn by seed.
+
+        No row is micro where the table has no such column; all rows of tier 1 are taken where it has no project_id. A
+        project's draw hangs on its own rows alone. Raises InputError where micro is neither True nor False.
+        """
+        rows = self.of_tier1().table
+        if "project_id" not in rows:
+            return replace(self, table=rows)
+        micro = booleans(rows, "micro", self.path, "correct it") if "micro" in rows else pd.Series(False, rows.index)
+        chosen = micro.copy()
+        for project, others in rows[~micro].groupby(rows["project_id"].str.strip()):
+            generator = np.random.default_rng([seed, zlib.crc32(project.encode())])
+            chosen.loc[generator.choice(others.index, min(most, len(others)), replace=False)] = True
+        return replace(self, table=rows[chosen].reset_index(drop=True))
 
     @property
     def check(self) -> str:

@@ -31,7 +31,13 @@ from stagewise.files.csv_text import read_cells
 from stagewise.messages.commands import EXTRACT, MAKE_PHANTOM
 from stagewise.messages.errors import InputError
 
-KNOWN = ("tier1", "project_id", "num_frames", "crowd_score")  # columns that a table may have, for what uses them
+KNOWN = (
+    "tier1",
+    "micro",
+    "project_id",
+    "num_frames",
+    "crowd_score",
+)  # columns that a table may have, for what uses them
 CLASSES = {0: "flowing", 1: "stalled"}  # what a label means
 LABELS_MEND = f"put a table with the columns filename and stalled there, or, into an empty input/, run: {MAKE_PHANTOM}"
 CORRECT_INPUT = "put the competition's own file there, or correct this one"

@@ -1,9 +1,10 @@
 """What every r52 does: choose clips, and write a video of each with its heat map."""
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from stagewise.console import cli
+from stagewise.console import cli, nets
 from stagewise.files import paths
 from stagewise.messages.commands import REPORT, script_of
 
@@ -11,12 +12,13 @@ if TYPE_CHECKING:
     from stagewise.recipes.recipe import Recipe
 
 
-def show_clips(stage: "Recipe", doc: str) -> None:
+def show_clips(*stages: "Recipe", doc: str) -> None:
     """Parse an r52's command line, and write an mp4 and a GIF of each clip that it asks for.
 
-    stage: its recipe, as the page has it. Raises InputError before anything is written.
+    stages: their recipes, as the page has them. Raises InputError before anything is written.
     """
-    arguments = _arguments(doc)
+    arguments = _arguments(stages, doc)
+    (stage,) = nets.asked(stages, arguments)
     from stagewise.console.ending import command, ending
     from stagewise.messages.errors import InputError
     from stagewise.nets.net import chosen_block
@@ -45,11 +47,11 @@ def show_clips(stage: "Recipe", doc: str) -> None:
 
     for mp4, gif in write_videos(examples, plan, arguments.method, block, threshold):
         print(f"wrote {paths.shown(mp4)} and {paths.shown(gif)}")
-    print(ending([], command(script_of(stage.name, REPORT), arguments)))
+    print(ending([], command(script_of(stage.name, REPORT), arguments, *nets.net_options(arguments))))
 
 
-def _arguments(doc: str) -> argparse.Namespace:
-    parser = cli.parser(doc, "split", "fold", "gpu", "engine", "dry-run")
+def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
+    parser = nets.parser(doc, stages, "split", "fold", "gpu", "engine", "dry-run", one=True)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a clip; train/NAME or test/NAME where both have it")
     parser.add_argument("--worst", type=cli.at_least(0), default=0, metavar="N", help="the N surest mistakes")
     parser.add_argument("--sure", type=cli.at_least(0), default=0, metavar="N", help="the N surest right answers")

@@ -1,6 +1,7 @@
 """What r61 does: compare the ways to join stages, take one, and write the submission with how it was made."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,21 @@ if TYPE_CHECKING:  # they load pandas, which --help does not wait for
     from stagewise.joining.tables import Tables
 
 
-def join_stages(doc: str) -> None:
-    """Parse r61's command line and join. Raises InputError before anything is written."""
-    arguments = _arguments(doc)
+def join_stages(doc: str, winners: Mapping[str, float] | None = None) -> None:
+    """Parse an r61's command line and join. Raises InputError before anything is written.
+
+    winners: the stages whose majority answers if no other method is asked for, and the thresholds of --method winner;
+    None where the command line names the stages.
+    """
+    arguments = _arguments(doc, winners)
     from stagewise.joining.comparing import compare
-    from stagewise.joining.rules import joining_rules, single_stages
+    from stagewise.joining.rules import joining_rules, single_stages, winners_vote
     from stagewise.joining.tables import read_tables
 
     tables = read_tables(arguments.stages, arguments.common)
     singles, joining = single_stages(tables.stages), joining_rules(len(tables.stages))
+    if winners:
+        joining.insert(0, winners_vote([winners[stage] for stage in tables.stages]))
     _require_known(arguments.method, [rule.name for rule in (*singles, *joining)])
     print(tables, flush=True)
     if arguments.dry_run:
@@ -39,14 +46,19 @@ def join_stages(doc: str) -> None:
     print(ending(_written(), None))
 
 
-def _arguments(doc: str) -> argparse.Namespace:
+def _arguments(doc: str, winners: Mapping[str, float] | None) -> argparse.Namespace:
     parser = cli.parser(doc, "seed", "dry-run")
-    parser.add_argument("stages", nargs="+", metavar="STAGE", help="a stage whose r41 and r42 have answered")
+    if winners:
+        method, ways = f"{len(winners) // 2 + 1}-of-{len(winners)}", "winner (votes at the winner's thresholds), "
+        parser.set_defaults(stages=list(winners), method=method)
+    else:
+        method, ways = "the simplest within the interval of the best", ""
+        parser.add_argument("stages", nargs="+", metavar="STAGE", help="a stage whose r41 and r42 have answered")
     parser.add_argument(
         "--method",
         metavar="NAME",
-        help="join this way: mean, ranks, K-of-N, weighted, stacking, single (the best stage) or a stage's name "
-        "(default: the simplest within the interval of the best)",
+        help=f"join this way: {ways}mean, ranks, K-of-N, weighted, stacking, single (the best stage) or a stage's name "
+        f"(default: {method})",
     )
     parser.add_argument(
         "--common", action="store_true", help="score the clips that all stages hold out, where some hold out more"

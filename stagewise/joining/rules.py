@@ -49,6 +49,12 @@ def joining_rules(stages: int) -> list[Rule]:
     ]
 
 
+def winners_vote(thresholds: Sequence[float]) -> Rule:
+    """The majority of stages at given thresholds, a clip at them being stalled, too; nothing is fitted."""
+    just_below = np.nextafter(np.asarray(thresholds, float), 0)
+    return Rule("winner", lambda labels, probabilities: Votes(just_below, len(thresholds) // 2 + 1))
+
+
 def _fit_fixed(weights: np.ndarray) -> Fit:
     def fit(labels: np.ndarray, probabilities: np.ndarray) -> WeightedMean:
         return WeightedMean(weights, _best(labels, WeightedMean(weights, 0).of(probabilities)))

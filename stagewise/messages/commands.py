@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]  # whose folders hold the numbered scripts
-TRAIN, OUT_OF_FOLD, TEST, REPORT = "r31_train", "r41_process_oof", "r42_process_test", "r51_report"  # steps of a stage
+# steps of a stage, and of a folder whose nets vote
+TRAIN, OUT_OF_FOLD, TEST, REPORT, VOTE = "r31_train", "r41_process_oof", "r42_process_test", "r51_report", "r61_vote"
 MAKE_PHANTOM = "python preproc_data/r00_make_phantom.py"
 EXTRACT = "python preproc_data/r01_extract_roi.py"  # and train or test
 VERIFY_DATA = "python preproc_data/r02_verify_data.py"

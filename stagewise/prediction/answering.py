@@ -1,13 +1,14 @@
 """What every r42 does: the command line, the checks before anything heavy is loaded, then the answers."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stagewise.console import cli
+from stagewise.console import cli, nets
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
-from stagewise.messages.commands import REPORT, script_of
+from stagewise.messages.commands import REPORT, VOTE, script_of
 from stagewise.messages.errors import QuarantinedError
 
 if TYPE_CHECKING:  # they load pandas, which --help does not wait for
@@ -17,36 +18,40 @@ if TYPE_CHECKING:  # they load pandas, which --help does not wait for
     from stagewise.recipes.recipe import Recipe
 
 
-def answer_test(stage: "Recipe", doc: str) -> None:
+def answer_test(*stages: "Recipe", doc: str) -> None:
     """Parse an r42's command line, check everything that can be checked, and answer the test videos.
 
-    stage: its recipe, as the page has it.
+    stages: their recipes, as the page has them; submission.csv is then the last one's.
 
     Raises InputError before anything is predicted; QuarantinedError at the end where videos were left unanswered.
     """
-    arguments = _arguments(stage, doc)
+    arguments = _arguments(stages, doc)
     from stagewise.prediction.adaptive import read_out_of_fold
     from stagewise.prediction.inference import plan_test
     from stagewise.prediction.threshold import read_threshold
     from stagewise.prediction.unanswered import require_answerable, why_unanswered
 
-    plan = plan_test(stage, arguments.split, arguments.folds, getattr(arguments, "best", False))
-    threshold = arguments.threshold if arguments.threshold is not None else read_threshold(plan)
-    oof = read_out_of_fold(plan, arguments.prevalence, arguments.adaptive) if arguments.adaptive else None
-    reasons = why_unanswered(plan, arguments.workers)
-    require_answerable(plan, reasons, arguments.unanswered)
+    chosen = nets.asked(stages, arguments)
+    plans = [plan_test(stage, arguments.split, arguments.folds, getattr(arguments, "best", False)) for stage in chosen]
+    thresholds = [read_threshold(plan) if arguments.threshold is None else arguments.threshold for plan in plans]
+    adaptive = arguments.prevalence, arguments.adaptive
+    oofs = [read_out_of_fold(plan, *adaptive) if arguments.adaptive else None for plan in plans]
+    reasons = why_unanswered(plans[0], arguments.workers)  # all answer the same videos
+    require_answerable(plans[0], reasons, arguments.unanswered)
     left_out = f", {len(reasons)} more cannot be answered" if reasons else ""
-    print(f"{plan.without(reasons)}{left_out}\n  stalled above {threshold}", flush=True)
+    for plan, threshold in zip(plans, thresholds, strict=True):
+        print(f"{plan.without(reasons)}{left_out}\n  stalled above {threshold}", flush=True)
     if arguments.dry_run:
         print(f"would write {paths.shown(paths.submission_csv())} and the tables that it follows from")
         return
-    written = _answer(plan, reasons, threshold, oof, arguments)
-    _end(plan, reasons, written, arguments)
+    each = zip(plans, thresholds, oofs, strict=True)
+    written = [path for one in each for path in _answer(*one, reasons, arguments)]
+    _end(plans[-1], reasons, list(dict.fromkeys(written)), arguments, following=VOTE if len(stages) > 1 else REPORT)
 
 
-def _arguments(stage: "Recipe", doc: str) -> argparse.Namespace:
+def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
     options = ("split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "dry-run")
-    parser = cli.parser(doc, *options, *["best"] * bool(stage.kept.snapshots))
+    parser = nets.parser(doc, stages, *options, *["best"] * bool(stages[0].kept.snapshots))
     parser.add_argument("--threshold", type=cli.probability, metavar="P", help="stalled above it (default: r41's)")
     parser.add_argument(
         "--adaptive",
@@ -68,9 +73,9 @@ def _arguments(stage: "Recipe", doc: str) -> argparse.Namespace:
 
 def _answer(
     plan: "InferencePlan",
-    reasons: dict[str, str],
     threshold: float,
     oof: "pd.DataFrame | None",
+    reasons: dict[str, str],
     arguments: argparse.Namespace,
 ) -> list[Path]:
     """Predict what can be answered, and write all tables. oof: of an adaptive ensemble."""
@@ -93,11 +98,15 @@ def _answer(
     return write_submission(plan.recipe, plan.table, probabilities, settings, passes, reasons)
 
 
-def _end(plan: "InferencePlan", reasons: dict[str, str], written: list[Path], arguments: argparse.Namespace) -> None:
-    """The last lines; QuarantinedError with them where videos were left unanswered."""
-    split = () if plan.split.path.exists() else ("--split", "YOUR.csv")  # the report needs its rows
+def _end(
+    plan: "InferencePlan", reasons: dict[str, str], written: list[Path], arguments: argparse.Namespace, following: str
+) -> None:
+    """The last lines, with the step that follows; QuarantinedError with them where videos were left unanswered."""
+    split = (
+        () if following == VOTE or plan.split.path.exists() else ("--split", "YOUR.csv")
+    )  # the report needs its rows
     best = ["--best"] * plan.best
-    last_lines = ending(written, command(script_of(plan.stage, REPORT), arguments, *split, *best))
+    last_lines = ending(written, command(script_of(plan.stage, following), arguments, *split, *best))
     if not reasons:
         print(last_lines)
         return

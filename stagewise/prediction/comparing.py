@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stagewise.console import cli
+from stagewise.console import nets
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
 from stagewise.messages.commands import OUT_OF_FOLD, TEST, script_of
@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from stagewise.recipes.recipe import Recipe
 
 
-def compare_with_other_split(stage: "Recipe", doc: str) -> None:
-    """Compare r41's table with that of another split, on the clips that both hold. stage: whose r41 has answered."""
-    parser = cli.parser(doc, "seed")
+def compare_with_other_split(*stages: "Recipe", doc: str) -> None:
+    """Compare r41's table with that of another split, on the clips that both hold. stages: whose r41 has answered."""
+    parser = nets.parser(doc, stages, "seed", one=True)
     parser.add_argument("other", type=Path, metavar="OTHER_OOF.csv", help="r41's table of another split")
     arguments = parser.parse_args()
+    (stage,) = nets.asked(stages, arguments)
     from stagewise.data.tables import read_oof_table
     from stagewise.scores.leakage import compare_splits
 

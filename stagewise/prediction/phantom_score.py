@@ -13,28 +13,30 @@ if TYPE_CHECKING:
     from stagewise.recipes.recipe import Recipe
 
 
-def score_phantom(stage: "Recipe", doc: str) -> None:
-    """Print the submission's confusion matrix, MCC and ROC AUC. stage: whose r42 has answered."""
+def score_phantom(*stages: "Recipe", doc: str) -> None:
+    """Print the submission's confusion matrix and MCC, and each stage's ROC AUC. stages: whose r42 has answered."""
     cli.parser(doc).parse_args()
     from stagewise.data.columns import require_values
     from stagewise.data.tables import read_labels
     from stagewise.prediction.submission import read_means
     from stagewise.scores.score import confusion, mcc_of_counts, roc_auc
 
-    known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {script_of(stage.name, TEST)}"
+    known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {script_of(stages[0].name, TEST)}"
     truth = read_labels(known, absent="only phantom data has known answers", subset="test")
     truth = truth.set_index("filename")["stalled"]
-    means = read_means(stage.name, mend)
-    require_values(means, "filename", truth.index, paths.test_csv(stage.name), mend)
-    answers, left_out = _answers(means, truth, mend)
+    means = {stage.name: read_means(stage.name, mend) for stage in stages}
+    for name, table in means.items():
+        require_values(table, "filename", truth.index, paths.test_csv(name), mend)
+    answers, left_out = _answers(means[stages[0].name], truth, mend)
     stalled = truth.loc[answers["filename"]].to_numpy()
     tp, fp, fn, tn = confusion(stalled, answers["stalled"].to_numpy())
     more = f", {left_out} more not answered" if left_out else ""
     print(f"phantom test: {len(stalled)} videos, {stalled.sum()} stalled{more}")
     print(f"  called stalled: {tp} rightly, {fp} wrongly; called flowing: {tn} rightly, {fn} wrongly")
-    auc = roc_auc(truth.loc[means["filename"]].to_numpy(), means["probability"].to_numpy())
-    print(f"  MCC {mcc_of_counts(tp, fp, fn, tn):.3f}, ROC AUC {auc:.3f}")
-    print(ending([], command(script_of(stage.name, REPORT))))
+    of = {name: roc_auc(truth.loc[t["filename"]].to_numpy(), t["probability"].to_numpy()) for name, t in means.items()}
+    aucs = ", ".join(f"{auc:.3f}{f' ({name})' * (len(of) > 1)}" for name, auc in of.items())
+    print(f"  MCC {mcc_of_counts(tp, fp, fn, tn):.3f}, ROC AUC {aucs}")
+    print(ending([], command(script_of(stages[0].name, REPORT))))
 
 
 def _answers(means: "pd.DataFrame", truth: "pd.Series", mend: str) -> tuple["pd.DataFrame", int]:

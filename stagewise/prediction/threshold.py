@@ -23,7 +23,7 @@ def write_threshold(plan: InferencePlan, table: pd.DataFrame, seed: int, prevale
     table: of `predict_out_of_fold`; seed: of the resamples; prevalence: the share of stalled clips that is really met.
     """
     labels, probabilities = table["stalled"].to_numpy(), table["probability"].to_numpy()
-    evaluation = evaluate(labels, probabilities, seed, prevalence, plan.recipe.sampling.stalled_share())
+    evaluation = evaluate(labels, probabilities, seed, prevalence, plan.recipe.fitted_share(labels))
     path, title = paths.threshold_json(plan.stage), f"{plan.stage}, {len(table)} clips"
     remove_leftovers(path.parent)
     draw_picture(path.with_name("mcc_curve.png"), title, partial(_draw_curves, evaluation=evaluation))

@@ -58,6 +58,21 @@ class WholeClip:
 
 
 @dataclass(frozen=True)
+class ColourFrames:
+    """Every frame of the clip, in colour, by area at the net's height and width; never padded, so one clip a batch.
+
+    room: frames that batches have room for; a longer clip takes longer to come, and is whole, too.
+    """
+
+    room: int
+
+    def prepared(self, input_shape: InputShape) -> Prepared:
+        """To the net's height and width."""
+        _, height, width = input_shape
+        return Prepared((ResizePlanes((height, width), "area"),), (self.room, height, width, 3))
+
+
+@dataclass(frozen=True)
 class EveryFrame:
     """Every frame of the clip, one channel of it, at the net's height and width; its own length.
 

@@ -30,6 +30,10 @@ class BestEpoch:
         chosen = np.random.default_rng([seed, fold]).choice(negative, wanted, replace=False)
         return np.sort(np.concatenate([positive, chosen]))
 
+    def improves(self, score: float, best: float) -> bool:
+        """Whether an epoch's score makes it the best one. best: that so far, -inf before the first."""
+        return score > best
+
     def best_alone(self) -> "BestEpoch":
         """The same without snapshots."""
         return BestEpoch(self.monitor, self.flowing_per_stalled)
@@ -42,6 +46,28 @@ class BestEpoch:
     def answering(self, stage: str) -> tuple[Weights, ...]:
         """Which weights of a fold answer together. stage: the name of the recipe's own."""
         return ((stage, None),)
+
+
+@dataclass(frozen=True)
+class LastBestEpoch(BestEpoch):
+    """Of epochs with equally high scores the last one, on all validation clips.
+
+    monitor: "mcc_at_half", the MCC at a threshold of 0.5, too; or "loss", the lowest of validation.
+    """
+
+    flowing_per_stalled: None = None
+
+    def validation_rows(self, stalled: np.ndarray, seed: int, fold: int) -> np.ndarray:
+        """All of them."""
+        return np.arange(len(stalled))
+
+    def improves(self, score: float, best: float) -> bool:
+        """A score that equals the best one does, too."""
+        return score <= best or best == -np.inf if self.monitor == "loss" else score >= best
+
+    def best_alone(self) -> "BestEpoch":
+        """Itself: it keeps no snapshots."""
+        return self
 
 
 @dataclass(frozen=True)

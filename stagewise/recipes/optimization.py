@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
     import keras
 
@@ -13,6 +15,12 @@ class Loss(Protocol):
 
     def made(self) -> "keras.losses.Loss":
         """Keras' loss of labels and probabilities, both (B, 1)."""
+
+    def stalled_weight(self, stalled: np.ndarray) -> float | None:
+        """How often a stalled clip's loss counts; None where all clips count alike. stalled: (n,) of training rows."""
+
+    def fitted_share(self, drawn: float) -> float:
+        """The share of stalled clips that probabilities are fitted to. drawn: their share in training's batches."""
 
 
 class Optimizer(Protocol):
@@ -31,9 +39,9 @@ class Schedule(Protocol):
     epochs: int
 
     def callbacks(self, monitor: str, learning_rate: float) -> list["keras.callbacks.Callback"]:
-        """What changes the learning rate or ends the training, by the validation score of that name in the logs.
+        """What changes the optimizer's numbers or ends the training, by the validation score of that name in the logs.
 
-        learning_rate: the optimizer's, at the start.
+        learning_rate: the optimizer's, at the start. Of a batch's hooks `on_train_batch_begin` is called.
         """
 
 
@@ -46,6 +54,32 @@ class BinaryCrossEntropy:
         import keras
 
         return keras.losses.BinaryCrossentropy()
+
+    def stalled_weight(self, stalled: np.ndarray) -> None:
+        """All count alike."""
+
+    def fitted_share(self, drawn: float) -> float:
+        """As drawn."""
+        return drawn
+
+
+@dataclass(frozen=True)
+class BalancedCrossEntropy(BinaryCrossEntropy):
+    """The mean over a batch, in which both classes of the training rows weigh the same."""
+
+    def made(self) -> "keras.losses.Loss":
+        """A loss that follows probabilities as far as float32 tells them from 0 and 1."""
+        from stagewise.recipes.whole_cross_entropy import WholeCrossEntropy
+
+        return WholeCrossEntropy()
+
+    def stalled_weight(self, stalled: np.ndarray) -> float:
+        """As many times as there are flowing clips for a stalled one."""
+        return float(np.sum(stalled == 0) / np.sum(stalled == 1))
+
+    def fitted_share(self, drawn: float) -> float:
+        """Half, where the batches have the rows' share."""
+        return 0.5
 
 
 @dataclass(frozen=True)
@@ -140,3 +174,68 @@ class SawTooth:
         import keras
 
         return [keras.callbacks.LearningRateScheduler(lambda epoch, _: self.rate(epoch, learning_rate))]
+
+
+@dataclass(frozen=True)
+class CycledAdam:
+    """Adam whose beta1 a schedule moves, with the learning rate (`OneCycle`).
+
+    beta_2, epsilon: of its source; accumulation_steps: as Adam's.
+    """
+
+    learning_rate: float
+    beta_2: float
+    epsilon: float
+    accumulation_steps: int
+
+    def made(self) -> "keras.optimizers.Optimizer":
+        """Keras' Adam with beta1 as a variable."""
+        from stagewise.recipes.cycled_adam import SettableAdam
+
+        accumulation = self.accumulation_steps if self.accumulation_steps > 1 else None
+        options = {"beta_2": self.beta_2, "epsilon": self.epsilon}
+        return SettableAdam(self.learning_rate, **options, gradient_accumulation_steps=accumulation)
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """Batch by batch the rate rises along a cosine, and falls along another; beta1 falls and rises.
+
+    epochs: of the training; rising: the share of its batches; start_factor, end_factor: of the optimizer's learning
+    rate, which is the highest, at the first and the last batch; betas: beta1 at the ends and at the highest rate.
+
+    Source: Smith and Topin, "Super-convergence", 2017, with PyTorch's OneCycleLR's cosines.
+    """
+
+    epochs: int
+    rising: float
+    start_factor: float
+    end_factor: float
+    betas: tuple[float, float]
+
+    def at(self, step: int, steps: int, learning_rate: float) -> tuple[float, float]:
+        """Learning rate and beta1 of a batch, counted from 0, of so many in all; learning_rate: the highest."""
+        top = self.rising * steps - 1  # the batch of the highest rate; not a whole number, and -1 where none rises
+        outer, inner = self.betas
+        if step <= top:
+            share, end = (1 + math.cos(math.pi * step / top)) / 2 if top else 0.0, self.start_factor
+        else:
+            share, end = (1 - math.cos(math.pi * (step - top) / (steps - top - 1))) / 2, self.end_factor
+        return learning_rate * (1 + (end - 1) * share), inner + (outer - inner) * share
+
+    def callbacks(self, monitor: str, learning_rate: float) -> list["keras.callbacks.Callback"]:
+        """What sets each batch's numbers before it is trained on, whatever came before."""
+        import keras
+
+        schedule = self
+
+        class OneCycleOfBatches(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+                self.epoch = epoch
+
+            def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:
+                steps = self.params["steps"]
+                numbers = schedule.at(self.epoch * steps + batch, schedule.epochs * steps, learning_rate)
+                self.model.optimizer.learning_rate, self.model.optimizer.beta_1 = numbers
+
+        return [OneCycleOfBatches()]

@@ -8,6 +8,8 @@ import dataclasses
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import numpy as np
+
 from stagewise.augment import Transform
 from stagewise.messages.errors import InputError
 from stagewise.nets.net import Net
@@ -55,6 +57,14 @@ class Recipe:
     def prepared(self) -> Prepared:
         """All that is done to a clip of validation and test: to the net's input."""
         return self.frames.prepared(self.net.input_shape)
+
+    def fitted_share(self, stalled: np.ndarray) -> float:
+        """The share of stalled clips that the net's probabilities are fitted to.
+
+        stalled: (n,) 0 or 1 of clips whose share is that of the training rows.
+        """
+        drawn = self.sampling.stalled_share()
+        return self.loss.fitted_share(float(np.mean(stalled)) if drawn is None else drawn)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for config.json: a part is its numbers and the name of its kind, and so is a transform."""

@@ -13,6 +13,9 @@ class Tiered(Protocol):
     def of_tier1_and_surely_stalled(self, above: float) -> Self:
         """The same, but for stalled rows of other tiers whose crowd score is above a bound."""
 
+    def of_micro_and_of_each_project(self, most: int, seed: int) -> Self:
+        """Of tier 1 the rows of the micro set, and of the others some of each project."""
+
 
 @dataclass(frozen=True)
 class AllRows:
@@ -61,4 +64,21 @@ class Tier1AndSurelyStalled:
         return False
 
 
-Rows = AllRows | Tier1 | Tier1AndSurelyStalled
+@dataclass(frozen=True)
+class MicroAndOfEachProject:
+    """Of tier 1 the competition's micro set, and of its other clips at most `most` of each project, drawn by `seed`."""
+
+    most: int
+    seed: int
+
+    def of(self, split: Tiered) -> Tiered:
+        """The split's rows that the stage takes."""
+        return split.of_micro_and_of_each_project(self.most, self.seed)
+
+    @property
+    def tier1_only(self) -> bool:
+        """Whether rows of other tiers are left out."""
+        return True
+
+
+Rows = AllRows | Tier1 | Tier1AndSurelyStalled | MicroAndOfEachProject

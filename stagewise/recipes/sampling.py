@@ -39,8 +39,8 @@ class Sampling(Protocol):
     def draws(self, stalled: np.ndarray) -> Draw:
         """What gives a sample its row. stalled: (n,) 0 or 1 of the training rows, looked through once, here."""
 
-    def stalled_share(self) -> float:
-        """The share of stalled clips that training draws, which the net's probabilities are fitted to."""
+    def stalled_share(self) -> float | None:
+        """The share of stalled clips that training draws; None where that is the rows' own."""
 
 
 @dataclass(frozen=True)
@@ -108,3 +108,24 @@ class EachStalledOnce:
 
     def _items(self, stalled: np.ndarray) -> int:
         return (1 + self.flowing_for_each) * int(np.sum(stalled == 1))
+
+
+@dataclass(frozen=True)
+class EachClipOnce:
+    """Every clip once an epoch, shuffled; a last batch that is not full is filled up from the epoch's beginning."""
+
+    def steps(self, stalled: np.ndarray, batch_size: int) -> int:
+        """As many as hold all clips."""
+        return -(-len(stalled) // batch_size)
+
+    def draws(self, stalled: np.ndarray) -> Draw:
+        """The epoch's order is shuffled once an epoch, by (seed, stage, fold, epoch)."""
+
+        @lru_cache(maxsize=2)  # keys come epoch after epoch
+        def order(epoch: SampleKey) -> np.ndarray:
+            return epoch.generator(ORDER).permutation(len(stalled))
+
+        return lambda key: int(order(replace(key, index=0))[key.index % len(stalled)])
+
+    def stalled_share(self) -> None:
+        """The rows' own."""

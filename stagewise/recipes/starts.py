@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from stagewise.messages.commands import INFLATE
+
 
 @dataclass(frozen=True)
 class RandomStart:
@@ -22,6 +24,40 @@ class WeightsFile:
 
     label: str
     file: str
+
+    @property
+    def command(self) -> str:
+        """The command that makes it."""
+        return INFLATE
+
+    @property
+    def mend(self) -> str:
+        """How a file that is not there is made."""
+        return f"run: {self.command}"
+
+
+@dataclass(frozen=True)
+class TorchFile(WeightsFile):
+    """The same, made of a PyTorch net's weights. download: where the file of these is."""
+
+    download: str
+
+    @property
+    def command(self) -> str:
+        """The command that makes it, once the file is there."""
+        return f"{INFLATE} --weights {self.download.rsplit('/', 1)[1]}"
+
+    @property
+    def mend(self) -> str:
+        """How a file that is not there is made."""
+        return f"download {self.download} and run: {self.command}"
+
+
+def made_by(plain: dict[str, str]) -> str | None:
+    """The command that made the file that a start is from, by its plain values of config.json; None of other kinds."""
+    kinds = {kind.__name__: kind for kind in (WeightsFile, TorchFile)}
+    numbers = {name: value for name, value in plain.items() if name != "kind"}
+    return kinds[plain["kind"]](**numbers).command if plain["kind"] in kinds else None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from stagewise.console import cli
+from stagewise.console import cli, nets
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from stagewise.recipes.recipe import Recipe
 
 
-def make_report(stage: "Recipe", doc: str) -> None:
-    """Parse an r51's command line and write `subm/report.html`. stage: its recipe, as the page has it."""
+def make_report(*stages: "Recipe", doc: str) -> None:
+    """Parse an r51's command line and write `subm/report.html`. stages: their recipes, as the page has them."""
     options = ("split", "fold", "gpu", "engine", "dry-run")
-    parser = cli.parser(doc, *options, *["best"] * bool(stage.kept.snapshots))
+    parser = nets.parser(doc, stages, *options, *["best"] * bool(stages[0].kept.snapshots), one=True)
     parser.add_argument(
         "--clips",
         type=cli.at_least(0),
@@ -22,6 +22,7 @@ def make_report(stage: "Recipe", doc: str) -> None:
         help="at most N of the surest mistakes and N of the least sure answers (default: %(default)s)",
     )
     arguments = parser.parse_args()
+    (stage,) = nets.asked(stages, arguments)
     from stagewise.report.evidence import gather
 
     evidence = gather(stage, arguments.split, arguments.folds, getattr(arguments, "best", False))

@@ -11,7 +11,6 @@ from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.messages.commands import (
     EXTRACT,
-    INFLATE,
     MAKE_SPLIT,
     OUT_OF_FOLD,
     REPORT,
@@ -19,6 +18,7 @@ from stagewise.messages.commands import (
     VERIFY_DATA,
     script_of,
 )
+from stagewise.recipes.starts import made_by
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
 
@@ -59,8 +59,8 @@ def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
 
     lines = [EXTRACT, VERIFY_DATA]
     lines += [MAKE_SPLIT] * (split.path.absolute() == paths.split_csv())
-    if any(run.config["start"]["from"] == "imagenet" for run in begun):
-        lines.append(INFLATE)
+    starts = (run.config["recipe"]["start"] for run in begun if run.config["start"]["from"] != "random")
+    lines += dict.fromkeys(filter(None, map(made_by, starts)))
     lines += [run.command for run in begun]
     r41, prevalence = command(OUT_OF_FOLD, oof.folds), oof.evaluation.at_prevalence.share
     lines.append(f"{r41} --seed {oof.seed} --prevalence {prevalence}")

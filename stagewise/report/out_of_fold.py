@@ -63,8 +63,8 @@ def read_out_of_fold(recipe: Recipe, runs: Sequence[Run], projects: pd.DataFrame
         seed, prevalence, counts = content["seed"], content["at_prevalence"]["share"], content["confusion"]
     except (KeyError, TypeError) as error:
         raise InputError(f"{paths.shown(paths.threshold_json(stage))} lacks {error}; {mend}") from error
-    drawn = recipe.sampling.stalled_share()
-    evaluation = evaluate(table["stalled"].to_numpy(), table["probability"].to_numpy(), seed, prevalence, drawn)
+    stalled, probability = (table[name].to_numpy() for name in ("stalled", "probability"))
+    evaluation = evaluate(stalled, probability, seed, prevalence, recipe.fitted_share(stalled))
     if (evaluation.best.threshold, list(evaluation.counts)) != (content["threshold"], list(counts.values())):
         raise InputError(f"{paths.shown(paths.threshold_json(stage))} does not follow from {paths.shown(path)}; {mend}")
     answer = is_stalled(table["probability"], evaluation.best.threshold)

@@ -17,20 +17,33 @@ from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.checkpoints import Progress, save_state
 from stagewise.messages.errors import DIVERGED_MEND, NumericalError
+from stagewise.recipes.kept import BestEpoch
 from stagewise.recipes.recipe import Recipe
 from stagewise.scores.curves import draw_curves
-from stagewise.scores.score import THRESHOLDS, mcc_curve, middle_of_the_best, note_on_constant, roc_auc
+from stagewise.scores.score import (
+    THRESHOLDS,
+    confusion,
+    is_stalled,
+    mcc_curve,
+    mcc_of_counts,
+    middle_of_the_best,
+    note_on_constant,
+    roc_auc,
+)
 
 REMEMBERED = ("best", "best_epoch", "snapshots", "wait", "cooldown_counter", "stopped_epoch")
 
 
 class ValidationScores(keras.callbacks.Callback):
-    """Predict the validation clips and put val_loss, val_auc, val_mcc and val_threshold into the logs."""
+    """Predict the validation clips and put val_loss, val_auc, val_mcc and val_threshold into the logs.
 
-    def __init__(self, predict: Callable[[], np.ndarray], stalled: np.ndarray) -> None:
+    And what else the best epoch is chosen by: `monitor` of `recipes.kept`.
+    """
+
+    def __init__(self, predict: Callable[[], np.ndarray], stalled: np.ndarray, monitor: str) -> None:
         """predict: the probabilities of the validation rows, (n,); stalled: their labels (n,) 0 or 1."""
         super().__init__()
-        self.predict, self.stalled = predict, np.asarray(stalled)
+        self.predict, self.stalled, self.monitor = predict, np.asarray(stalled), monitor
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Score the epoch. Raises NumericalError where a probability is not finite."""
@@ -48,23 +61,26 @@ class ValidationScores(keras.callbacks.Callback):
         logs["val_auc"] = roc_auc(self.stalled, probabilities)
         logs["val_mcc"] = float(curve.max())
         logs["val_threshold"] = float(THRESHOLDS[middle_of_the_best(curve)])
+        if self.monitor == "mcc_at_half":
+            counts = confusion(self.stalled, is_stalled(probabilities, 0.5))
+            logs["val_mcc_at_half"] = float(mcc_of_counts(*counts))
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Hold on to the weights of the epoch with the highest score.
+    """Hold on to the weights of the epoch that is the best by the recipe's part `kept`.
 
     They go into the resume state with every epoch, and into their own file when the training ends.
     """
 
-    def __init__(self, monitor: str, weights: list[np.ndarray]) -> None:
+    def __init__(self, kept: BestEpoch, weights: list[np.ndarray]) -> None:
         """weights: those of the best epoch so far, if any."""
         super().__init__()
-        self.monitor, self.weights = monitor, weights
+        self.kept, self.monitor, self.weights = kept, f"val_{kept.monitor}", weights
         self.best, self.best_epoch = -np.inf, -1
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Copy, if the score is better than every one before."""
-        if logs[self.monitor] > self.best:
+        """Copy, if the epoch is the best so far."""
+        if self.kept.improves(logs[self.monitor], self.best):
             self.best, self.best_epoch = logs[self.monitor], epoch
             self.weights = [np.array(array) for array in self.model.get_weights()]  # PyTorch's are views
 
@@ -175,7 +191,7 @@ def epoch_callbacks(
     """The callbacks of one training, in the order in which they must run; best, snapshots: what keeps weights."""
     deciding = recipe.schedule.callbacks(best.monitor, recipe.optimizer.learning_rate)
     return [
-        ValidationScores(predict, stalled),
+        ValidationScores(predict, stalled, recipe.kept.monitor),
         *deciding,
         best,
         snapshots,

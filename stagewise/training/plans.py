@@ -13,7 +13,6 @@ from stagewise.data.splits import Split
 from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.formats import FORMAT
-from stagewise.messages.commands import INFLATE
 from stagewise.messages.errors import InputError
 from stagewise.recipes.recipe import GPU_PRECISIONS, Recipe
 from stagewise.recipes.starts import ParentStage, RandomStart
@@ -121,9 +120,8 @@ def _start_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path | None:
         return _parent_weights(recipe, made_from)
     path = paths.models_folder() / recipe.start.file
     if not path.exists():
-        raise InputError(
-            f"no weights {paths.shown(path)} to start from; run: {INFLATE} (or ask for random ones with --init random)"
-        )
+        way_out = "(or ask for random ones with --init random)"
+        raise InputError(f"no weights {paths.shown(path)} to start from; {recipe.start.mend} {way_out}")
     return path
 
 

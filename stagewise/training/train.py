@@ -30,7 +30,7 @@ def compiled(recipe: Recipe) -> keras.Model:
     model = recipe.net.build()
     model.compile(recipe.optimizer.made(), recipe.loss.made(), jit_compile=device.jit_compile())
     model.optimizer.build(model.trainable_variables)  # so that a resume state has a place for its moments
-    if recipe.prepared.lengths and not device.compiles_each_shape():
+    if recipe.net.input_shape[0] is None and not device.compiles_each_shape():
         _show_lengths(model, recipe)
     return model
 
@@ -44,7 +44,8 @@ def _show_lengths(model: keras.Model, recipe: Recipe) -> None:
     _, *rest = recipe.prepared.largest
     for frames in (1, 2):
         clips = np.zeros((recipe.batch_size, frames, *rest), np.uint8)
-        model.train_on_batch(clips, np.zeros((len(clips), 1), np.float32))
+        stalled = np.arange(len(clips), dtype=np.float32)[:, None] % 2
+        _train_on(model, clips, stalled, recipe.loss.stalled_weight(np.array([0, 1])))
         model.predict_on_batch(clips)
 
 
@@ -107,7 +108,7 @@ def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> No
         runs.write_json(plan.folder / runs.CONFIG, content)
     start(model, plan)
     so_far = load_state(plan.folder, model, plan.command)
-    best = BestWeights(f"val_{plan.recipe.kept.monitor}", so_far.best_weights)
+    best = BestWeights(plan.recipe.kept, so_far.best_weights)
     validation = _validation(model, plan, pool), plan.validation.stalled
     snapshots = SnapshotWeights(plan.folder, plan.recipe.kept.snapshots)
     callbacks = epoch_callbacks(plan.recipe, plan.folder, *validation, so_far, best, snapshots)
@@ -134,7 +135,7 @@ def _fit(
     """The epochs. `model.fit` is not used because TensorFlow's iterator would bury a dead worker's error."""
     recipe, first_epoch = plan.recipe, len(so_far.history)
     model.stop_training = so_far.stopped
-    listeners = keras.callbacks.CallbackList(callbacks, model=model)
+    listeners = keras.callbacks.CallbackList(callbacks, model=model, steps=plan.steps)
     clips = plan.training
     lengths = recipe.prepared.lengths if device.compiles_each_shape() else ()
     batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed, lengths)
@@ -144,17 +145,21 @@ def _fit(
         if model.stop_training:
             break
         listeners.on_epoch_begin(epoch)
-        listeners.on_epoch_end(epoch, {"loss": _train_epoch(model, stream, plan, epoch)})
+        listeners.on_epoch_end(epoch, {"loss": _train_epoch(model, stream, plan, epoch, listeners)})
     listeners.on_train_end()
 
 
-def _train_epoch(model: keras.Model, stream: Iterator, plan: TrainingPlan, epoch: int) -> float:
+def _train_epoch(
+    model: keras.Model, stream: Iterator, plan: TrainingPlan, epoch: int, listeners: keras.callbacks.CallbackList
+) -> float:
     """One epoch's mean loss. Raises NumericalError at the first batch whose loss is not finite."""
     total, steps = 0.0, plan.steps
+    weight = plan.recipe.loss.stalled_weight(plan.training.stalled)
     with progress(steps, f"{_name(plan)} epoch {epoch + 1}", "batches", kept=False) as line:
         for step in range(steps):
             clips, stalled = next(stream)
-            loss = float(model.train_on_batch(clips, stalled))  # of this batch alone
+            listeners.on_train_batch_begin(step)
+            loss = _train_on(model, clips, stalled, weight)
             if not np.isfinite(loss):
                 raise NumericalError(
                     f"the loss is {loss} at batch {step + 1} of epoch {epoch + 1} of {_name(plan)}; {DIVERGED_MEND}"
@@ -162,6 +167,12 @@ def _train_epoch(model: keras.Model, stream: Iterator, plan: TrainingPlan, epoch
             total += loss
             line.advance(loss=f"{total / (step + 1):.4f}")
     return total / steps
+
+
+def _train_on(model: keras.Model, clips: np.ndarray, stalled: np.ndarray, weight: float | None) -> float:
+    """One step; the loss of this batch alone. stalled: (B, 1) float32; weight: of a stalled clip, if there are any."""
+    weights = None if weight is None else np.where(stalled[:, 0] == 1, weight, 1).astype(np.float32)
+    return float(model.train_on_batch(clips, stalled, sample_weight=weights))
 
 
 def _name(plan: TrainingPlan) -> str:

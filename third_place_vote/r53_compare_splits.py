@@ -1,0 +1,30 @@
+"""Say how much the scores of a split owe to clips of one project in several folds, by another split's answers.
+
+    python third_place_vote/r53_compare_splits.py OTHER/modified_data/third_place_vote_mc3_oof.csv --net mc3
+
+Train once on the plain split and once, in another STAGEWISE_ROOT, on one of `r03_gen_kfold_split.py --group
+project_id`, run r41 on both, and give the other one's table here.
+
+Reads:  modified_data/third_place_vote_<net>_oof.csv and the table given
+Writes: nothing
+Time:   seconds
+Expect: how far the scores are apart, and whether that is leakage
+"""
+
+import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
+
+from r31_train_r2plus1d import STAGE as R2PLUS1D
+from r32_train_mc3 import STAGE as MC3
+from r33_train_r3d import STAGE as R3D
+
+from stagewise.console import cli
+from stagewise.prediction.comparing import compare_with_other_split
+
+
+def main() -> None:
+    """Compare with the table that the command line names."""
+    compare_with_other_split(R2PLUS1D, MC3, R3D, doc=__doc__)
+
+
+if __name__ == "__main__":
+    cli.run(main)
