@@ -4,8 +4,8 @@
     python third_place_vote/r41_process_oof.py --net mc3              this net alone
     python third_place_vote/r41_process_oof.py --fold 0 --fold 2      these folds alone
 
-Reads:  models/third_place_vote_<net>/fold_<k>/, modified_data/kfold_split_5_42.csv (or --split), modified_data/roi_parts/train/;
-        input/train_metadata.csv where the split has no project_id
+Reads:  models/third_place_vote_<net>/fold_<k>/, modified_data/kfold_split_5_42.csv (or --split),
+        modified_data/roi_parts/train/; input/train_metadata.csv where the split has no project_id
 Writes: for each net modified_data/third_place_vote_<net>_oof.csv (filename, stalled, fold, project_id, project_seen,
         probability, unflipped), modified_data/third_place_vote_<net>_oof_projects.csv (a row a project),
         models/third_place_vote_<net>/threshold.json, mcc_curve.png and reliability.png

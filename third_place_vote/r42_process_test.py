@@ -4,11 +4,12 @@
     python third_place_vote/r42_process_test.py --net mc3             this net alone
     python third_place_vote/r42_process_test.py --unanswered blank    leave out videos without a whole volume
 
-Reads:  models/third_place_vote_<net>/fold_<k>/ and threshold.json, modified_data/kfold_split_5_42.csv (or --split; where it is
-        gone, the folds that are there answer), input/submission_format.csv (without it every test video is answered,
-        by name), modified_data/roi_parts/test.csv and test/
+Reads:  models/third_place_vote_<net>/fold_<k>/ and threshold.json, modified_data/kfold_split_5_42.csv (or --split;
+        where it is gone, the folds that are there answer), input/submission_format.csv (without it every test video is
+        answered, by name), modified_data/roi_parts/test.csv and test/
 Writes: for each net subm/third_place_vote_<net>_test_detailed.csv (a probability a fold),
-        subm/third_place_vote_<net>_test.csv (their mean) and third_place_vote_<net>_test.json (threshold, weights, options, hashes);
+        subm/third_place_vote_<net>_test.csv (their mean), subm/third_place_vote_<net>_test.json (threshold, weights,
+        options and hashes of these);
         subm/submission.csv (0 or 1) by the last of them, until r61 has made the vote
 Time:   a forward pass a clip, fold and net
 Expect: a row a video of submission_format, in its order

@@ -1,7 +1,7 @@
 """Show where a net looks: a clip beside its Grad-CAM, frame by frame.
 
     python third_place_vote/r52_create_heatmap_video.py 100109 --net mc3       a clip, by its own fold's net
-    python third_place_vote/r52_create_heatmap_video.py --worst 5 --sure 5     the surest mistakes and the surest right answers
+    python third_place_vote/r52_create_heatmap_video.py --worst 5 --sure 5     surest mistakes and right answers
 
 Reads:  models/third_place_vote_<net>/fold_<k>/ and threshold.json, modified_data/third_place_vote_<net>_oof.csv,
         modified_data/kfold_split_5_42.csv (or --split), modified_data/roi_parts/
