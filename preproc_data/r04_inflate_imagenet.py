@@ -1,13 +1,16 @@
-"""Turn the ImageNet weights of the 2D DenseNet121 into the start of the 3D net.
+"""Make the first weights of a recipe: DenseNet121's from its 2D ImageNet ones, or a video net's from Kinetics-400's.
 
     python preproc_data/r04_inflate_imagenet.py
+    python preproc_data/r04_inflate_imagenet.py --weights r2plus1d_18-91a641e6.pth
     python preproc_data/r04_inflate_imagenet.py --weights densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5
 
 Reads:  the weights of keras.applications.DenseNet121 without its top: the h5 file of --weights, else what
-        Keras holds in ~/.keras/models or fetches from the internet
-Writes: models/imagenet_densenet121_3d.weights.h5 (46 MB), for any head: load it into backbone(model)
+        Keras holds in ~/.keras/models or fetches from the internet; or torchvision's r2plus1d_18-91a641e6.pth,
+        mc3_18-a90a0ba3.pth or r3d_18-b3b3357e.pth of download.pytorch.org/models, without PyTorch
+Writes: models/imagenet_densenet121_3d.weights.h5 (46 MB), or models/kinetics400_<net>_18.weights.h5, for any head:
+        load it into backbone(model)
 Time:   15 seconds
-Expect: 11,370,176 parameters
+Expect: 11,370,176 parameters (R(2+1)D 31,300,125, MC3 11,490,240, R3D 33,166,272)
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
@@ -18,9 +21,10 @@ from stagewise.console import cli
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
-from stagewise.messages.commands import INFLATE
+from stagewise.messages.commands import INFLATE, TRAIN, script_of
 from stagewise.messages.errors import InputError, StagewiseError
 
+TORCH_SUFFIXES = (".pth", ".pt")
 FILE = "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5"
 MENDS = (
     f"download {FILE} from the Keras applications release, storage.googleapis.com/tensorflow/keras-applications/"
@@ -47,21 +51,8 @@ def load_imagenet(weights: Path | None):
         raise StagewiseError(f"the ImageNet weights could not be fetched ({error}); {MENDS}") from error
 
 
-def main() -> None:
-    """Inflate the 2D net's weights into the 3D net's, and write these."""
-    parser = cli.parser(__doc__, "dry-run", "force")
-    parser.add_argument("--weights", type=Path, metavar="H5", help="the 2D weights (default: Keras fetches them)")
-    arguments = parser.parse_args()
-    target = paths.imagenet_weights()
-    source, following = arguments.weights, command("net_d121_stage1/r31_train.py")
-    if source is not None and not source.is_file():
-        raise InputError(f"no file {source}; {MENDS}")
-    if target.exists() and not arguments.force:
-        raise InputError(f"{paths.shown(target)} is already there; to replace it add: --force\n{ending([], following)}")
-    if arguments.dry_run:
-        print(f"would inflate {source or 'the weights that Keras fetches'} and write {paths.shown(target)}")
-        return
-
+def of_imagenet(source: Path | None):
+    """DenseNet121 in 3D without its head, filled from the 2D net's weights."""
     from stagewise.machine import device
 
     device.prepare()
@@ -70,6 +61,37 @@ def main() -> None:
 
     net = D121.net.backbone(D121.net.build())
     inflate(load_imagenet(source), net)
+    return net
+
+
+def of_torch(source: Path):
+    """Where the net belongs that a PyTorch file is of, the stage that starts from it, and the net without its head."""
+    from stagewise.machine import device
+
+    device.prepare()
+    from stagewise.training.torch_starts import torch_start
+
+    start, stage, net = torch_start(source)
+    return paths.models_folder() / start.file, stage, net
+
+
+def main() -> None:
+    """Fill the net that the weights are for, and write it."""
+    parser = cli.parser(__doc__, "dry-run", "force")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="an h5 or pth file (default: Keras fetches one)")
+    arguments = parser.parse_args()
+    source, target, stage, net = arguments.weights, paths.imagenet_weights(), "net_d121_stage1", None
+    if source is not None and not source.is_file():
+        raise InputError(f"no file {source}; {MENDS}")
+    if source is not None and source.suffix in TORCH_SUFFIXES:
+        target, stage, net = of_torch(source.absolute())
+    following = command(script_of(stage, TRAIN))
+    if target.exists() and not arguments.force:
+        raise InputError(f"{paths.shown(target)} is already there; to replace it add: --force\n{ending([], following)}")
+    if arguments.dry_run:
+        print(f"would fill a net from {source or 'the weights that Keras fetches'} and write {paths.shown(target)}")
+        return
+    net = net or of_imagenet(source)
     remove_leftovers(target.parent)
     with paths.replacing(target) as temporary:
         net.save_weights(temporary)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from stagewise.recipes.optimization import AdamW, SawTooth
+from stagewise.recipes.optimization import AdamW, BalancedCrossEntropy, CycledAdam, OneCycle, SawTooth
 
 CYCLE = (1.000e-4, 9.055e-5, 6.580e-5, 3.520e-5, 1.045e-5, 1.000e-6, 1.045e-5, 3.520e-5, 6.580e-5, 9.055e-5)
 WINNERS = SawTooth(epochs=1120, half_period=5, minimum_learning_rate=1e-6)
@@ -48,3 +48,74 @@ def test_every_parameter_decays_and_moves_as_adamw_says(layer):
             values[number] = values[number] * (1 - 1e-3 * 0.1) - 1e-3 * moved
     for variable, value in zip(model.trainable_variables, values, strict=True):
         np.testing.assert_allclose(np.array(variable), value, atol=2e-6)
+
+
+ONE_CYCLE = OneCycle(epochs=30, rising=1e-4, start_factor=1 / 25, end_factor=1 / 25e4, betas=(0.95, 0.85))
+STEPS = 7137  # an epoch's, of the third place
+
+
+@pytest.mark.parametrize(
+    ("step", "rate", "beta"),
+    [  # of PyTorch's OneCycleLR
+        (0, 4.000e-6, 0.9500),
+        (10, 5.048e-5, 0.9016),
+        (21, 1.000e-4, 0.8500),
+        (STEPS, 9.9728e-5, 0.85027),
+        (15 * STEPS, 5.0007e-5, 0.89999),
+        (25 * STEPS, 6.7000e-6, 0.94330),
+        (29 * STEPS, 2.743e-7, 0.94973),
+        (30 * STEPS - 1, 4.0e-10, 0.9500),
+    ],
+)
+def test_one_cycle_has_the_winners_rates_and_betas(step, rate, beta):
+    found_rate, found_beta = ONE_CYCLE.at(step, 30 * STEPS, 1e-4)
+    assert found_rate == pytest.approx(rate, rel=2e-4)
+    assert found_beta == pytest.approx(beta, abs=1e-4)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 100, 15_000], ids="of {} batches".format)
+def test_one_cycle_of_few_batches_begins_at_or_below_the_highest_rate_and_ends_at_the_least(steps):
+    rates, betas = zip(*[ONE_CYCLE.at(step, steps, 1e-4) for step in range(steps)], strict=True)
+    assert rates[-1] == pytest.approx(4e-10) and betas[-1] == pytest.approx(0.95)
+    assert max(rates) <= 1e-4 * (1 + 1e-12) and min(betas) >= 0.85 - 1e-12
+    assert np.argmax(rates) == np.argmin(betas)
+
+
+def test_adam_follows_a_beta_that_is_set_between_two_steps_also_where_the_step_is_compiled():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, use_bias=False)])
+    optimizer = CycledAdam(learning_rate=1e-2, beta_2=0.999, epsilon=1e-8, accumulation_steps=1).made()
+    model.compile(optimizer, "mse", jit_compile=False)
+    optimizer.build(model.trainable_variables)
+    generator = np.random.default_rng(0)
+    value = np.array(model.get_weights()[0], np.float64)
+    first, second = np.zeros_like(value), np.zeros_like(value)
+    for step, beta in enumerate((0.95, 0.90, 0.85, 0.93), start=1):
+        inputs, wanted = generator.normal(size=(4, 3)), generator.normal(size=(4, 1))
+        optimizer.beta_1 = beta
+        model.train_on_batch(inputs, wanted)
+        gradient = 2 * inputs.T @ (inputs @ value - wanted) / 4
+        first = beta * first + (1 - beta) * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        value -= 1e-2 * first / (1 - beta**step) / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
+        np.testing.assert_allclose(model.get_weights()[0], value, atol=2e-6)
+
+
+def test_zeroed_variables_are_a_fresh_optimizer_with_its_own_beta():
+    variable = keras.Variable(np.ones(2, np.float32))
+    optimizer = CycledAdam(learning_rate=1e-2, beta_2=0.999, epsilon=1e-8, accumulation_steps=1).made()
+    optimizer.build([variable])
+    optimizer.beta_1 = 0.5
+    for one in optimizer.variables:
+        one.assign(np.zeros(one.shape, one.dtype))
+    assert float(optimizer.beta_1) == pytest.approx(0.9)
+
+
+def test_a_sure_mistake_still_teaches_and_classes_weigh_the_same():
+    loss = BalancedCrossEntropy()
+    assert loss.stalled_weight(np.array([1] * 635 + [0] * 6502)) == pytest.approx(10.239, abs=5e-4)
+    logits = np.array([[-30.0], [0.0], [30.0]], np.float32)
+    probabilities = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    found = [float(loss.made()(np.ones((1, 1)), p[None].astype(np.float32))) for p in probabilities]
+    np.testing.assert_allclose(found, [30, np.log(2), 0], atol=1e-5)
+    beyond = float(loss.made()(np.ones((1, 1)), np.zeros((1, 1), np.float32)))
+    assert 87 < beyond < 88  # finite

@@ -34,7 +34,7 @@ VIDEO = TINY[2:5]
 
 
 def name_of(net) -> str:
-    return getattr(net, "kind", "resnet3d")
+    return getattr(net, "family", "resnet3d")
 
 
 def answers(model: keras.Model, batch: np.ndarray, **options) -> np.ndarray:
@@ -239,7 +239,7 @@ def test_another_backend_gives_the_same(backend, tmp_path):
         ({"input_shape": (5, 0, 12)}, "input_shape="),
         ({"input_shape": (5, 9)}, "input_shape="),
         ({"input_shape": (0, 9, 12)}, "input_shape="),
-        ({"kind": "r4d"}, "r4d"),
+        ({"family": "r4d"}, "r4d"),
     ],
 )
 def test_numbers_of_no_net_are_refused(changes, words):

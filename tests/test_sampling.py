@@ -9,7 +9,7 @@ import pytest
 from stagewise.data.clips import require_both_classes
 from stagewise.messages.errors import InputError
 from stagewise.recipes.kept import BestEpoch
-from stagewise.recipes.sampling import AUGMENTATION, ROW, ByChance, EachStalledOnce, SampleKey
+from stagewise.recipes.sampling import AUGMENTATION, ROW, ByChance, EachClipOnce, EachStalledOnce, SampleKey
 
 KEY = SampleKey(seed=1, stage="net_d121_stage1", fold=0, epoch=0, index=0)
 STALLED = np.array([1] * 5 + [0] * 95)
@@ -105,3 +105,17 @@ def test_validation_takes_all_flowing_rows_where_too_few_are_there():
 def test_a_missing_class_is_an_error():
     with pytest.raises(InputError, match=r"^the rows of fold 3 hold no stalled clip.*; mend it$"):
         require_both_classes(np.zeros(4), "the rows of fold 3", "mend it")
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_every_clip_comes_once_an_epoch_in_an_order_of_its_own_and_fills_up_the_last_batch(batch_size):
+    sampling = EachClipOnce()
+    draw, orders = sampling.draws(STALLED), []
+    for key in (KEY, replace(KEY, epoch=1), replace(KEY, fold=1), replace(KEY, stage="another"), replace(KEY, seed=2)):
+        steps = sampling.steps(STALLED, batch_size)
+        rows = [draw(replace(key, index=index)) for index in range(steps * batch_size)]
+        assert sorted(rows[:100]) == list(range(100)) and rows[100:] == rows[: len(rows) - 100]
+        assert [sampling.draws(STALLED)(replace(key, index=index)) for index in (7, 3)] == [rows[7], rows[3]]
+        orders.append(tuple(rows))
+    assert len(set(orders)) == len(orders)
+    assert len(orders[0]) - 100 < batch_size

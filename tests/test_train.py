@@ -69,7 +69,11 @@ def interrupt_after(monkeypatch, epoch: int) -> None:
 @pytest.mark.parametrize(
     ("recipe", "changes"),
     # three batches an epoch and two accumulated: the accumulator is half full at every other epoch's end
-    [(tiny.recipe, {"steps_per_epoch": 3}), (tiny.grey_recipe, {"accumulation_steps": 4})],
+    [
+        (tiny.recipe, {"steps_per_epoch": 3}),
+        (tiny.grey_recipe, {"accumulation_steps": 4}),
+        (tiny.vote_recipe, {"accumulation_steps": 5}),
+    ],
     ids=tiny.RECIPES,
 )
 def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, monkeypatch, epoch, recipe, changes):

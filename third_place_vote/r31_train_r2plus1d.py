@@ -17,7 +17,7 @@ from stagewise.console import cli
 from stagewise.recipes.vote import KINETICS, PRESETS, R2PLUS1D, VOTE
 from stagewise.training.stage import train_stage
 
-STAGE = replace(VOTE, name="third_place_vote_r2plus1d", net=R2PLUS1D, start=KINETICS[R2PLUS1D.kind])
+STAGE = replace(VOTE, name="third_place_vote_r2plus1d", net=R2PLUS1D, start=KINETICS[R2PLUS1D.family])
 
 
 def main() -> None:

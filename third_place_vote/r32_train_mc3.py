@@ -17,7 +17,7 @@ from stagewise.console import cli
 from stagewise.recipes.vote import KINETICS, MC3, PRESETS, VOTE
 from stagewise.training.stage import train_stage
 
-STAGE = replace(VOTE, name="third_place_vote_mc3", net=MC3, start=KINETICS[MC3.kind])
+STAGE = replace(VOTE, name="third_place_vote_mc3", net=MC3, start=KINETICS[MC3.family])
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from stagewise.console import cli
 from stagewise.recipes.vote import KINETICS, PRESETS, R3D, VOTE
 from stagewise.training.stage import train_stage
 
-STAGE = replace(VOTE, name="third_place_vote_r3d", net=R3D, start=KINETICS[R3D.kind])
+STAGE = replace(VOTE, name="third_place_vote_r3d", net=R3D, start=KINETICS[R3D.family])
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ Convolution = Callable[[Maker, Any, int, int, Axes, str], Any]
 class VideoResNet(ResidualNet):
     """The numbers of a net that has blocks of two 3D convolutions, each of its kind.
 
-    `kind` is "r3d", whole 3x3x3 convolutions; "mc3", whole ones in the first stage and 1x3x3 behind it, so that no
+    `family` is "r3d", whole 3x3x3 convolutions; "mc3", whole ones in the first stage and 1x3x3 behind it, so that no
     frame is lost; or "r2plus1d", a 1x3x3 convolution and a 3x1x1 one behind it in place of each. `input_shape` is
     (T, H, W), frames and pixels, T None for clips of any length; `blocks` are the blocks of each stage and `widths`
     its channels, of which the stem has the first; `stem_middle` are the channels between the two convolutions of
@@ -33,7 +33,7 @@ class VideoResNet(ResidualNet):
     With the third place's numbers "r3d" has 33,166,785 parameters, "mc3" 11,490,753, "r2plus1d" 31,300,638.
     """
 
-    kind: str
+    family: str
     input_shape: tuple[int | None, int, int]
     blocks: tuple[int, ...]
     widths: tuple[int, ...]
@@ -43,8 +43,8 @@ class VideoResNet(ResidualNet):
 
     def __post_init__(self) -> None:
         check(self)
-        if self.kind not in KINDS:
-            raise InputError(f"kind={self.kind!r} is no video ResNet; known are {', '.join(KINDS)}")
+        if self.family not in FAMILIES:
+            raise InputError(f"family={self.family!r} is no video ResNet; known are {', '.join(FAMILIES)}")
 
     def preprocessing(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """(x / 255 - mean) / std for each channel."""
@@ -54,7 +54,7 @@ class VideoResNet(ResidualNet):
     def stages(self, make: Maker, clip: Any) -> list[Any]:
         """Stem without a pooling, and the stages, of which each but the first halves the axes of its kind."""
         x, ends = self._stem(make, clip), []
-        first, rest = KINDS[self.kind]
+        first, rest = FAMILIES[self.family]
         for number, (depth, width) in enumerate(zip(self.blocks, self.widths, strict=True), start=1):
             block = _block(first if number == 1 else rest)
             later = (1, 2, 2) if rest is _flat else (2, 2, 2)
@@ -63,7 +63,7 @@ class VideoResNet(ResidualNet):
         return ends
 
     def _stem(self, make: Maker, x: Any) -> Any:
-        if self.kind != "r2plus1d":
+        if self.family != "r2plus1d":
             return _normalized(make, make.convolve(x, self.widths[0], (3, 7, 7), STEM_STRIDES, "stem.0"), "stem.1")
         x = _normalized(make, make.convolve(x, self.stem_middle, (1, 7, 7), STEM_STRIDES, "stem.0"), "stem.1")
         return _normalized(make, make.convolve(x, self.widths[0], (3, 1, 1), WHOLE, "stem.3"), "stem.4")
@@ -107,4 +107,4 @@ def _normalized(make: Maker, x: Any, name: str) -> Any:
     return make.relu(make.normalize(x, name), f"{name}.relu")
 
 
-KINDS = {"r3d": (_whole, _whole), "mc3": (_whole, _flat), "r2plus1d": (_pair, _pair)}  # first stage, all behind it
+FAMILIES = {"r3d": (_whole, _whole), "mc3": (_whole, _flat), "r2plus1d": (_pair, _pair)}  # first stage, all behind it

@@ -238,4 +238,7 @@ class OneCycle:
                 numbers = schedule.at(self.epoch * steps + batch, schedule.epochs * steps, learning_rate)
                 self.model.optimizer.learning_rate, self.model.optimizer.beta_1 = numbers
 
+            def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+                logs["learning_rate"] = float(self.model.optimizer.learning_rate)  # of its last batch, for the curves
+
         return [OneCycleOfBatches()]

@@ -21,7 +21,7 @@ from stagewise.recipes.starts import TorchFile
 
 SIDE = 112  # pixels, both sides of a frame: winner's value, and Kinetics-400's
 R2PLUS1D = VideoResNet(
-    kind="r2plus1d",
+    family="r2plus1d",
     input_shape=(None, SIDE, SIDE),
     blocks=(2, 2, 2, 2),
     widths=(64, 128, 256, 512),
@@ -30,11 +30,11 @@ R2PLUS1D = VideoResNet(
     # and never leaves training mode
     batch_norm_momentum=None,
 )
-MC3, R3D = (replace(R2PLUS1D, kind=kind) for kind in ("mc3", "r3d"))
+MC3, R3D = (replace(R2PLUS1D, family=family) for family in ("mc3", "r3d"))
 KINETICS = {  # torchvision's files: top-1 of 67.5, 64.0 and 63.2 % on Kinetics-400
-    net.kind: TorchFile(
+    net.family: TorchFile(
         label="kinetics",
-        file=f"kinetics400_{net.kind}_18.weights.h5",
+        file=f"kinetics400_{net.family}_18.weights.h5",
         download=f"https://download.pytorch.org/models/{torch_file}",
     )
     for net, torch_file in (
@@ -43,6 +43,7 @@ KINETICS = {  # torchvision's files: top-1 of 67.5, 64.0 and 63.2 % on Kinetics-
         (R3D, "r3d_18-b3b3357e.pth"),
     )
 }
+TORCH_STARTS = tuple((net, KINETICS[net.family], f"third_place_vote_{net.family}") for net in (R2PLUS1D, MC3, R3D))
 # winner's, found by trial: a clip is stalled at them, too. R3D's was not in the vote
 THRESHOLDS = {"third_place_vote_r2plus1d": 0.95, "third_place_vote_mc3": 0.90, "third_place_vote_r3d": 0.80}
 
@@ -86,12 +87,14 @@ def resized(recipe: Recipe, preset: str, net: VideoResNet, **numbers: float | in
 def demo(recipe: Recipe) -> Recipe:
     """The same stage with the demo's numbers: the code path of `full`, minutes instead of days (ours)."""
     net = replace(recipe.net, input_shape=(None, 48, 48), blocks=(1, 1, 1), widths=(8, 16, 32), stem_middle=8)
-    return resized(recipe, "demo", net, learning_rate=2e-3, epochs=5)
+    return resized(recipe, "demo", net, learning_rate=2e-3, epochs=5, rising=0.1)
 
 
 def small(recipe: Recipe) -> Recipe:
     """The same stage and net for volumes of about 30 voxels a side, such as VesselMNIST3D's, without a GPU (ours)."""
-    return resized(recipe, "small", replace(recipe.net, input_shape=(None, 32, 32)), learning_rate=3e-4, epochs=6)
+    return resized(
+        recipe, "small", replace(recipe.net, input_shape=(None, 32, 32)), learning_rate=3e-4, epochs=6, rising=0.1
+    )
 
 
 PRESETS: dict[str, Callable[[Recipe], Recipe]] = {"full": lambda recipe: recipe, "small": small, "demo": demo}
