@@ -3,6 +3,8 @@
 # With nothing in input/, phantom data is made first and the small demo preset is used. Own videos and train_labels.csv
 # (filename, stalled) in input/ are enough; without test videos it ends with the scores out of fold and the report.
 #   ./run.sh              STAGEWISE_ROOT=FOLDER changes where it works, SEED=N all chance but the split's (r03's seed is 42)
+#   ./run.sh --recipe d121|r101|vote|all  the winner's recipe (default), the second or the third place's, or all three
+#                         and what joins them, on the same volumes and split
 #   ./run.sh --preset demo|small|full  the recipe's numbers (full: days on a GPU; small: its net on 32x32x32 voxels, for
 #                         a CPU; demo: a small net, random weights, folds 0 and 1 of 5: minutes, to see whether all fits)
 #   ./run.sh --keep-going leaves out videos that cannot be used, and ends with exit code 5 where there are any; a test
@@ -15,6 +17,7 @@ wrong() { { echo "error: $1"; usage; } >&2; exit 2; }
 keep_going=()
 unanswered=blank
 preset=
+recipe=d121
 gpu=()
 gpu_backend=
 while [ $# -gt 0 ]; do
@@ -29,6 +32,11 @@ while [ $# -gt 0 ]; do
         --preset)
             case "${2:-}" in demo | small | full) ;; *) wrong "--preset takes demo, small or full" ;; esac
             preset="$2"
+            shift
+            ;;
+        --recipe)
+            case "${2:-}" in d121 | r101 | vote | all) ;; *) wrong "--recipe takes d121, r101, vote or all" ;; esac
+            recipe="$2"
             shift
             ;;
         --gpu)
@@ -83,18 +91,18 @@ sift() {  # a step that may leave inputs out, which is its exit code 5; with --k
     [ ${#keep_going[@]} -eq 0 ] || [ $code -eq 0 ] || ended=$code
 }
 
-train() {  # train STAGE [options]: the chosen folds; in the demo side by side, a core each, which takes two thirds as long
-    local stage="$1" start=$SECONDS k failed=0
+train() {  # train SCRIPT [options]: the chosen folds; in the demo side by side, a core each, which takes two thirds as long
+    local script="$1" start=$SECONDS k failed=0
     shift
     local cores=($(trap '' INT; python -c 'from stagewise.machine import processor; print(*processor.cores()[:processor.available_cpus()])'))
     if [ ${#folds[@]} -eq 0 ] || [ ${#cores[@]} -lt 2 ] || ! command -v taskset > /dev/null; then
-        step "$stage/r31_train.py" "$@" "${folds[@]}"
+        step "$script" "$@" "${folds[@]}"
         return
     fi
-    printf '\n$ python %s --fold 0 & python ... --fold 1\n' "$stage/r31_train.py $*"
+    printf '\n$ python %s --fold 0 & python ... --fold 1\n' "$script $*"
     pids=()
     for k in 0 1; do  # TERM=dumb: whole lines, since two processes cannot redraw one
-        TERM=dumb taskset -c "${cores[k]}" python "$stage/r31_train.py" "$@" --fold "$k" &
+        TERM=dumb taskset -c "${cores[k]}" python "$script" "$@" --fold "$k" &
         pids+=($!)
     done
     for k in 0 1; do wait "${pids[k]}" || failed=$?; done
@@ -129,22 +137,69 @@ else
     answer=()
 fi
 [ -e "$ROOT/modified_data/kfold_split_5_42.csv" ] || step preproc_data/r03_gen_kfold_split.py
-[ ${#init[@]} -gt 0 ] || [ -e "$ROOT/models/imagenet_densenet121_3d.weights.h5" ] || step preproc_data/r04_inflate_imagenet.py
-train net_d121_stage1 "${common[@]}" "${init[@]}"
-train net_d121_stage2_auc "${common[@]}"
-train net_d121_stage3_tier1 "${common[@]}"
-step net_d121_stage3_tier1/r41_process_oof.py --seed "$SEED" "${gpu[@]}" "${folds[@]}"
 answers="no test set, and so no answers"
-if [ -e "$ROOT/modified_data/roi_parts/test.csv" ]; then
-    sift net_d121_stage3_tier1/r42_process_test.py "${answer[@]}" "${gpu[@]}" "${folds[@]}"
+has_test=
+[ ! -e "$ROOT/modified_data/roi_parts/test.csv" ] || has_test=1
+
+predict() {  # predict FOLDER: out of fold, and the test videos
+    step "$1/r41_process_oof.py" --seed "$SEED" "${gpu[@]}" "${folds[@]}"
+    if [ -z "$has_test" ]; then
+        printf '\nno test set: r42 is left out\n'
+        return
+    fi
+    sift "$1/r42_process_test.py" "${answer[@]}" "${gpu[@]}" "${folds[@]}"
+    [ ! -e "$1/r61_vote.py" ] || step "$1/r61_vote.py" --seed "$SEED"
     answers="the answers are in $ROOT/subm/submission.csv"
+}
+
+show() {  # show FOLDER: heat maps, how right the answers are where that is known, and the report
+    step "$1/r52_create_heatmap_video.py" --worst 2 --sure 2 "${gpu[@]}" "${folds[@]}"
+    [ ! -e "$phantom" ] || step "$1/r50_score_phantom.py"
+    step "$1/r51_report.py" "${gpu[@]}" "${folds[@]}"
+}
+
+d121() {
+    [ ${#init[@]} -gt 0 ] || [ -e "$ROOT/models/imagenet_densenet121_3d.weights.h5" ] || step preproc_data/r04_inflate_imagenet.py
+    train net_d121_stage1/r31_train.py "${common[@]}" "${init[@]}"
+    train net_d121_stage2_auc/r31_train.py "${common[@]}"
+    train net_d121_stage3_tier1/r31_train.py "${common[@]}"
+    predict net_d121_stage3_tier1
+    show net_d121_stage3_tier1
+}
+
+r101() {
+    train second_place_r101/r31_train_run1.py "${common[@]}"
+    train second_place_r101/r32_train_run2.py "${common[@]}"
+    predict second_place_r101
+    show second_place_r101
+}
+
+vote_nets=(third_place_vote/r31_train_r2plus1d.py third_place_vote/r32_train_mc3.py third_place_vote/r33_train_r3d.py)
+
+check_vote() {  # before days of training: whether the nets' first weights are there
+    local script
+    for script in "${vote_nets[@]}"; do
+        python "$script" "${common[@]}" "${init[@]}" "${folds[@]}" --dry-run > /dev/null || exit $?
+    done
+}
+
+vote() {
+    local script
+    for script in "${vote_nets[@]}"; do train "$script" "${common[@]}" "${init[@]}"; done
+    predict third_place_vote
+    show third_place_vote
+}
+
+case "$recipe" in vote | all) check_vote ;; esac
+if [ "$recipe" = all ]; then
+    for recipe in d121 r101 vote; do
+        "$recipe"
+        cp "$ROOT/subm/report.html" "$ROOT/subm/report_$recipe.html"  # the next one's replaces it
+    done
+    [ -z "$has_test" ] || step join/r61_join.py net_d121_stage3_tier1 second_place_r101 third_place_vote --seed "$SEED" --common
+    [ -z "$has_test" ] || [ ! -e "$phantom" ] || step join/r50_score_phantom.py
 else
-    printf '\nno test set: r42 is left out\n'
+    "$recipe"
 fi
-step net_d121_stage3_tier1/r52_create_heatmap_video.py --worst 2 --sure 2 "${gpu[@]}" "${folds[@]}"
-if [ -e "$phantom" ]; then
-    step net_d121_stage3_tier1/r50_score_phantom.py
-fi
-step net_d121_stage3_tier1/r51_report.py "${gpu[@]}" "${folds[@]}"
 printf '\n%s; %s shows how it all came about\n' "$answers" "$ROOT/subm/report.html"
 exit $ended

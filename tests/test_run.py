@@ -73,7 +73,7 @@ def asked(house: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("argument", "code"), [("--help", 0), ("-h", 0), ("--force", 2), ("train", 2), ("--preset", 2)]
+    ("argument", "code"), [("--help", 0), ("-h", 0), ("--force", 2), ("train", 2), ("--preset", 2), ("--recipe", 2)]
 )
 def test_help_and_arguments_that_are_not_known_start_nothing(house, argument, code):
     shutil.rmtree(house / ".venv")
@@ -81,7 +81,7 @@ def test_help_and_arguments_that_are_not_known_start_nothing(house, argument, co
     assert done.returncode == code
     assert "./run.sh --keep-going" in (done.stderr if code else done.stdout)
     assert not (house / ".venv").exists() and not asked(house)
-    assert not code or f"error: unknown argument {argument}" in done.stderr or "takes demo" in done.stderr
+    assert not code or f"error: unknown argument {argument}" in done.stderr or "takes d" in done.stderr
 
 
 def test_every_step_runs_in_order(house):
@@ -151,6 +151,45 @@ def test_a_preset_is_that_of_every_training_with_weights_that_it_has(house, argu
         for stage, options in zip(STAGES, (stage_1, others, others), strict=True)
     ]
     assert ("r04_inflate" in " ".join(asked(house))) == ("demo" not in arguments)
+
+
+TRAININGS = {
+    "d121": [f"{stage}/r31_train.py" for stage in STAGES],
+    "r101": ["second_place_r101/r31_train_run1.py", "second_place_r101/r32_train_run2.py"],
+    "vote": [
+        f"third_place_vote/r{number}_train_{net}.py" for number, net in ((31, "r2plus1d"), (32, "mc3"), (33, "r3d"))
+    ],
+}
+LAST = {"d121": STAGES[2], "r101": "second_place_r101", "vote": "third_place_vote"}
+
+
+@pytest.mark.parametrize("recipe", [*TRAININGS, "all"])
+def test_a_recipe_runs_from_its_first_training_to_its_report_and_all_of_them_to_what_joins_them(house, recipe):
+    (house / "third_place_vote").mkdir()
+    (house / "third_place_vote" / "r61_vote.py").touch()
+    (house / "subm").mkdir()
+    (house / "subm" / "report.html").touch()
+    done = run(house, "--recipe", recipe, "--preset", "demo")
+    assert done.returncode == 0, done.stderr
+    commands = [command.split()[0] for command in asked(house) if "--dry-run" not in command]
+    wanted = list(TRAININGS) if recipe == "all" else [recipe]
+    assert [command for command in dict.fromkeys(commands) if "_train" in command] == [
+        script for one in wanted for script in TRAININGS[one]
+    ]
+    for one in wanted:
+        begun = commands.index(f"{LAST[one]}/r41_process_oof.py")
+        steps = ["r41", "r42", *["r61"] * (one == "vote"), "r52", "r51"]
+        found = [command.removeprefix(f"{LAST[one]}/")[:3] for command in commands[begun : begun + len(steps)]]
+        assert found == steps
+        assert (house / "subm" / f"report_{one}.html").exists() == (recipe == "all")
+    assert (commands[-1] == "join/r61_join.py") == (recipe == "all")
+
+
+@pytest.mark.parametrize("recipe", ["vote", "all"])
+def test_weights_that_the_third_place_lacks_end_the_run_before_anything_is_trained(house, recipe):
+    failing = "third_place_vote/r32_train_mc3.py"
+    assert run(house, "--recipe", recipe, FAILING=failing, CODE="2").returncode == 2
+    assert asked(house)[-1] == f"{failing} --seed 42 --dry-run"
 
 
 @pytest.mark.parametrize(("code", "ends"), [(5, 0), (2, 2), (1, 1)])

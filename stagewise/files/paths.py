@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUBSETS = ("train", "test")
+JOINED = "joined"  # stands for a stage in the tables of several stages' answers
 TEMPORARY = ".tmp-"  # how the names of files that are being written begin; the writer's process number follows
 
 
@@ -108,7 +109,7 @@ def test_json(stage: str) -> Path:
 
 def joined_csv() -> Path:
     """A joined probability a test video."""
-    return submission_folder() / "joined_test.csv"
+    return test_csv(JOINED)
 
 
 def joined_json() -> Path:

@@ -9,6 +9,7 @@ from stagewise.console import cli
 from stagewise.console.ending import ending
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
+from stagewise.messages.commands import JOIN
 from stagewise.messages.errors import InputError
 
 if TYPE_CHECKING:  # they load pandas, which --help does not wait for
@@ -44,6 +45,13 @@ def join_stages(doc: str, winners: Mapping[str, float] | None = None) -> None:
     print(f"taken: {chosen.name}, {why}")
     _write(tables, comparison, chosen, why, arguments)
     print(ending(_written(), None))
+
+
+def score_joined(doc: str) -> None:
+    """What join/r50 does: print the joined submission's confusion matrix, MCC and ROC AUC, on the phantom."""
+    from stagewise.prediction.phantom_score import score_answers
+
+    score_answers([paths.JOINED], doc, f"run: {JOIN} STAGE STAGE")
 
 
 def _arguments(doc: str, winners: Mapping[str, float] | None) -> argparse.Namespace:

@@ -11,6 +11,7 @@ MAKE_PHANTOM = "python preproc_data/r00_make_phantom.py"
 EXTRACT = "python preproc_data/r01_extract_roi.py"  # and train or test
 VERIFY_DATA = "python preproc_data/r02_verify_data.py"
 MAKE_SPLIT = "python preproc_data/r03_gen_kfold_split.py"
+JOIN = "python join/r61_join.py"  # and stages
 INFLATE = "python preproc_data/r04_inflate_imagenet.py"
 # Every frame once, bit for bit, of any size. Without passthrough (FFmpeg before 5.1: -vsync 0) frames are repeated or
 # left out to make an even rate. FFV1 has a checksum.

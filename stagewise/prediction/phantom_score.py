@@ -1,5 +1,6 @@
 """What every r50 does: score answers whose truth is known, on the phantom."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stagewise.console import cli
@@ -15,19 +16,29 @@ if TYPE_CHECKING:
 
 def score_phantom(*stages: "Recipe", doc: str) -> None:
     """Print the submission's confusion matrix and MCC, and each stage's ROC AUC. stages: whose r42 has answered."""
+    first = stages[0].name
+    mend, following = f"run: python {script_of(first, TEST)}", command(script_of(first, REPORT))
+    score_answers([stage.name for stage in stages], doc, mend, following)
+
+
+def score_answers(stages: Sequence[str], doc: str, mend: str, following: str | None = None) -> None:
+    """The same for any answers to the test videos.
+
+    stages: names of the tables; mend: ends a message about what is missing; following: the command for the last line.
+    """
     cli.parser(doc).parse_args()
     from stagewise.data.columns import require_values
     from stagewise.data.tables import read_labels
     from stagewise.prediction.submission import read_means
     from stagewise.scores.score import confusion, mcc_of_counts, roc_auc
 
-    known, mend = paths.input_folder() / "phantom_test_labels.csv", f"run: python {script_of(stages[0].name, TEST)}"
+    known = paths.input_folder() / "phantom_test_labels.csv"
     truth = read_labels(known, absent="only phantom data has known answers", subset="test")
     truth = truth.set_index("filename")["stalled"]
-    means = {stage.name: read_means(stage.name, mend) for stage in stages}
+    means = {stage: read_means(stage, mend) for stage in stages}
     for name, table in means.items():
         require_values(table, "filename", truth.index, paths.test_csv(name), mend)
-    answers, left_out = _answers(means[stages[0].name], truth, mend)
+    answers, left_out = _answers(means[stages[0]], truth, mend)
     stalled = truth.loc[answers["filename"]].to_numpy()
     tp, fp, fn, tn = confusion(stalled, answers["stalled"].to_numpy())
     more = f", {left_out} more not answered" if left_out else ""
@@ -36,7 +47,8 @@ def score_phantom(*stages: "Recipe", doc: str) -> None:
     of = {name: roc_auc(truth.loc[t["filename"]].to_numpy(), t["probability"].to_numpy()) for name, t in means.items()}
     aucs = ", ".join(f"{auc:.3f}{f' ({name})' * (len(of) > 1)}" for name, auc in of.items())
     print(f"  MCC {mcc_of_counts(tp, fp, fn, tn):.3f}, ROC AUC {aucs}")
-    print(ending([], command(script_of(stages[0].name, REPORT))))
+    if following:
+        print(ending([], following))
 
 
 def _answers(means: "pd.DataFrame", truth: "pd.Series", mend: str) -> tuple["pd.DataFrame", int]:

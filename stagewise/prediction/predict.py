@@ -76,8 +76,9 @@ def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) 
     model has now; Keras compiles a model at its first answer, once and for any weights.
     """
     images = int(np.prod(model.output_shape[1:-1]))  # that the nets see for a clip: 8 with flips
-    # on a CPU, more than 8 at once are no faster
-    clips = plan.recipe.batch_size if device.gpus() else max(8 // images, 1)
+    # on a CPU, more than 8 at once are no faster; clips that are never padded hardly ever share a length
+    alone = plan.recipe.net.input_shape[0] is None and not plan.recipe.prepared.lengths
+    clips = plan.recipe.batch_size if device.gpus() or alone else max(8 // images, 1)
     predict = predictor(model, plan.recipe.answer.openvino_precision)
 
     def answers(volumes: Sequence[Path], what: str) -> np.ndarray:
