@@ -7,7 +7,8 @@ from stagewise.messages.commands import MAKE_PHANTOM
 
 INPUT_MEND = f"put the competition's own file there, or run: {MAKE_PHANTOM}"
 DIVERGED_MEND = "the state before that epoch is kept; lower learning_rate on the recipe's page and train with --force"
-START_OVER = ("r01_extract_roi.py", "r31_train.py")  # scripts whose --force sets aside what they have done so far
+# scripts whose --force sets aside what they have done so far
+START_OVER = ("r01_extract_roi.py", "r05_pack_volumes.py", "r31_train.py")
 
 
 def way_on() -> str:
