@@ -195,6 +195,17 @@ def test_an_unfinished_file_that_is_damaged_is_begun_anew(folder, change, capsys
         np.testing.assert_array_equal(load_volume(path), volume)
 
 
+def test_what_an_unfinished_file_holds_of_another_index_is_left_out(folder):
+    wanted = make_files(folder, 200, 20_000)
+    pack_volumes(folder, wanted, "index")
+    paths.packed_volumes(folder).rename(unfinished_pack(folder))  # as a kill leaves it just before its end; it is full
+    kept = dict(list(wanted.items())[:150])
+    assert pack_volumes(folder, kept, "another") == 150
+    found = contents(paths.packed_volumes(folder))
+    assert found.pop(packing.INDEX_SHA256) == b"another"
+    assert found.keys() == {name.encode() for name in kept}
+
+
 def read_all(volumes):
     """How many are refused; the others are as they were."""
     refused = 0

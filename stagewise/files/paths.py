@@ -176,9 +176,10 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
 
 def put_in_place(written: Path, path: Path) -> None:
     """Give a file that is written to its end the name that it is read by, once all of it is on the disk."""
-    flush(written)
-    written.replace(path)
-    _flush_folder(path.parent)
+    with naming(path):
+        flush(written)
+        written.replace(path)
+        _flush_folder(path.parent)
 
 
 def flush(path: Path) -> None:

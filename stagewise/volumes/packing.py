@@ -50,12 +50,12 @@ def pack_volumes(folder: Path, wanted: Mapping[str, str], index_sha256: str) -> 
     _require_there(folder, missing, earlier)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _environment(path) as environment, progress(len(missing), f"packing {folder.name}", "volumes") as line:
-        _leave_out(environment, wanted)
+        _write(environment, [(key, None) for key in _keys(environment) if key.decode() not in wanted])
         contents = ((name, _content(folder / name, wanted[name], earlier)) for name in missing)
         for entries in _batches(contents):
-            _put(environment, entries)
+            _write(environment, entries)
             line.advance(len(entries))
-        _put(environment, [(INDEX_SHA256, index_sha256.encode())])
+        _write(environment, [(INDEX_SHA256, index_sha256.encode())])
         needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
     if path.stat().st_size < needed:  # pages at the end that were free again before they were written
         os.truncate(path, needed)
@@ -108,7 +108,7 @@ def _content(volume: Path, sha256: str, earlier: Pack | None) -> bytes:
     """The volume's file as it is wanted, from its folder or from what was packed before."""
     problem = "is not there"
     for opened in (partial(volume.open, "rb"), *([partial(earlier.open, volume.name)] if earlier else [])):
-        with suppress(FileNotFoundError, LmdbFileError):
+        with suppress(FileNotFoundError, LmdbFileError), paths.naming(volume):
             content = _read(opened())
             if hashlib.sha256(content).hexdigest() == sha256:
                 return content
@@ -135,25 +135,24 @@ def _batches(contents: Iterator[tuple[str, bytes]]) -> Iterator[list[tuple[bytes
         yield entries
 
 
-def _put(environment: lmdb.Environment, entries: Sequence[tuple[bytes, bytes]]) -> None:
-    """Write entries in one transaction, in a larger map where they do not fit."""
+def _keys(environment: lmdb.Environment) -> list[bytes]:
+    with environment.begin() as transaction:
+        return list(transaction.cursor().iternext(values=False))
+
+
+def _write(environment: lmdb.Environment, entries: Sequence[tuple[bytes, bytes | None]]) -> None:
+    """Put values, or remove keys that have none, in one transaction; in a larger map where they do not fit."""
     while True:
         try:
             with environment.begin(write=True) as transaction:
                 for key, value in entries:
-                    transaction.put(key, value)
+                    if value is None:
+                        transaction.delete(key)
+                    else:
+                        transaction.put(key, value)
             return
         except lmdb.MapFullError:
             environment.set_mapsize(2 * environment.info()["map_size"])
-
-
-def _leave_out(environment: lmdb.Environment, wanted: Mapping[str, str]) -> None:
-    """Remove what is not wanted any more from an unfinished file."""
-    with environment.begin(write=True) as transaction:
-        keys = list(transaction.cursor().iternext(values=False))
-        for key in keys:
-            if key.decode() not in wanted:
-                transaction.delete(key)
 
 
 @contextmanager
