@@ -29,7 +29,7 @@ from stagewise.messages.errors import BusyError, InputError
 from stagewise.training.plans import plan_training
 from stagewise.volumes import packing
 from stagewise.volumes.lmdb_file import LmdbFile, LmdbFileError
-from stagewise.volumes.packed import PackError
+from stagewise.volumes.packed import Pack, PackError
 from stagewise.volumes.packing import pack_volumes, unfinished_pack
 from stagewise.volumes.pklz import VolumeError, load_volume, save_volume
 
@@ -233,6 +233,20 @@ def test_a_changed_byte_anywhere_never_changes_a_pixel_and_ends_no_process(folde
         os.utime(packed, ns=(0, len(counted)))
         counted.append(read_all(volumes))
     assert counted.count(0) > 20 and counted.count(1) > 20 and counted.count(len(volumes)) > 20
+
+
+def test_a_volume_is_not_shown_under_the_name_of_another(folder):
+    wanted = make_files(folder, 3, 9000)
+    pack_volumes(folder, wanted, "index")
+    path = paths.packed_volumes(folder)
+    content = bytearray(path.read_bytes())
+    leaf = LmdbFile(path).meta.root * 4096
+    one, other = (content.index(name.encode(), leaf, leaf + 4096) + len(name) for name in sorted(wanted)[:2])
+    content[one : one + 8] = content[other : other + 8]  # the page that the value begins on; they are equally long
+    path.write_bytes(content)
+    with pytest.raises(LmdbFileError, match="lies under another name"):
+        Pack(path).open(min(wanted))
+    assert Pack(path).open(max(wanted)).read() == (folder / max(wanted)).read_bytes()
 
 
 def test_a_file_that_is_cut_off_anywhere_is_refused(folder):
