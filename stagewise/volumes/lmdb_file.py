@@ -22,7 +22,7 @@ NODE = struct.Struct("<HHHH")  # low and high half of the value's length or of t
 # 4 counts and root of the tree; last page, transaction
 META = struct.Struct("<IIQQ" + "IHH5Q" + "IHH5Q" + "QQ")
 SHORT, LONG = struct.Struct("<H"), struct.Struct("<Q")
-BRANCH, LEAF, OVERFLOW, META_PAGE = 1, 2, 4, 8  # kinds of page
+BRANCH, LEAF = 1, 2  # kinds of page
 BIG = 1  # flag of a node whose value lies on pages of its own
 PAGE_SIZES = [1 << power for power in range(9, 16)]
 DEEPEST = 32  # pages from the root to a leaf, LMDB's own limit
@@ -48,7 +48,7 @@ class LmdbFile:
     """A finished file: what lies under a key, and which keys there are.
 
     Raises LmdbFileError where what is read is damaged, OSError where the disk does not give it. No more than a page is
-    in memory, and nothing is checked that is not read: values have no checksum here.
+    in memory, and nothing is checked that is not read; whether a value is the right one is for its reader to tell.
     """
 
     def __init__(self, path: Path) -> None:
@@ -97,6 +97,11 @@ class LmdbFile:
         with paths.naming(self.path):
             return os.pread(self.descriptor, size, start)
 
+    def announce(self, start: int, size: int) -> None:
+        """Have the disk read in one go what is asked for next: a piece is waited for each time otherwise."""
+        if hasattr(os, "posix_fadvise"):  # not on macOS
+            os.posix_fadvise(self.descriptor, start, size, os.POSIX_FADV_WILLNEED)
+
     def _meta(self, start: int) -> Meta:
         content = self.read(start, HEADER.size + META.size)
         if len(content) < HEADER.size + META.size:
@@ -123,10 +128,6 @@ class LmdbFile:
         number, pages = page.number_at(start), -(-(HEADER.size + size) // self.meta.page_size)
         if not 2 <= number <= self.meta.pages - pages:
             raise LmdbFileError(f"names a page {number} that it does not have")
-        content = self.read(number * self.meta.page_size, HEADER.size)
-        own, _, kind, low, high = HEADER.unpack(content)
-        if (own, kind, low | high << 16) != (number, OVERFLOW, pages):
-            raise LmdbFileError(f"has a damaged page {number}")
         return number * self.meta.page_size + HEADER.size, size
 
 

@@ -84,6 +84,7 @@ class Pack:
         if found is None:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path / name))
         start, size = found
+        self.file.announce(start, size)
         if size < len(key) or self.file.read(start, len(key)) != key:
             raise LmdbFileError("lies under another name")
         return Stored(self.file, start + len(key), size - len(key))
