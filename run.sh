@@ -128,6 +128,9 @@ if [ "$preset" = demo ]; then
 fi
 
 sift preproc_data/r01_extract_roi.py "${keep_going[@]}"
+for subset in train test; do  # packed before, they are what is read
+    [ ! -e "$ROOT/modified_data/roi_parts/$subset.lmdb" ] || step preproc_data/r05_pack_volumes.py $subset
+done
 if [ ${#keep_going[@]} -gt 0 ]; then
     echo "test videos that cannot be answered: --unanswered $unanswered"
     sift preproc_data/r02_verify_data.py --keep-going

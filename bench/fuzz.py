@@ -52,6 +52,34 @@ def check_volume(path: Path, content: bytes) -> None:
     assert volume.dtype == np.uint8 and volume.ndim == 4 and volume.shape[3] == 3 and volume.size
 
 
+def packed_files() -> list[bytes]:
+    """Packed volumes, few and many; the library that writes them never sees a changed one."""
+    from stagewise.files import paths
+    from stagewise.volumes.packing import pack_volumes
+
+    found = []
+    for count in (4, 60):  # a leaf alone, and a branch above several
+        with tempfile.TemporaryDirectory() as folder:
+            volumes = Path(folder) / "train"
+            volumes.mkdir()
+            for number in range(count):
+                (volumes / f"{number}.mp4.pklz").write_bytes(volume_files()[0][1:])
+            pack_volumes(volumes, {path.name: paths.sha256_of(path) for path in volumes.iterdir()}, "index")
+            found.append(paths.packed_volumes(volumes).read_bytes())
+    return found
+
+
+def check_packed(path: Path, content: bytes) -> None:
+    from stagewise.volumes.packed import pack_beside
+    from stagewise.volumes.pklz import load_volume
+
+    path.with_name("train.lmdb").write_bytes(content)
+    volumes = path.with_name("train")
+    assert pack_beside(volumes).names() is not None
+    for number in (0, 3):
+        assert load_volume(volumes / f"{number}.mp4.pklz").shape == (2, 3, 4, 3)
+
+
 def split_files() -> list[bytes]:
     """Splits as text and compressed; the first byte says which."""
     plain = b"filename,stalled,fold,tier1\n100000.mp4,0,0,True\n100001.mp4,1,0,False\n100002.mp4,1,-1,1\n"
@@ -73,6 +101,7 @@ def check_split(path: Path, content: bytes) -> None:
 
 TARGETS: dict[str, tuple[Callable[[], list[bytes]], Callable[[Path, bytes], None], tuple[str, ...]]] = {
     "volume": (volume_files, check_volume, ("stagewise.volumes.array_pickle", "stagewise.volumes.pklz", "pickletools")),
+    "packed": (packed_files, check_packed, ("stagewise.volumes.packed", "stagewise.volumes.lmdb_file")),
     "split": (split_files, check_split, ("stagewise.data.tables", "stagewise.data.splits")),
     "video": (video_files, check_video, tuple(f"stagewise.{name}" for name in VIDEO_MODULES)),
     "weights": (weight_files, check_weights, MODULES),

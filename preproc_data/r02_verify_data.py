@@ -19,6 +19,7 @@ from stagewise.console import cli
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.messages.errors import InputError, QuarantinedError
+from stagewise.volumes.packed import volume_files
 
 
 def arguments_given() -> argparse.Namespace:
@@ -40,7 +41,7 @@ def main() -> None:
     arguments = arguments_given()
     folder = paths.modified_data_folder() / "verify"
     if arguments.dry_run:
-        volumes = sum(1 for subset in paths.SUBSETS for _ in paths.roi_folder(subset).glob("*.pklz"))
+        volumes = sum(len(volume_files(paths.roi_folder(subset))) for subset in paths.SUBSETS)
         print(f"would check {volumes} volumes and the tables, and write {paths.shown(folder)}")
         return
 

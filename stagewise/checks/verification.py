@@ -22,7 +22,9 @@ from stagewise.files import paths
 from stagewise.files.names import is_video
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.commands import EXTRACT
+from stagewise.messages.errors import InputError
 from stagewise.messages.progress import progress
+from stagewise.volumes.packed import current_pack, mend
 from stagewise.volumes.pklz import ExpectedVolume, examine
 
 OPTIONAL_TABLES = (  # name, reader and its further arguments, what it means where the table is not there
@@ -43,7 +45,8 @@ def verify(split: Path | None, workers: int) -> Data:
         for subset in paths.SUBSETS:
             if data.has(f"{subset}_volumes"):
                 _check_files(data, subset)
-                _check_volumes(data, subset, pool)
+                if _check_pack(data, subset):
+                    _check_volumes(data, subset, pool)
                 _note_outlines(data, subset)
                 check_frame_counts(data, subset)
                 _note_doubts(data, subset)
@@ -113,7 +116,8 @@ def _check_files(data: Data, subset: str) -> None:
     index, test = data.tables[f"{subset}_volumes"], subset == "test"
     command = f"run: {EXTRACT} {subset}"
     videos = {name for name in names_in(paths.videos_folder(subset)) if is_video(name)}
-    volumes = {name.removesuffix(".pklz") for name in names_in(paths.roi_folder(subset)) if name.endswith(".pklz")}
+    files = () if paths.packed_volumes(paths.roi_folder(subset)).exists() else names_in(paths.roi_folder(subset))
+    volumes = {name.removesuffix(".pklz") for name in files if name.endswith(".pklz")}
     data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command, test)
     unknown, folder = volumes - data.names(f"{subset}_volumes"), paths.shown(paths.roi_folder(subset))
     data.find(f"{subset} volumes without a row in the index", unknown, f"delete them from {folder}", test)
@@ -121,6 +125,18 @@ def _check_files(data: Data, subset: str) -> None:
     labelled = [f"{name} ({reason})" for name, reason in zip(bad["filename"], bad["reason"], strict=True)]
     data.find(f"{subset} videos quarantined", labelled, f"replace them and {command}", optional=True)
     data.notes += [f"{subset}: passed over: {line}" for line in passed_over(subset)]
+
+
+def _check_pack(data: Data, subset: str) -> bool:
+    """Whether packed volumes, where they are there, are those of the index; none of the volumes can be used if not."""
+    try:
+        if pack := current_pack(subset):
+            data.notes.append(f"{subset}: volumes: {paths.shown(pack.path)}")
+        return True
+    except InputError as error:
+        data.find_unread(error, optional=subset == "test")
+        data.damaged |= data.names(f"{subset}_volumes")
+        return False
 
 
 def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
@@ -141,7 +157,8 @@ def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
             line.advance()
     data.tables[f"{subset}_volumes"] = table.assign(grey_level=table["filename"].map(levels).astype(float))
     data.damaged |= problems.keys()
-    command = f"run: {EXTRACT} {subset}"
+    pack = paths.packed_volumes(paths.roi_folder(subset))
+    command = mend(pack) if pack.exists() else f"run: {EXTRACT} {subset}"
     listed = [f"{name} ({problem})" for name, problem in problems.items()]
     data.find(f"{subset} volumes that cannot be used", listed, command, optional=subset == "test")
 

@@ -72,9 +72,13 @@ def _end(subsets: Sequence[str], problems: Sequence[str], arguments: argparse.Na
 
     written = [path for subset in subsets for path in (paths.roi_folder(subset), paths.roi_index(subset))]
     others = [subset for subset in subsets_there() if not paths.roi_index(subset).exists()]
-    script = "preproc_data/r01_extract_roi.py" if others else "preproc_data/r02_verify_data.py"
-    words = [*others, *["--codecs", arguments.codecs] * bool(others and arguments.codecs)]
-    last_lines = ending(written, command(script, arguments, *words, *["--keep-going"] * bool(problems)))
+    if not others and any(paths.packed_volumes(paths.roi_folder(subset)).exists() for subset in subsets):
+        following = command("preproc_data/r05_pack_volumes.py")
+    else:
+        script = "preproc_data/r01_extract_roi.py" if others else "preproc_data/r02_verify_data.py"
+        words = [*others, *["--codecs", arguments.codecs] * bool(others and arguments.codecs)]
+        following = command(script, arguments, *words, *["--keep-going"] * bool(problems))
+    last_lines = ending(written, following)
     if not problems:
         print(last_lines)
         return

@@ -11,6 +11,7 @@ from stagewise.data.video_names import hint, names_in
 from stagewise.files import paths
 from stagewise.messages.commands import EXTRACT
 from stagewise.messages.errors import InputError
+from stagewise.volumes.packed import current_pack
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,15 @@ def volumes_of(subset: str, filenames: Iterable[str], split: Split) -> tuple[Pat
     split: whose check finds every video without a volume.
     """
     volumes = tuple(paths.volume_path(subset, filename) for filename in filenames)
-    missing = [path.stem for path in volumes if not path.exists()]
+    pack, folder = current_pack(subset), paths.roi_folder(subset)
+    packed = pack.names() if pack else ()
+    missing = [path.stem for path in volumes if not (path.name in packed if pack else path.exists())]
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        folder = paths.roi_folder(subset)
-        near = hint(missing, [name.removesuffix(".pklz") for name in names_in(folder)])
+        near = hint(missing, [name.removesuffix(".pklz") for name in packed or names_in(folder)])
         raise InputError(
-            f"no volume {', '.join(f'{name}.pklz' for name in missing[:3])}{more} in {paths.shown(folder)}{near}; "
+            f"no volume {', '.join(f'{name}.pklz' for name in missing[:3])}{more} in "
+            f"{paths.shown(pack.path if pack else folder)}{near}; "
             f"run: {EXTRACT} {subset}; if that makes none, see which rows have no video: {split.check}"
         )
     return volumes

@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUBSETS = ("train", "test")
+<<<<<<< HEAD
 JOINED = "joined"  # stands for a stage in the tables of several stages' answers
+=======
+PACKED = ".lmdb"  # how the names of packed volumes end
+>>>>>>> lmdb
 TEMPORARY = ".tmp-"  # how the names of files that are being written begin; the writer's process number follows
 
 
@@ -45,6 +49,11 @@ def roi_index(subset: str) -> Path:
 def volume_path(subset: str, filename: str) -> Path:
     """The volume of one video, named after it: `100000.mp4` gives `100000.mp4.pklz`."""
     return roi_folder(subset) / f"{filename}.pklz"
+
+
+def packed_volumes(folder: Path) -> Path:
+    """The one file that may hold all volumes of a folder of them, beside it."""
+    return folder.with_name(folder.name + PACKED)
 
 
 def split_csv(folds: int = 5, seed: int = 42) -> Path:
@@ -162,12 +171,19 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
         with naming(path):
             yield temporary
             if durable:
-                flush(temporary)
-            temporary.replace(path)
-            if durable:
-                _flush_folder(path.parent)
+                put_in_place(temporary, path)
+            else:
+                temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def put_in_place(written: Path, path: Path) -> None:
+    """Give a file that is written to its end the name that it is read by, once all of it is on the disk."""
+    with naming(path):
+        flush(written)
+        written.replace(path)
+        _flush_folder(path.parent)
 
 
 def flush(path: Path) -> None:

@@ -17,6 +17,7 @@ from stagewise.folds import runs
 from stagewise.messages.commands import EXTRACT, script_of
 from stagewise.messages.errors import InputError
 from stagewise.recipes.recipe import Recipe, trained_recipe
+from stagewise.volumes.packed import current_pack, told
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class InferencePlan:
 
     def __str__(self) -> str:
         line = f"{self.stage}: {named(self.folds)}, {len(self.table)} clips, {self.recipe.answer.views} views of each"
+        line += told(self.volumes)
         if self.split.path.exists():
             return line
         trained_on = f"{self.configs[0]['split']['file']}, sha256 {self.split.sha256[:12]}"
@@ -91,7 +93,7 @@ def plan_out_of_fold(
 def plan_test(
     stage: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None, best: bool = False
 ) -> InferencePlan:
-    """Every test video that is asked for. Raises InputError naming what is missing, but for volumes.
+    """Every test video that is asked for. Raises InputError naming what is missing, but for volumes, or stale.
 
     Where the recipe's own split is not there, by the folds that are: only its hash is needed, which they know.
     """
@@ -104,6 +106,7 @@ def plan_test(
             f"there is no test set: no video in {paths.shown(paths.videos_folder('test'))}, and no "
             f"input/submission_format.csv; put videos there and run: {EXTRACT} test"
         )
+    current_pack("test")
     volumes = tuple(paths.volume_path("test", name) for name in table["filename"])
     return _plan(recipe, split, *trained, table, volumes, best)
 

@@ -16,6 +16,7 @@ from stagewise.folds.formats import FORMAT
 from stagewise.messages.errors import InputError
 from stagewise.recipes.recipe import GPU_PRECISIONS, Recipe
 from stagewise.recipes.starts import ParentStage, RandomStart
+from stagewise.volumes.packed import told
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class TrainingPlan:
             f"{recipe.name} fold {self.fold}: {recipe.net}, up to {recipe.schedule.epochs} epochs of {batches}\n"
             f"  starts from {start or 'random weights'}\n"
             f"  trains on {self.training}\n  validates on {self.validation}, {kept}\n"
-            f"  writes {paths.shown(self.folder)}/"
+            f"  writes {paths.shown(self.folder)}/{told(self.training.volumes)}"
         )
 
 

@@ -2,6 +2,7 @@
 
 It is the original solution's format: `pickle.load(gzip.open(path))` reads these files. That reader stops
 before the checksum at the end of the file, though, and runs whatever the pickle says; this one does neither.
+A volume is named by its file's path, also where it is read from the packed ones beside the folder.
 """
 
 import hashlib
@@ -17,6 +18,8 @@ from stagewise.files import paths
 from stagewise.messages.commands import EXTRACT
 from stagewise.messages.errors import InputError
 from stagewise.volumes.array_pickle import NotAnArrayError, array_from_pickle, is_volume_shape, pickle_around
+from stagewise.volumes.lmdb_file import LmdbFileError
+from stagewise.volumes.packed import PackError, mend, open_volume, stored_at
 
 LARGEST_BYTES = 1 << 29  # twice the competition's longest video uncropped: 434 x 384 x 512 x 3 = 256 MB
 LARGEST_OVERHEAD = 4096  # bytes of a pickled array that are not pixels: about 200
@@ -34,6 +37,8 @@ class VolumeError(InputError):
         self.path, self.reason = path, reason
 
     def __str__(self) -> str:
+        if self.path.parent.suffix == paths.PACKED:
+            return f"volume {paths.shown(self.path)}: {self.reason}; {mend(self.path.parent)}"
         subset = self.path.parent.name
         again = f"{EXTRACT} {subset}" if subset in paths.SUBSETS else EXTRACT
         return f"volume {paths.shown(self.path)}: {self.reason}; run: {again}"
@@ -72,19 +77,19 @@ def load_volume(path: Path) -> np.ndarray:
     """Read a volume, through to the checksum at the end of the file.
 
     Returns: (T, h, w, 3) uint8 BGR, C order, writable. Raises VolumeError for a file that is missing, damaged, too
-    large, or holds anything else.
+    large, or holds anything else; PackError where it is packed, and the packed ones cannot be used.
     """
     try:
         return array_from_pickle(_decompressed(path))
     except FileNotFoundError:
         problem = "is not there"
-    except OSError:
-        raise  # the disk's fault, not the content's
-    except (NotAnArrayError, isal_zlib.error) as error:
+    except (OSError, PackError):
+        raise  # the disk's fault, not the content's; or that of more than this volume
+    except (NotAnArrayError, LmdbFileError, isal_zlib.error) as error:
         problem = str(error)
     except Exception as error:  # a hostile pickle can raise anything; all of it means the same to the user
         problem = f"is no pickled array ({type(error).__name__}: {error})"
-    raise VolumeError(path, problem)
+    raise VolumeError(stored_at(path), problem)
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,8 @@ def examine(expected: ExpectedVolume) -> Examined:
     grey_level = mean_grey_level(volume)
     if volume.shape[:3] != expected.size:
         return Examined(f"holds {volume.shape[:3]} frames, height, width; the index says {expected.size}", grey_level)
-    whole = paths.sha256_of(expected.path) == expected.sha256
+    with open_volume(expected.path) as file:
+        whole = hashlib.file_digest(file, "sha256").hexdigest() == expected.sha256
     return Examined("" if whole else "changed since its extraction", grey_level)
 
 
@@ -134,7 +140,7 @@ def mean_grey_level(volume: np.ndarray) -> float:
 def _decompressed(path: Path) -> bytearray:
     """The gzip's content; stops at the cap, and checks length, checksum and that nothing follows."""
     decompressor, content = isal_zlib.decompressobj(GZIP), bytearray()
-    with paths.naming(path), path.open("rb") as file:
+    with paths.naming(path), open_volume(path) as file:
         while not decompressor.eof:
             waiting = decompressor.unconsumed_tail or file.read(CHUNK)
             if not waiting:

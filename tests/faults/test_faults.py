@@ -23,6 +23,10 @@ SHARE = [  # script, kind of fault, and how far through the calls of that kind
     ("r31 stage 1", "kill", 0.9),
     pytest.param("r42", "read error", 0.95, marks=pytest.mark.slow),
     ("r42", "kill", 0.6),
+    ("r05", "write error", 0.6),
+    ("r05", "disk full", 0.8),
+    ("r05", "flush error", 0.4),
+    *(("r05", "kill", place) for place in (0.2, 0.6, 1.0)),
     pytest.param("r51", "disk full", 0.5, marks=pytest.mark.slow),
 ]
 SIGNALS = [  # script, signal, whom it reaches, and after how many seconds: in the middle of its work

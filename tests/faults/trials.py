@@ -46,6 +46,7 @@ def steps(weights: Path | None) -> list[Step]:
         Step("r31 stage 3", (f"{third}/r31_train.py", *train)),
         Step("r41", (f"{third}/r41_process_oof.py", *folds, *WORKERS)),
         Step("r42", (f"{third}/r42_process_test.py", *folds, *WORKERS)),
+        Step("r05", ("preproc_data/r05_pack_volumes.py",)),
         Step("r52", (f"{third}/r52_create_heatmap_video.py", *folds, "--sure", "1", "--method", "gradcam")),
         Step("r50", (f"{third}/r50_score_phantom.py",)),
         Step("r51", (f"{third}/r51_report.py", *folds, "--clips", "1")),

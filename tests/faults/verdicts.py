@@ -1,10 +1,12 @@
 """Whether a script took its trouble well: how it ended, and what it left on the disk."""
 
+import hashlib
 import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import lmdb
 from injection import Outcome, Signal
 
 from stagewise.files import paths
@@ -21,8 +23,18 @@ def hashes(root: Path) -> dict[str, str]:
     for path in sorted(root.rglob("*")):
         if path.is_file():
             unlike = {path.parent.name, path.name} & {*CLOCK, ".lock"} or path.suffix == ".lock"
-            found[str(path.relative_to(root))] = "" if unlike else paths.sha256_of(path)
+            hash_of = sha256_of_entries if path.suffix == paths.PACKED else paths.sha256_of
+            found[str(path.relative_to(root))] = "" if unlike else hash_of(path)
     return found
+
+
+def sha256_of_entries(path: Path) -> str:
+    """What an LMDB file holds; in which of its pages is another matter after an interruption."""
+    sha256 = hashlib.sha256()
+    with lmdb.open(str(path), subdir=False, lock=False, readonly=True) as opened, opened.begin() as reading:
+        for key, value in reading.cursor():
+            sha256.update(b"%d %d " % (len(key), len(value)) + key + value)
+    return sha256.hexdigest()
 
 
 def complaints_about_fault(outcome: Outcome) -> Iterator[str]:
