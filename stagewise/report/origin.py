@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +42,7 @@ def origin(evidence: Evidence) -> dict[str, Any]:
 
 def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
     """The commands from the videos to the report, as far as configs and tables tell."""
-    stage, split, oof = evidence.stage, evidence.split, evidence.out_of_fold
-
-    def command(script: str, folds: Sequence[int]) -> str:
-        return split.command(f"{stage}/{script}.py", folds, from_root=True) + " --best" * evidence.best
-
+    split, oof, command = evidence.split, evidence.out_of_fold, evidence.command
     lines = [EXTRACT, VERIFY_DATA]
     lines += [MAKE_SPLIT] * (split.path.absolute() == paths.split_csv())
     if any(run.config["start"]["from"] == "imagenet" for run in begun):
@@ -75,7 +70,7 @@ def _hashes(evidence: Evidence) -> dict[str, str]:
         paths.threshold_json(stage),
         paths.test_detailed_csv(stage),
         paths.test_json(stage),
-        paths.submission_csv(),
+        *[paths.submission_csv()] * evidence.holds_submission,
     )
     return {paths.shown(path): paths.sha256_of(path) for path in tables if path.exists()}
 
