@@ -85,7 +85,7 @@ def _kept(runs: list[Run]) -> str:
     monitors = {{"auc": "ROC AUC", "mcc": "MCC"}.get(part["monitor"], part["monitor"]) for part in kept}
     best = f"the best epoch by {' or '.join(sorted(monitors))}" if monitors else NOTHING
     epochs = sorted({epoch for part in kept for epoch in part.get("kept_epochs", ())})
-    return f"epochs {', '.join(map(str, epochs))} and {best}" if epochs else best
+    return f"epoch{'s' * (len(epochs) > 1)} {', '.join(map(str, epochs))} and {best}" if epochs else best
 
 
 def _run(run: Run) -> list[dict[str, Any]]:
