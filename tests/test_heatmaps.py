@@ -135,11 +135,12 @@ def test_a_fused_net_gives_the_same_maps(name):
 
 @pytest.mark.parametrize("name", ["d121", "r101"])
 @pytest.mark.parametrize("block", [1, LAST])
-def test_a_mapper_takes_the_weights_of_another_net(name, block):
+def test_a_mapper_maps_another_net_when_its_model_has_got_other_weights(name, block):
     net, noise = NETS[name], clips(NETS[name])
-    other = net.build(seed=3)
-    mapper = HeatMapper(net, net.build(seed=2), block)
-    mapper.take(other.get_weights())
+    model, other = net.build(seed=2), net.build(seed=3)
+    mapper = HeatMapper(net, model, block)
+    model.set_weights(other.get_weights())
+    mapper.read_weights()
     alone = HeatMapper(net, other, block)
     np.testing.assert_allclose(mapper.gradcam(noise), alone.gradcam(noise), rtol=1e-5)
     np.testing.assert_array_equal(mapper.statistics(noise), alone.statistics(noise))

@@ -1,9 +1,7 @@
 """A recipe of snapshots, from two trainings to the submission: what was kept by number answers together."""
 
-import gc
 import json
 import sys
-import weakref
 from dataclasses import replace
 
 import av
@@ -21,7 +19,6 @@ from stagewise.heatmaps.showing import show_clips
 from stagewise.messages.errors import InputError
 from stagewise.prediction import predict
 from stagewise.prediction.answering import answer_test
-from stagewise.prediction.ensemble import load_fused
 from stagewise.prediction.examples import Example
 from stagewise.prediction.inference import plan_out_of_fold, plan_test
 from stagewise.prediction.out_of_fold import answer_out_of_fold
@@ -193,16 +190,16 @@ def test_heat_map_videos_of_mistakes_and_test_clips_are_written(trained, monkeyp
     assert shown == len(load_volume(paths.volume_path("test", name)))
 
 
-def test_one_net_after_the_other_is_loaded(trained, monkeypatch):
-    alive, most = weakref.WeakSet(), []
-
-    def load(*arguments):
-        gc.collect()
-        most.append(len(alive))
-        alive.add(net := load_fused(*arguments))
-        return net
-
-    monkeypatch.setattr(predict, "load_fused", load)
-    plan = plan_test(SECOND, None, [0, 1])
-    assert predict.predict_test(plan, workers=0).shape == (5, 2)
-    assert len(most) == 6 and max(most) == 1  # besides the one that is being loaded
+@pytest.mark.parametrize("answers", ["r42", "r41", "heat maps"])
+def test_one_net_alone_is_built_whichever_of_six_answer(trained, monkeypatch, answers):
+    built, build = [], type(tiny.GREY_NET).build
+    monkeypatch.setattr(type(tiny.GREY_NET), "build", lambda *given, **named: built.append(1) or build(*given, **named))
+    if answers == "r42":
+        assert predict.predict_test(plan_test(SECOND, None, [0, 1]), workers=0).shape == (5, 2)
+    elif answers == "r41":
+        predict.predict_out_of_fold(plan_out_of_fold(SECOND, None, [0, 1]), workers=0)
+    else:
+        plan = plan_out_of_fold(SECOND, None, [0, 1])
+        examples = [Example("train", row.filename, (0, 1), 0.5, 1) for row in plan.table[:1].itertuples()]
+        map_clips(examples, SECOND, dict(zip(plan.folds, plan.weights, strict=True)), "statistics", 1, 0.5)
+    assert len(built) == 1

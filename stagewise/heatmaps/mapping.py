@@ -9,7 +9,7 @@ from stagewise.heatmaps.laying import Laid
 from stagewise.heatmaps.maps import HeatMapper
 from stagewise.machine import device
 from stagewise.messages.progress import progress
-from stagewise.prediction.ensemble import load_fused
+from stagewise.prediction.ensemble import loaded_in_turn
 from stagewise.prediction.examples import Example
 from stagewise.recipes.frames import Prepared
 from stagewise.recipes.recipe import Recipe
@@ -28,8 +28,7 @@ def map_clips(
     """The map of each example, as its clip was answered: the mean over the nets of its folds.
 
     So of a fold that answers by the mean of snapshots the map is the mean of theirs, each net's Grad-CAM in the log
-    odds that it found itself. One net after the other is loaded, and meets all of its clips, since twenty-five
-    ResNet101s would take 8.5 GB.
+    odds that it found itself. One net after the other is loaded, and meets all of its clips: see `loaded_in_turn`.
 
     weights: a fold's files, of which each is a net that answers; method: "statistics", or "gradcam" of the answer that
     the threshold makes; block: from 1. Raises InputError for a damaged volume. Call `device.prepare` before.
@@ -37,15 +36,13 @@ def map_clips(
     device.set_precision(recipe.gpu_precision)
     asked = {fold: [n for n, example in enumerate(examples) if fold in example.folds] for fold in weights}
     found: list[list[Laid]] = [[] for _ in examples]
-    mapper = None
+    model, load = loaded_in_turn(recipe.net)
+    mapper = HeatMapper(recipe.net, model, block, recipe.answer.openvino_precision)
     steps = sum(len(files) * len(asked[fold]) for fold, files in weights.items())
     with progress(steps, "heat maps", "clips", kept=False) as line:
         for fold, file in ((fold, file) for fold, files in weights.items() for file in files if asked[fold]):
-            model = load_fused(recipe.net, file)
-            if mapper is None:
-                mapper = HeatMapper(recipe.net, model, block, recipe.answer.openvino_precision)
-            else:
-                mapper.take(model.get_weights())
+            load(file)
+            mapper.read_weights()
             for number in asked[fold]:
                 found[number].append(_map(mapper, examples[number], recipe.prepared, method, threshold))
                 line.advance()

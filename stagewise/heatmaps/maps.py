@@ -24,15 +24,10 @@ class HeatMapper:
         """model: that `net` built, with trained weights, fused or not; openvino_precision: of `engines.predictor`."""
         self.block, self._net, self._model, self._precision = block, net, model, openvino_precision
         self._behind = keras.Model(model.input, net.map_source(model, block).features)
-        self._read()
+        self.read_weights()
 
-    def take(self, weights: list[np.ndarray]) -> None:
-        """Map another net of the same numbers from now on; Keras compiles once for all. weights: of `get_weights`."""
-        self._model.set_weights(weights)
-        self._read()
-
-    def _read(self) -> None:
-        """What depends on the weights: on OpenVINO also the graph."""
+    def read_weights(self) -> None:
+        """See what the model has learnt; to be called again where it has got other weights since."""
         self._source = self._net.map_source(self._model, self.block)
         self._predict = predictor(self._behind, self._precision)
 

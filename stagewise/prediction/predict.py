@@ -14,7 +14,7 @@ from stagewise.machine import device
 from stagewise.machine.engines import predictor
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.progress import progress
-from stagewise.prediction.ensemble import load_fused, merge
+from stagewise.prediction.ensemble import load_fused, loaded_in_turn, merge
 from stagewise.prediction.inference import InferencePlan
 from stagewise.recipes.frames import Prepared
 
@@ -91,21 +91,16 @@ def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) 
 def net_after_net(plan: InferencePlan, pool: WorkerPool) -> FoldPredictor:
     """A function of a fold's files of weights, of volumes, and of the words of its progress line.
 
-    It answers (n, views, 1) float64, the mean over the nets of the files. One of them is in memory at a time, besides
-    the one model that takes the weights of all, which Keras compiles once.
+    It answers (n, views, 1) float64, the mean over the nets of the files, of which one is in memory at a time.
     """
     device.set_precision(plan.recipe.gpu_precision)
-    present = plan.weights[0][0]
-    net = load_fused(plan.recipe.net, present)
+    net, load = loaded_in_turn(plan.recipe.net)
     model = plan.recipe.answer.shown(net)
 
     def answers(files: Sequence[Path], volumes: Sequence[Path], what: str) -> np.ndarray:
-        nonlocal present
         looks = []
         for number, file in enumerate(files, start=1):
-            if file != present:
-                net.set_weights(load_fused(plan.recipe.net, file).get_weights())
-                present = file
+            load(file)
             line = f"{what}, net {number} of {len(files)}" if len(files) > 1 else what
             looks.append(volume_predictor(model, plan, pool)(volumes, line))
         return np.mean(looks, axis=0)
