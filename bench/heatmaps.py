@@ -24,6 +24,7 @@ from stagewise.console import cli
 from stagewise.data.tables import read_labels, read_roi_index
 from stagewise.files import paths
 from stagewise.machine import device
+from stagewise.nets.net import Grid, Net, chosen_block
 from stagewise.phantom.clip import Settings, plan_clip
 from stagewise.phantom.dataset import FIRST_NUMBER
 from stagewise.prediction.inference import InferencePlan, plan_test
@@ -33,6 +34,7 @@ from stagewise.scores.score import is_stalled
 STAGE = STAGES[-1]
 BATCH = 8
 VESSEL_MARGIN = 2  # pixels around the vessel: it moves by so much
+Lie = tuple[Grid, tuple[int, int, int]]  # of maps: of their voxels, and the size of the clip that the net sees
 REGIONS, COLOURS = ("outline", "vessel"), ("deviation", "maximum", "mean")
 
 
@@ -67,23 +69,23 @@ def known_targets(filenames: Sequence[str], seed: int) -> list[Target]:
     return [known_target(name, boxes.loc[name], bool(stalled[name]), seed) for name in filenames]
 
 
-def ratios(maps: Sequence[np.ndarray], targets: Sequence[Target], region: str) -> np.ndarray:
+def ratios(maps: Sequence[np.ndarray], lie: Lie, targets: Sequence[Target], region: str) -> np.ndarray:
     """Share of each map's mass in the region over the region's share of the area, (n,); 0 for a map of zeros."""
-    from stagewise.heatmaps.maps import zoomed
+    from stagewise.heatmaps.laying import Laid
 
     found = []
     for map, target in zip(maps, targets, strict=True):
-        mass = zoomed(map.astype(np.float32), target.shape).mean(axis=0, dtype=np.float64)
+        mass = Laid(map.astype(np.float32), *lie).zoomed(target.shape).mean(axis=0, dtype=np.float64)
         inside = getattr(target, region)
         found.append((mass * inside).sum() / max(mass.sum(), 1e-12) / inside.mean())
     return np.array(found)
 
 
-def row(name: str, maps: np.ndarray, targets: Sequence[Target]) -> tuple[str, ...]:
-    """A line of the table. maps: (n, t, h, w), at least 0."""
+def row(name: str, maps: np.ndarray, lie: Lie, targets: Sequence[Target]) -> tuple[str, ...]:
+    """A line of the table. maps: (n, t, h, w), at least 0; lie: where."""
     cells = []
     for region in REGIONS:
-        own, other = (ratios(drawn, targets, region) for drawn in (maps, np.roll(maps, -1, axis=0)))
+        own, other = (ratios(drawn, lie, targets, region) for drawn in (maps, np.roll(maps, -1, axis=0)))
         cells += [f"{own.mean():.2f}", f"{np.sum(own > 1)} of {len(own)}", f"{other.mean():.2f}"]
     return name, "x".join(str(size) for size in maps.shape[1:]), *cells
 
@@ -91,8 +93,12 @@ def row(name: str, maps: np.ndarray, targets: Sequence[Target]) -> tuple[str, ..
 class Maps:
     """Heat maps of all test clips, the mean over some nets; `block` and below as in `stagewise.heatmaps.maps`."""
 
-    def __init__(self, clips: np.ndarray, answers: np.ndarray, nets: Sequence) -> None:
-        self.clips, self.answers, self.nets = clips, answers, nets
+    def __init__(self, net: Net, clips: np.ndarray, answers: np.ndarray, models: Sequence) -> None:
+        self.net, self.clips, self.answers, self.models = net, clips, answers, models
+
+    def lie(self, block: int) -> Lie:
+        """Where a map lies."""
+        return self.net.map_source(self.models[0], block).grid, self.clips.shape[1:4]
 
     def statistics(self, block: int) -> np.ndarray:
         """(n, t, h, w, 3), 0-255."""
@@ -105,33 +111,31 @@ class Maps:
     def _mean(self, block: int, draw: Callable) -> np.ndarray:
         from stagewise.heatmaps.maps import HeatMapper
 
-        mappers = [HeatMapper(net, block) for net in self.nets]
+        mappers = [HeatMapper(self.net, model, block) for model in self.models]
         parts = [slice(start, start + BATCH) for start in range(0, len(self.clips), BATCH)]
         return np.concatenate([np.mean([draw(mapper, part) for mapper in mappers], axis=0) for part in parts])
 
 
 def table(plan: InferencePlan, targets: Sequence[Target], answers: np.ndarray) -> list[tuple[str, ...]]:
     """All lines."""
-    from stagewise.nets.densenet3d import densenet3d
-    from stagewise.nets.net import chosen_block
     from stagewise.prediction.predict import load_nets
     from stagewise.volumes.pklz import load_volume
 
     clips = np.stack([plan.recipe.prepared.apply(load_volume(path)) for path in plan.volumes])
     net = plan.recipe.net
-    trained = Maps(clips, answers, [net for of_fold in load_nets(plan).values() for net in of_fold])
-    untrained = Maps(clips, answers, [densenet3d(net, seed=fold) for fold in plan.folds])
+    trained = Maps(net, clips, answers, [model for of_fold in load_nets(plan).values() for model in of_fold])
+    untrained = Maps(net, clips, answers, [net.build(seed=fold) for fold in plan.folds])
     rows = []
-    for block in range(len(net.blocks), 0, -1):
-        statistics = trained.statistics(block)
-        rows.append(row(f"block {block}: statistics, three colours", statistics.mean(axis=-1), targets))
+    for block in range(len(net.map_shapes), 0, -1):
+        statistics, lie = trained.statistics(block), trained.lie(block)
+        rows.append(row(f"block {block}: statistics, three colours", statistics.mean(axis=-1), lie, targets))
         for colour, name in enumerate(COLOURS):
-            rows.append(row(f"block {block}: {name}", statistics[..., colour], targets))
-        rows.append(row(f"block {block}: Grad-CAM", trained.gradcam(block), targets))
+            rows.append(row(f"block {block}: {name}", statistics[..., colour], lie, targets))
+        rows.append(row(f"block {block}: Grad-CAM", trained.gradcam(block), lie, targets))
     block = chosen_block(net)
-    random = f"random weights, block {block}"
-    rows.append(row(f"{random}: statistics, three colours", untrained.statistics(block).mean(axis=-1), targets))
-    rows.append(row(f"{random}: Grad-CAM", untrained.gradcam(block), targets))
+    random, lie = f"random weights, block {block}", untrained.lie(block)
+    rows.append(row(f"{random}: statistics, three colours", untrained.statistics(block).mean(axis=-1), lie, targets))
+    rows.append(row(f"{random}: Grad-CAM", untrained.gradcam(block), lie, targets))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Answer the test videos: the folds' five snapshots in one model, no flips, mean, threshold.
+"""Answer the test videos: each of the folds' five snapshots in turn, no flips, mean, threshold.
 
     python second_place_r101/r42_process_test.py                       every fold, r41's threshold
     python second_place_r101/r42_process_test.py --threshold 0.5       the winner's threshold

@@ -117,6 +117,11 @@ def test_a_probability_of_other_weights_than_those_of_the_map_is_refused(plan):
     choose(plan, 0.65, ["train/a.mp4"], worst=0, sure=0)
 
 
+def test_a_test_clip_is_shown_though_the_submission_is_another_stages_by_now(plan):
+    paths.submission_csv().write_text("filename,stalled\nz.mp4,1\n")
+    assert choose(plan, 0.65, ["z.mp4"], worst=0, sure=0)[0].probability == pytest.approx(0.3)
+
+
 def test_answers_that_are_not_written_down_and_volumes_that_are_not_there_are_named(plan):
     paths.volume_path("test", "z.mp4").unlink()
     with pytest.raises(InputError, match=r"no volume z.mp4.pklz .*r01_extract_roi.py test"):

@@ -11,6 +11,7 @@ from fourth_recipe import FIRST_STAGE, PRESETS, SECOND_STAGE
 
 from stagewise.files import paths
 from stagewise.folds import runs
+from stagewise.heatmaps.showing import show_clips
 from stagewise.messages.errors import InputError
 from stagewise.prediction.answering import answer_test
 from stagewise.prediction.out_of_fold import answer_out_of_fold
@@ -62,10 +63,18 @@ def test_out_of_fold_the_larger_of_two_looks_counts(root):
     assert (table["probability"] > table["unflipped"]).any()
 
 
-def test_its_report_is_made_without_heat_maps(root, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["r51.py", "--fold", "0", "--fold", "1", "--clips", "0"])
+def test_its_report_shows_clips_alone_since_its_net_offers_no_heat_maps(root, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["r51.py", "--fold", "0", "--fold", "1", "--clips", "1", "--engine", "keras"])
     make_report(SECOND_STAGE, doc="")
-    assert FIRST_STAGE.name in (paths.submission_folder() / "report.html").read_text()
+    page = (paths.submission_folder() / "report.html").read_text()
+    assert FIRST_STAGE.name in page and "The clips alone: 4 hidden units offers no features" in page
+    assert 'src="data:video/mp4' in page
+
+
+def test_a_heat_map_of_it_is_refused(root, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["r52.py", "--fold", "0", "--sure", "1"])
+    with pytest.raises(InputError, match="4 hidden units: such a net offers no features to take a heat map from"):
+        show_clips(SECOND_STAGE, doc="")
 
 
 def test_what_rests_on_a_mean_of_flips_is_refused(root, monkeypatch):

@@ -13,12 +13,13 @@ import made_run
 import numpy as np
 import pandas as pd
 import pytest
+import tiny
 from house import main_of
 
 from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.messages.errors import InputError
-from stagewise.prediction.submission import AnswerSettings
+from stagewise.prediction.submission import AnswerSettings, write_submission, write_tables
 from stagewise.report.answers import Answers, expected_answers, read_answers, true_share
 from stagewise.report.clips import LARGEST_SIDE, MOST_FRAMES, clip_groups, data_uri, panes
 from stagewise.report.evidence import gather
@@ -215,8 +216,8 @@ def threshold():
     return paths.threshold_json(STAGE)
 
 
-def submission():
-    return paths.submission_csv()
+def detailed():
+    return paths.test_detailed_csv(STAGE)
 
 
 def settings():
@@ -237,7 +238,7 @@ R41, R42 = f"run: python {STAGE}/r41_process_oof.py", f"run: python {STAGE}/r42_
         (edit(threshold, '"threshold": 0.', '"threshold": 0.0'), None, f"does not follow from .*_oof.csv; {R41}"),
         (edit(threshold, '"seed"', '"sead"'), None, f"lacks 'seed'; {R41}"),
         (edit(oof, "True,0.", "True,7."), None, "probability .7.* is outside 0-1"),
-        (edit(submission, ",0\n", ",1\n"), None, f"submission.csv is not as r42 wrote it; {R42}"),
+        (edit(detailed, "0.", "0.9"), None, f"_test_detailed.csv is not as r42 wrote it; {R42}"),
         (edit(settings, '"weights"', '"waits"'), None, f"_test.json is damaged .*; {R42}"),
         (lambda: None, [0, 1], f"has clips of fold 2, .*, or {R41} --fold 0 --fold 1$"),
     ],
@@ -246,6 +247,38 @@ def test_files_that_do_not_belong_together_are_refused_with_the_mend(run, change
     change()
     with pytest.raises(InputError, match=message):
         gather(RECIPE, None, folds)
+
+
+def other_stage() -> None:
+    answers = pd.DataFrame({"filename": made_run.TEST_NAMES, "asked": made_run.TEST_NAMES})
+    settings = AnswerSettings(0.5, {"0": made_run.UNKNOWN})
+    write_submission(tiny.recipe(name="other_stage"), answers, np.full((len(answers), 1), 0.7), settings)
+
+
+def joined() -> None:
+    answers = pd.DataFrame({"filename": made_run.TEST_NAMES, "stalled": 1})
+    runs.write_json(paths.joined_json(), {"tables": write_tables({paths.submission_csv(): answers})})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (other_stage, "those of other_stage are there"),
+        (joined, "r61 has put joined ones there"),
+        (edit(paths.submission_csv, ",0\n", ",1\n"), "it was replaced since"),
+    ],
+)
+def test_where_the_submission_holds_other_answers_by_now_the_page_says_so_and_shows_this_stages(run, change, said):
+    before = read_answers(STAGE, R42)
+    assert gather(RECIPE, None, None).holds_submission
+    change()
+    evidence = gather(RECIPE, None, None)
+    assert not evidence.holds_submission and evidence.gaps == []
+    for name in ("mean", "stalled", "by_fold"):
+        np.testing.assert_array_equal(getattr(evidence.answers, name), getattr(before, name))
+    text = Page(render(evidence, [])).text
+    assert f"subm/submission.csv does not hold these answers: {said}. To put these back: {R42[5:]}" in text
+    assert paths.sha256_of(paths.submission_csv()) not in text
 
 
 def test_nothing_trained_is_an_error_that_names_the_training(run):

@@ -4,9 +4,11 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 from matplotlib import cbook
 
 from stagewise.report import figures, svg
+from stagewise.report.training import Run
 
 
 def test_a_figure_is_in_the_pages_colours_and_its_text_is_escaped():
@@ -23,6 +25,31 @@ def test_a_figure_is_in_the_pages_colours_and_its_text_is_escaped():
     assert "var(--stalled)" in pictures[0] and not re.search("#0000[01]", pictures[0])
     assert "&lt;script&gt;x&lt;/script&gt; &amp; $1$ $2$" in pictures[0]
     assert 'aria-label="what &quot;it&quot; shows"' in pictures[0]
+
+
+def trained_run(epochs: int, kept: tuple[int, ...], best: int) -> Run:
+    history = pd.DataFrame({"epoch": range(epochs), "loss": 1.0, "val_loss": np.linspace(1, 0.1, epochs)})
+    config = {"recipe": {"kept": {"monitor": "auc", "kept_epochs": list(kept)}}, "finished": True}
+    return Run("a_stage", 0, config | {"best": {"epoch": best - 1}}, history)
+
+
+@pytest.mark.parametrize(("epochs", "kept", "drawn"), [(1120, (515, 1115), [515, 1115]), (600, (515, 705), [515])])
+def test_snapshots_are_lines_with_their_numbers_and_a_long_training_is_a_small_curve(monkeypatch, epochs, kept, drawn):
+    run = trained_run(epochs, kept, best=7)
+    with svg.style():
+        assert len(figures.learning_curve([run], "val_loss", "", "loss").svg) < 40_000
+        monkeypatch.setattr(figures, "inline", lambda axes, name, caption: axes)
+        axes = figures.learning_curve([run], "val_loss", "")
+    curve, dot, *lines = axes.lines
+    assert len(curve.get_xdata()) == figures.MOST_POINTS and curve.get_xdata()[-1] == epochs
+    assert (dot.get_xdata().item(), dot.get_ydata().item()) == (7, run.history["val_loss"][6])
+    assert [line.get_xdata()[0] for line in lines] == [int(text.get_text()) for text in axes.texts] == drawn
+
+
+def test_numbers_on_an_axis_within_a_decade_are_plain_text():
+    with svg.style():
+        picture = figures.test_probabilities(np.array([0.1] * 6 + [0.5] * 3), 0.5)
+    assert "$" not in picture.svg and ">2<" in picture.svg
 
 
 def test_a_curve_of_many_clips_is_thinned_and_keeps_its_ends():

@@ -8,8 +8,6 @@ import pytest
 
 from stagewise.augment import Channel, ResizePlanes
 from stagewise.messages.commands import REPOSITORY, TRAIN, script_of
-from stagewise.messages.errors import InputError
-from stagewise.nets.net import chosen_block
 from stagewise.recipes.optimization import AdamW, SawTooth
 from stagewise.recipes.r101 import PRESETS, R101
 from stagewise.recipes.recipe import OF_TRAINING_ALONE, trained_recipe
@@ -65,8 +63,3 @@ def test_a_preset_keeps_the_runs_and_what_one_of_them_takes_of_the_other_is_ther
     assert first.net == second.net
     taken = {second.start.snapshot, *(epoch for stage, epoch in second.kept.earlier if stage == first.name)}
     assert taken <= set(first.kept.snapshots)
-
-
-def test_a_heat_map_of_clips_of_any_length_is_refused_with_what_does_without():
-    with pytest.raises(InputError, match=r"ResNet3D of blocks .* r51 --clips 0 makes the report without them"):
-        chosen_block(R101.net)

@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,9 +13,14 @@ import tiny
 from stagewise.data.splits import read_split
 from stagewise.files import paths
 from stagewise.folds import runs
+from stagewise.heatmaps.mapping import map_clips
+from stagewise.heatmaps.maps import HeatMapper
+from stagewise.heatmaps.showing import show_clips
 from stagewise.messages.errors import InputError
+from stagewise.prediction import predict
 from stagewise.prediction.answering import answer_test
-from stagewise.prediction.inference import plan_test
+from stagewise.prediction.examples import Example
+from stagewise.prediction.inference import plan_out_of_fold, plan_test
 from stagewise.prediction.out_of_fold import answer_out_of_fold
 from stagewise.prediction.threshold import read_threshold
 from stagewise.recipes.kept import Snapshots
@@ -122,8 +128,78 @@ def test_best_answers_by_each_folds_best_epoch_and_its_report_asks_for_it(traine
         read_threshold(plan_test(SECOND, None, [0, 1], best=True))
 
 
-def test_the_report_has_both_stages(trained, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["r51.py", *FOLDS, "--clips", "0"])
+def test_the_report_names_the_snapshots_of_both_stages_and_shows_clips(trained, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["r51.py", *FOLDS, "--clips", "1"])
     make_report(SECOND, doc="")
     page = (paths.submission_folder() / "report.html").read_text()
-    assert "grey_stage1" in page and "other weights than" not in page
+    assert "other weights than" not in page and 'src="data:video/mp4' in page
+    for said in (
+        "Starts from random weights; keeps epochs 1, 3 and the best epoch by ROC AUC.",
+        "Starts from epoch 1 of grey_stage1; keeps epoch 2 and the best epoch by ROC AUC.",
+        "the mean of 3 snapshots (epochs 1, 3 of grey_stage1; 2 of grey_stage2), with one view of each clip",
+        "the mean over the 3 nets that answered: by Grad-CAM",
+    ):
+        assert said in " ".join(page.split())
+    for stage, epochs in ((FIRST, (1, 3)), (SECOND, (2,))):
+        for epoch in epochs:
+            assert paths.sha256_of(paths.fold_folder(stage.name, 0) / runs.snapshot_weights(epoch)) in page
+
+
+def map_of(file, example: Example) -> np.ndarray:
+    """Grad-CAM of one net, of the clip's own frames."""
+    net = tiny.GREY_NET.build()
+    net.load_weights(file)
+    volume = load_volume(example.volume)
+    stalled = example.probability > read_threshold(plan_test(SECOND, None, [0, 1]))
+    clip = SECOND.prepared.apply(volume)[None]
+    return HeatMapper(tiny.GREY_NET, net, 2).gradcam(clip, stalled, len(volume))[0]
+
+
+def test_a_map_is_the_mean_over_the_nets_that_answered_and_ends_with_the_clip(trained):
+    plan, clips = plan_out_of_fold(SECOND, None, [0, 1]), pd.read_csv(paths.oof_csv(SECOND.name))
+    threshold, row = read_threshold(plan), next(clips.itertuples())
+    means = pd.read_csv(paths.test_csv(SECOND.name))
+    examples = [
+        Example("train", row.filename, (row.fold,), row.probability, row.stalled),
+        Example("test", means["filename"][0], (0, 1), means["probability"][0], None),
+    ]
+    weights = dict(zip(plan.folds, plan.weights, strict=True))
+    maps = map_clips(examples, plan.recipe, weights, "gradcam", 2, threshold)
+    for example, laid in zip(examples, maps, strict=True):
+        each = [map_of(file, example) for fold in example.folds for file in weights[fold]]
+        assert len(each) == 3 * len(example.folds)
+        np.testing.assert_allclose(laid.heat, np.mean(each, axis=0), rtol=1e-3, atol=1e-6)
+        frames = len(load_volume(example.volume))
+        assert laid.seen == (frames, 12, 12) and len(laid.heat) == laid.grid.voxels(frames) == -(-frames // 4)
+
+
+@pytest.mark.parametrize("best", [[], ["--best"]])
+def test_heat_map_videos_of_mistakes_and_test_clips_are_written(trained, monkeypatch, capsys, best):
+    name = pd.read_csv(paths.test_csv(SECOND.name))["filename"][0]
+    argv = ["r52.py", *FOLDS, f"test/{name}", "--sure", "1", *best]
+    monkeypatch.setattr(sys, "argv", argv)
+    if best:  # whose answers r41 has not written
+        with pytest.raises(InputError, match=r"not chosen with the present weights .*r41_process_oof.py .*--best"):
+            show_clips(SECOND, doc="")
+        return
+    show_clips(SECOND, doc="")
+    said = capsys.readouterr().out
+    assert "2 clips of 2 asked for, gradcam behind block 1" in said and said.count("wrote ") == 2
+    with av.open(str(paths.submission_folder() / f"heatmaps/test/{name[:-4]}_gradcam_block1.mp4")) as video:
+        shown = sum(1 for _ in video.decode(video=0))
+    assert shown == len(load_volume(paths.volume_path("test", name)))
+
+
+@pytest.mark.parametrize("answers", ["r42", "r41", "heat maps"])
+def test_one_net_alone_is_built_whichever_of_six_answer(trained, monkeypatch, answers):
+    built, build = [], type(tiny.GREY_NET).build
+    monkeypatch.setattr(type(tiny.GREY_NET), "build", lambda *given, **named: built.append(1) or build(*given, **named))
+    if answers == "r42":
+        assert predict.predict_test(plan_test(SECOND, None, [0, 1]), workers=0).shape == (5, 2)
+    elif answers == "r41":
+        predict.predict_out_of_fold(plan_out_of_fold(SECOND, None, [0, 1]), workers=0)
+    else:
+        plan = plan_out_of_fold(SECOND, None, [0, 1])
+        examples = [Example("train", row.filename, (0, 1), 0.5, 1) for row in plan.table[:1].itertuples()]
+        map_clips(examples, SECOND, dict(zip(plan.folds, plan.weights, strict=True)), "statistics", 1, 0.5)
+    assert len(built) == 1

@@ -54,6 +54,20 @@ class Split:
         """What is to be said aloud of the split, or ""."""
         return "" if "tier1" in self.table else f"{paths.shown(self.path)} has no column tier1: every row is of tier 1"
 
+    def seen_note(self, folds: Sequence[int]) -> str:
+        """What is to be said where rows are trained on in every fold, or "". folds: whose rows are scored."""
+        seen = self.table["fold"] == ALWAYS_TRAINED
+        if not seen.any():
+            return ""
+        of_folds = self.table["fold"].isin(list(folds))
+        (known, known_stalled), (scored, stalled) = (
+            (int(rows.sum()), int(self.table.loc[rows, "stalled"].sum())) for rows in (seen, of_folds)
+        )
+        return (
+            f"{known} of {len(self.table)} clips ({known_stalled} stalled) are of fold {ALWAYS_TRAINED}: every net saw "
+            f"them in training; scores are of the {scored} clips ({stalled} stalled) of {named(folds)} alone"
+        )
+
     def of_tier1(self) -> "Split":
         """The split of its rows of tier 1 alone; a fold without one is missing."""
         return replace(self, table=self.table[self.tier1].reset_index(drop=True))

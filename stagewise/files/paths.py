@@ -8,11 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUBSETS = ("train", "test")
-<<<<<<< HEAD
 JOINED = "joined"  # stands for a stage in the tables of several stages' answers
-=======
 PACKED = ".lmdb"  # how the names of packed volumes end
->>>>>>> lmdb
 TEMPORARY = ".tmp-"  # how the names of files that are being written begin; the writer's process number follows
 
 

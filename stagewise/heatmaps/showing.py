@@ -9,6 +9,7 @@ from stagewise.files import paths
 from stagewise.messages.commands import REPORT, script_of
 
 if TYPE_CHECKING:
+    from stagewise.nets.net import Net
     from stagewise.recipes.recipe import Recipe
 
 
@@ -20,46 +21,62 @@ def show_clips(*stages: "Recipe", doc: str) -> None:
     arguments = _arguments(stages, doc)
     (stage,) = nets.asked(stages, arguments)
     from stagewise.console.ending import command, ending
-    from stagewise.messages.errors import InputError
     from stagewise.nets.net import chosen_block
     from stagewise.prediction.examples import choose
     from stagewise.prediction.inference import plan_out_of_fold
     from stagewise.prediction.threshold import read_threshold
 
-    plan = plan_out_of_fold(stage, arguments.split, arguments.folds)
-    threshold, block = read_threshold(plan, otherwise=""), chosen_block(plan.recipe.net, arguments.block)
+    best = getattr(arguments, "best", False)
+    plan = plan_out_of_fold(stage, arguments.split, arguments.folds, best)
+    net, threshold = plan.recipe.net, read_threshold(plan, otherwise="")
+    block = chosen_block(net, arguments.block)
+    method = arguments.method or net.map_method
     examples = choose(plan, threshold, arguments.names, arguments.worst, arguments.sure)
-    backwards = arguments.method == "gradcam" and block < len(plan.recipe.net.map_shapes)
-    if backwards and arguments.engine == "openvino":
-        raise InputError(f"Grad-CAM of block {block} takes gradients, which OpenVINO lacks; leave --engine out")
+    engine = engine_for(net, method, block, arguments.engine)
     asked = len(arguments.names) + arguments.worst + arguments.sure
-    print(f"{len(examples)} clips of {asked} asked for, {arguments.method} behind block {block}", flush=True)
+    print(f"{len(examples)} clips of {asked} asked for, {method} behind block {block}", flush=True)
     if arguments.dry_run or not examples:
         for example in examples:
-            mp4, gif = map(paths.shown, example.video_paths(arguments.method, block))
+            mp4, gif = map(paths.shown, example.video_paths(method, block))
             print(f"{example.title(threshold)}\n  would write {mp4} and {gif}")
         return
     from stagewise.machine import device
-    from stagewise.machine.engines import KERAS
 
-    device.prepare_to_predict(arguments.gpu, arguments.engine or (KERAS if backwards else None))
+    device.prepare_to_predict(arguments.gpu, engine)
     from stagewise.heatmaps.videos import write_videos
 
-    for mp4, gif in write_videos(examples, plan, arguments.method, block, threshold):
+    for mp4, gif in write_videos(examples, plan, method, block, threshold):
         print(f"wrote {paths.shown(mp4)} and {paths.shown(gif)}")
-    print(ending([], command(script_of(stage.name, REPORT), arguments, *nets.net_options(arguments))))
+    print(
+        ending([], command(script_of(stage.name, REPORT), arguments, *["--best"] * best, *nets.net_options(arguments)))
+    )
+
+
+def engine_for(net: "Net", method: str, block: int, asked: str | None) -> str | None:
+    """The engine that can draw a map; asked: the one that the command line names, None for the fastest that there is.
+
+    Raises InputError where one is asked for that takes no gradients, and they are needed.
+    """
+    from stagewise.machine.engines import KERAS, OPENVINO
+    from stagewise.messages.errors import InputError
+
+    if method != "gradcam" or block == len(net.map_shapes):  # whose gradients have a closed form
+        return asked
+    if asked == OPENVINO:
+        raise InputError(f"Grad-CAM of block {block} takes gradients, which OpenVINO lacks; leave --engine out")
+    return KERAS
 
 
 def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
-    parser = nets.parser(doc, stages, "split", "fold", "gpu", "engine", "dry-run", one=True)
+    options = ("split", "fold", "gpu", "engine", "dry-run")
+    parser = nets.parser(doc, stages, *options, *["best"] * bool(stages[0].kept.snapshots), one=True)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a clip; train/NAME or test/NAME where both have it")
     parser.add_argument("--worst", type=cli.at_least(0), default=0, metavar="N", help="the N surest mistakes")
     parser.add_argument("--sure", type=cli.at_least(0), default=0, metavar="N", help="the N surest right answers")
     parser.add_argument(
         "--method",
         choices=("statistics", "gradcam"),
-        default="statistics",
-        help="the recipe's: standard deviation blue, maximum green, mean red; or 3D Grad-CAM (default: %(default)s)",
+        help="the winner's: standard deviation blue, maximum green, mean red; or 3D Grad-CAM (default: the recipe's)",
     )
     parser.add_argument(
         "--block",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import keras
 
+    from stagewise.nets.net import MapSource
+
 BOTTLENECK = 4  # a dense layer's 1x1x1 convolution makes 4 x growth rate channels (Huang et al., CVPR 2017)
 
 
@@ -29,6 +31,7 @@ class DenseNet3D:
     head_units: int
     dropout: float
     batch_norm_momentum: float
+    map_method = "statistics"  # the winner's
 
     def build(self, seed: int | Sequence[int] = 0, data_format: str = "channels_last") -> "keras.Model":
         """As `nets.net.Net` has it, by `densenet3d`."""
@@ -82,6 +85,12 @@ class DenseNet3D:
         """The size (t, h, w) of the features behind each dense block, in voxels."""
         axes = _halved_up(_halved_up(self.input_shape))
         return [tuple(axis // 2**block for axis in axes) for block in range(len(self.blocks))]
+
+    def map_source(self, model: "keras.Model", block: int) -> "MapSource":
+        """The BatchNorm behind the block, where the recipe has its map, and its ReLU; see `densenet3d.map_source`."""
+        from stagewise.nets.densenet3d import map_source
+
+        return map_source(model, block)
 
     def __str__(self) -> str:
         return f"net of blocks {self.blocks} on {self.input_shape}"

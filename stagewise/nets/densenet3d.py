@@ -6,9 +6,11 @@ from itertools import count, takewhile
 import keras
 import numpy as np
 from keras import KerasTensor, layers
+from scipy.special import expit
 
 from stagewise.messages.errors import InputError
 from stagewise.nets.densenet import BOTTLENECK, DenseNet3D
+from stagewise.nets.net import Grid, MapSource
 
 # keras.applications' "torch" mode, the one that its DenseNet weights were trained with; RGB order, applied to
 # the channels as they come (BGR here), as the winner did
@@ -62,6 +64,29 @@ def block_norms(model: keras.Model) -> list[layers.BatchNormalization]:
     names = {layer.name for layer in model.layers}
     between = takewhile(names.__contains__, (f"pool{number}_bn" for number in count(2)))
     return [model.get_layer(name) for name in (*between, "bn")]
+
+
+def map_source(model: keras.Model, block: int) -> MapSource:
+    """What a heat map behind a dense block is taken from: `nets.net.Net.map_source`."""
+    norms = block_norms(model)
+    norm = norms[block - 1]
+    logit = model.get_layer("probability").get_weights()[0][:, 0]
+
+    def slopes(means: np.ndarray) -> np.ndarray:
+        """Of logit = sigmoid(means @ hidden + bias) @ logit + a constant, by the means."""
+        hidden, bias = model.get_layer("head").get_weights()
+        units = expit(means @ hidden + bias)
+        return (units * (1 - units) * logit) @ hidden.T
+
+    return MapSource(
+        features=norm.output,
+        active=model.get_layer(norm.name.removesuffix("bn") + "relu").output,
+        channels=norm.axis,
+        # stem and first pooling see as far to either side of every fourth voxel; an average lies between two
+        grid=Grid(first=(2**block - 2,) * 3, steps=(2 ** (block + 1),) * 3),
+        log_odds=(model.get_layer("head").output, logit),
+        slopes=slopes if norm is norms[-1] else None,
+    )
 
 
 def shortest_axis(blocks: int) -> int:

@@ -28,12 +28,19 @@ def fuse(model: keras.Model) -> keras.Model:
         return arguments[0] if layer.name in folded else layer(*arguments, **options)
 
     fused = keras.models.clone_model(model, clone_function=copy, call_function=call)
+    take_weights(fused, model)
+    return fused
+
+
+def take_weights(fused: keras.Model, model: keras.Model) -> None:
+    """Put the weights that a model has now into the copy that `fuse` made of it."""
+    pairs = _foldable(model)
+    folded = {bn.name for bn in pairs.values()}
     for layer in model.layers:
         if layer.weights and layer.name not in folded:
             bn = pairs.get(layer.name)
             weights = layer.get_weights() if bn is None else _folded_weights(layer, bn)
             fused.get_layer(layer.name).set_weights(weights)
-    return fused
 
 
 def _foldable(model: keras.Model) -> dict[str, layers.BatchNormalization]:

@@ -1,14 +1,51 @@
 """What every family of nets offers a recipe, before Keras is loaded and after."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from stagewise.messages.errors import InputError
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
 
 LEAST_SIDE = 3  # voxels of a heat map along each axis, ours: the recipe's, behind the last block, has (3, 4, 4)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the voxels of a map lie on the clip that a net sees.
+
+    first: the middle of the first voxel; steps: from one to the next; both along (T, H, W), in frames and pixels, of
+    which the first one's middle is 0.
+    """
+
+    first: tuple[int, int, int]
+    steps: tuple[int, int, int]
+
+    def voxels(self, frames: int) -> int:
+        """How many of a map's voxels, along T, have their middle on one of so many frames; one at least."""
+        return max((frames - 1 - self.first[0]) // self.steps[0] + 1, 1)
+
+
+@dataclass(frozen=True)
+class MapSource:
+    """What a heat map of a built net is taken from.
+
+    features: the tensor behind a block, (B, t, h, w, channels) or channels first, before its ReLU where the family has
+    it there; active: the same behind its ReLU; channels: their axis; grid: where its voxels lie.
+    log_odds: a tensor of (B, k) and a vector (k,) by which its product, but for a constant, is the log odds of
+    "stalled"; slopes: behind the last block, how these grow with each channel's mean over the map, from the means
+    (B, channels) to (B, channels), and None before it.
+    """
+
+    features: "keras.KerasTensor"
+    active: "keras.KerasTensor"
+    channels: int
+    grid: Grid
+    log_odds: tuple["keras.KerasTensor", "np.ndarray"]
+    slopes: "Callable[[np.ndarray], np.ndarray] | None" = None
 
 
 class Net(Protocol):
@@ -18,6 +55,7 @@ class Net(Protocol):
     """
 
     input_shape: tuple[int | None, int, int]
+    map_method: str  # of the two that heat maps are drawn by, "statistics" or "gradcam", the one that is the recipe's
 
     def build(self, seed: int | Sequence[int] = 0, data_format: str = "channels_last") -> "keras.Model":
         """The net with random weights: from (B, T, H, W, C) uint8 to (B, 1) float32, the probability of stalled.
@@ -39,7 +77,13 @@ class Net(Protocol):
 
     @property
     def map_shapes(self) -> list[tuple[int, int, int]]:
-        """The size (t, h, w) of the features behind each block, in voxels: where a heat map can be taken."""
+        """The size (t, h, w) of the features behind each block, in voxels: where a heat map can be taken.
+
+        Empty where the net offers none; `map_method` and `map_source` are asked of no such net.
+        """
+
+    def map_source(self, model: "keras.Model", block: int) -> MapSource:
+        """Where the heat map behind a block is taken from in a built net, fused or not. block: from 1."""
 
     def __str__(self) -> str:
         """A few words for the plan."""
@@ -50,12 +94,11 @@ def chosen_block(net: Net, asked: int | None = None) -> int:
 
     Fine enough is a map of `LEAST_SIDE` voxels along each axis; where none is, the first block. In the recipe's net it
     is the last, as in the recipe; in the demo's the second of four, for the last one's (1, 2, 2) voxels tell hardly
-    anything apart. Raises InputError where the net has no such block,
-    or takes clips of any length, whose padding a map would show as a part of the clip.
+    anything apart. Raises InputError where the net has no such block, or none at all.
     """
     shapes = net.map_shapes
-    if not shapes or net.input_shape[0] is None:  # a map of no size of its own
-        raise InputError(f"{net} has no features to take a heat map from; r51 --clips 0 makes the report without them")
+    if not shapes:
+        raise InputError(f"{net}: such a net offers no features to take a heat map from")
     if asked is not None and asked > len(shapes):
         raise InputError(f"the net has no block {asked}; give --block 1 to {len(shapes)}, or leave it out")
     fine = [number for number, shape in enumerate(shapes, start=1) if min(shape) >= LEAST_SIDE]

@@ -15,6 +15,7 @@ from stagewise.messages.errors import InputError
 if TYPE_CHECKING:
     import keras
 
+    from stagewise.nets.net import MapSource
     from stagewise.nets.residual_sizes import Sizes
 
 Axes = tuple[int, int, int]  # of (T, H, W)
@@ -55,6 +56,7 @@ class ResidualNet:
     blocks: tuple[int, ...]
     widths: tuple[int, ...]
     batch_norm_momentum: float | None
+    map_method = "gradcam"  # ours: neither winner drew any
 
     def stages(self, make: Maker, clip: Any) -> list[Any]:
         """The layers from the preprocessed clip on; returns the tensors behind `layer1`, `layer2`, ..."""
@@ -101,6 +103,12 @@ class ResidualNet:
     def map_shapes(self) -> list[Axes]:
         """The size (t, h, w) of the features behind each stage, in voxels."""
         return list(self.sizes().maps)
+
+    def map_source(self, model: "keras.Model", block: int) -> "MapSource":
+        """The ReLU behind the stage of that number; see `residual_keras.map_source`."""
+        from stagewise.nets import residual_keras
+
+        return residual_keras.map_source(self, model, block)
 
     def __str__(self) -> str:
         frames, height, width = self.input_shape

@@ -7,7 +7,8 @@ import numpy as np
 from keras import KerasTensor, layers
 
 from stagewise.nets.clip_normalization import ClipNormalization
-from stagewise.nets.residual import WHOLE, Axes, ResidualNet, layer_name
+from stagewise.nets.net import Grid, MapSource
+from stagewise.nets.residual import WHOLE, Axes, ResidualNet, layer_name, stage_ends
 
 EPSILON = 1e-5  # of every norm, as in PyTorch
 
@@ -33,6 +34,26 @@ def build(net: ResidualNet, seed: int | Sequence[int] = 0, data_format: str = "c
         x = layers.Permute((4, 1, 2, 3), name="channels_first")(x)
     x = net.stages(maker, x)[-1]
     return keras.Model(clip, maker.head(x), name=type(net).__name__.lower())
+
+
+def map_source(net: ResidualNet, model: keras.Model, block: int) -> MapSource:
+    """What a heat map behind a stage is taken from: `nets.net.Net.map_source`."""
+    ends, last, dense = stage_ends(net), len(net.blocks), model.get_layer("fc")
+    active = model.get_layer(ends[block - 1]).output
+
+    def slopes(means: np.ndarray) -> np.ndarray:
+        """The dense layer's weights, whatever the means (Zhou et al., "CAM", CVPR 2016)."""
+        return np.repeat(dense.get_weights()[0].T, len(means), axis=0)
+
+    return MapSource(
+        features=active,
+        active=active,
+        channels=1 if model.get_layer("avgpool").data_format == "channels_first" else -1,
+        # what takes every second voxel sees as far to either side of it
+        grid=Grid(first=(0, 0, 0), steps=net.sizes().steps[block - 1]),
+        log_odds=(dense.output, np.ones(1, np.float32)),
+        slopes=slopes if block == last else None,
+    )
 
 
 class _KerasLayers:

@@ -10,18 +10,21 @@ from stagewise.nets.residual import WHOLE, Axes, ResidualNet
 class Sizes:
     """`parameters` are trained, `running` are BatchNorm's statistics, which are not; `activation_floats` are the
     numbers in the outputs of all layers for one clip, which training keeps for the way back; `maps` are the sizes
-    (t, h, w), in voxels, of the features behind `layer1`, `layer2`, ..."""
+    (t, h, w), in voxels, of the features behind `layer1`, `layer2`, ..., and `steps` how many frames and pixels of the
+    clip lie from one voxel to the next."""
 
     parameters: int
     running: int
     activation_floats: int
     maps: tuple[Axes, ...]
+    steps: tuple[Axes, ...]
 
 
 @dataclass(frozen=True)
 class _Tensor:
     axes: Axes
     channels: int
+    steps: Axes = WHOLE  # of its voxels on the clip
 
 
 def sizes(net: ResidualNet, clip: Axes) -> Sizes:
@@ -32,7 +35,8 @@ def sizes(net: ResidualNet, clip: Axes) -> Sizes:
     ends = net.stages(layers, start)
     channels = ends[-1].channels
     layers.floats += channels + 2  # their mean, log odds, probability
-    return Sizes(layers.parameters + channels + 1, layers.running, layers.floats, tuple(end.axes for end in ends))
+    maps, steps = tuple(end.axes for end in ends), tuple(end.steps for end in ends)
+    return Sizes(layers.parameters + channels + 1, layers.running, layers.floats, maps, steps)
 
 
 class _Counted:
@@ -56,7 +60,7 @@ class _Counted:
         if strides != WHOLE and kernel != WHOLE:
             self.padded(x, tuple(length // 2 for length in kernel))
         self.parameters += prod(kernel) * x.channels * filters
-        return self.make(_Tensor(_strided(x.axes, strides), filters))
+        return self.make(_strided(x, strides, filters))
 
     def normalize(self, x: _Tensor, name: str) -> _Tensor:
         self.parameters += 2 * x.channels
@@ -71,9 +75,10 @@ class _Counted:
 
     def max_pool(self, x: _Tensor, name: str) -> _Tensor:
         self.padded(x, WHOLE)
-        return self.make(_Tensor(_strided(x.axes, (2, 2, 2)), x.channels))
+        return self.make(_strided(x, (2, 2, 2), x.channels))
 
 
-def _strided(axes: Axes, strides: Axes) -> Axes:
-    """Half, rounded up, where the stride is 2."""
-    return tuple(-(-axis // stride) for axis, stride in zip(axes, strides, strict=True))
+def _strided(x: _Tensor, strides: Axes, channels: int) -> _Tensor:
+    """Half as long, rounded up, where the stride is 2."""
+    axes = tuple(-(-axis // stride) for axis, stride in zip(x.axes, strides, strict=True))
+    return _Tensor(axes, channels, tuple(step * stride for step, stride in zip(x.steps, strides, strict=True)))

@@ -1,6 +1,6 @@
 """Joins the nets of several folds into one, so that a batch is read and moved to the device once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -8,15 +8,33 @@ import keras
 from stagewise.files.weight_files import load_weights
 from stagewise.machine import device
 from stagewise.messages.errors import InputError
-from stagewise.nets.fuse_bn import fuse
+from stagewise.nets.fuse_bn import fuse, take_weights
 from stagewise.nets.net import Net
+
+MEND = "train the fold again, with --force"  # of weights that do not fit
 
 
 def load_fused(net: Net, weights: Path) -> keras.Model:
     """The trained net with every BatchNorm that follows a convolution folded into it."""
     model = net.build(data_format=device.fastest_data_format())
-    load_weights(model, weights, "train the fold again, with --force")
+    load_weights(model, weights, MEND)
     return fuse(model)
+
+
+def loaded_in_turn(net: Net) -> tuple[keras.Model, Callable[[Path], None]]:
+    """A net like `load_fused`'s, and a function that gives it a file's weights, as often as it is called.
+
+    Twenty-five ResNet101s would be 8.5 GB, and nets that are let go stay in memory until Python looks for cycles; one
+    that takes all weights in turn is built once, and compiled once by Keras.
+    """
+    model = net.build(data_format=device.fastest_data_format())
+    fused = fuse(model)
+
+    def load(weights: Path) -> None:
+        load_weights(model, weights, MEND)
+        take_weights(fused, model)
+
+    return fused, load
 
 
 def merge(models: Sequence[keras.Model]) -> keras.Model:

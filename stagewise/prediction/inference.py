@@ -69,7 +69,8 @@ class InferencePlan:
         line = f"{self.stage}: {named(self.folds)}, {len(self.table)} clips, {self.recipe.answer.views} views of each"
         line += told(self.volumes)
         if self.split.path.exists():
-            return line
+            note = self.recipe.rows.of(self.split).seen_note(self.folds)
+            return f"{line}\n  {note}" if note else line
         trained_on = f"{self.configs[0]['split']['file']}, sha256 {self.split.sha256[:12]}"
         return f"{line}\n  {paths.shown(self.split.path)} is not there; these folds were trained on {trained_on}"
 
@@ -164,10 +165,14 @@ def _plan(
     if best:
         recipe = replace(recipe, kept=recipe.kept.best_alone())
     pairs = list(zip(folds, configs, strict=True))
-    answering = [_answering(recipe, fold, config) for fold, config in pairs]
-    weights = [[runs.kept_weights(*one) for one in of_fold] for of_fold in answering]
+    weights = [answering_weights(recipe, fold, config) for fold, config in pairs]
     hashes = [answering_sha256(recipe, fold, config) for fold, config in pairs]
     return InferencePlan(recipe, folds, configs, weights, hashes, split, table, volumes, best)
+
+
+def answering_weights(recipe: Recipe, fold: int, config: dict[str, Any]) -> list[Path]:
+    """The files of a fold's weights that answer together, checked as by `runs.kept_weights`. config: as below."""
+    return [runs.kept_weights(*one) for one in _answering(recipe, fold, config)]
 
 
 def answering_sha256(recipe: Recipe, fold: int, config: dict[str, Any]) -> str:

@@ -22,10 +22,18 @@ class Prepared:
     largest: tuple[int, int, int, int]
     lengths: tuple[int, ...] = ()
 
-    def apply(self, volume: np.ndarray) -> np.ndarray:
-        """A volume (T, h, w, 3) as the net sees it, black frames up to its length behind its last one."""
+    def sized(self, volume: np.ndarray) -> np.ndarray:
+        """A volume (T, h, w, 3) as the net sees it, but for black frames behind its last one."""
         for transform in self.transforms:
             volume = transform.apply(volume, transform.draw(np.random.default_rng(0), volume.shape))
+        return volume
+
+    def apply(self, volume: np.ndarray) -> np.ndarray:
+        """A volume (T, h, w, 3) as the net sees it, black frames up to its length behind its last one."""
+        return self.filled(self.sized(volume))
+
+    def filled(self, volume: np.ndarray) -> np.ndarray:
+        """A volume that has its size, with black frames up to its length behind its last one."""
         clip = np.zeros((padded(len(volume), self.lengths), *volume.shape[1:]), volume.dtype)
         clip[: len(volume)] = volume
         return clip

@@ -8,7 +8,8 @@ import pandas as pd
 from scipy.stats import binom
 
 from stagewise.files import paths
-from stagewise.prediction.submission import AnswerSettings, read_settings
+from stagewise.prediction.submission import AnswerSettings, read_settings, whose_submission
+from stagewise.scores.score import is_stalled
 
 DECIMALS = 4  # of a probability on the page: as 0 to 10,000 it takes 3 characters of a row, not 20
 
@@ -18,7 +19,8 @@ class Answers:
     """What r42 answered.
 
     by_fold: (n, folds), NaN where an adaptive ensemble did not ask; mean, stalled: (n,), NaN of a video that was left
-    unanswered, whatever its row in the submission says; reasons: why, by the filenames of these.
+    unanswered, whatever its row in the submission says; reasons: why, by the filenames of these; submission: of
+    `whose_submission`.
     """
 
     filenames: pd.Series
@@ -27,6 +29,7 @@ class Answers:
     stalled: np.ndarray
     settings: AnswerSettings
     reasons: dict[str, str] = field(default_factory=dict)
+    submission: str | None = None
 
     @property
     def folds(self) -> list[int]:
@@ -67,17 +70,20 @@ class Answers:
 
 
 def read_answers(stage: str, mend: str) -> Answers | None:
-    """What r42 wrote, None where it has not yet. Raises InputError, which ends in `mend`, where a table has changed."""
-    settings = read_settings(stage, mend)
+    """What r42 wrote, None where it has not yet; `submission.csv` may be another stage's by now.
+
+    Raises InputError, which ends in `mend`, where a table has changed.
+    """
+    settings = read_settings(stage, mend, submission=False)
     if settings is None:
         return None
-    table, answers = pd.read_csv(paths.test_detailed_csv(stage)), pd.read_csv(paths.submission_csv())
+    table = pd.read_csv(paths.test_detailed_csv(stage), float_precision="round_trip")
     by_fold = table[[f"fold_{fold}" for fold in settings.weights]].to_numpy(np.float64)
     mean = table["probability"].to_numpy()
-    stalled = answers["stalled"].mask(np.isnan(mean)).to_numpy(np.float64)
+    stalled = np.where(np.isnan(mean), np.nan, is_stalled(mean, settings.threshold))
     without = table[np.isnan(mean)]
     reasons = dict(zip(without["filename"], without["unanswered"], strict=True)) if len(without) else {}
-    return Answers(table["filename"], by_fold, mean, stalled, settings, reasons)
+    return Answers(table["filename"], by_fold, mean, stalled, settings, reasons, whose_submission(stage))
 
 
 @dataclass(frozen=True)

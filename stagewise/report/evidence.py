@@ -62,6 +62,21 @@ class Evidence:
         """Its runs that have ended."""
         return [run for run in self.stages[-1] if run.state == FINISHED]
 
+    @property
+    def seen_note(self) -> str:
+        """Of `Split.seen_note`, of the stage's own rows."""
+        return self.recipe.rows.of(self.split).seen_note(self.out_of_fold.folds)
+
+    @property
+    def holds_submission(self) -> bool:
+        """Whether `submission.csv` is made of the stage's answers."""
+        return self.answers is not None and self.answers.submission == self.stage
+
+    def command(self, step: str, folds: Sequence[int]) -> str:
+        """The command of one of the stage's steps (of `messages.commands`), for these folds."""
+        words = self.split.command(script_of(self.stage, step), folds, from_root=True)
+        return words + " --best" * self.best
+
     def gaps_of(self, section: str) -> list[Gap]:
         """What that section of the page lacks."""
         return [gap for gap in self.gaps if gap.section == section]
@@ -72,7 +87,7 @@ class Evidence:
         answered = f"{answers.answered if answers else 'no'} test videos answered"
         answered += f", {len(answers.reasons)} not" if answers and answers.reasons else ""
         summary = f"{self.stage}: {folds}, {len(oof.table)} clips out of fold, {answered}"
-        return "\n".join((summary, *(f"missing: {gap}" for gap in self.gaps)))
+        return "\n".join((summary, *[self.seen_note] * bool(self.seen_note), *(f"missing: {gap}" for gap in self.gaps)))
 
 
 def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None, best: bool = False) -> Evidence:
@@ -153,6 +168,8 @@ def _unanswered(
         yield Gap(f"no out-of-fold answers of {named(silent)}", r41, "out-of-fold")
     if r42 is None:
         return
+    if answers is not None and answers.submission is None:
+        yield Gap("no submission.csv", r42, "test-set")
     if answers is None:
         yield Gap("no answers to the test videos", r42, "test-set")
     elif set(answers.folds) != set(folds):

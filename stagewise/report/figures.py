@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogFormatter
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_curve
 
 from stagewise.report.svg import FLOWING, FOLDS, GREY, INK, STALLED, Picture, inline, new_axes
@@ -15,6 +16,7 @@ from stagewise.scores.evaluation import Evaluation
 from stagewise.scores.score import roc_auc
 
 MOST_POINTS = 400  # of a curve: more are not seen, and 50,000 clips would be megabytes
+MOST_DOTS = 150  # epochs of a curve with a dot each: more run together
 GROUPS = {"flowing": FLOWING, "stalled": STALLED, "test": INK}
 BINS = np.linspace(0, 1, 41)
 
@@ -48,18 +50,23 @@ def sizes(axis: str, unit: str, groups: dict[str, np.ndarray], net_size: int | N
 
 
 def learning_curve(runs: Sequence[Run], name: str, caption: str, training: str | None = None) -> Picture:
-    """A score of every fold over epochs, the best epoch marked; dotted, the same in training.
+    """A score of every fold over epochs, the best epoch marked, and a line with its number at each snapshot's epoch.
 
-    name: a column of the histories; training: the column that has it in training.
+    name: a column of the histories; training: the column that has it in training, dotted.
     """
     axes = new_axes()
     for run in (run for run in runs if run.history is not None):
-        epochs, colour = run.history["epoch"] + 1, fold_colour(run.fold)
-        axes.plot(epochs, run.history[name], color=colour, marker="o", markersize=2)
+        epochs, colour = run.history["epoch"].to_numpy() + 1, fold_colour(run.fold)
+        marker = "o" if len(epochs) <= MOST_DOTS else None
+        axes.plot(*_thinned(epochs, run.history[name].to_numpy()), color=colour, marker=marker, markersize=2)
         if training:
-            axes.plot(epochs, run.history[training], color=colour, linestyle=":")
+            axes.plot(*_thinned(epochs, run.history[training].to_numpy()), color=colour, linestyle=":")
         if run.best:
             axes.plot(run.best["epoch"] + 1, run.history[name].iloc[run.best["epoch"]], "o", color=colour, markersize=5)
+    for epoch in sorted({epoch for run in runs for epoch in run.reached}):
+        axes.axvline(epoch, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)))
+        beside = {"xytext": (-2, -1), "textcoords": "offset points", "ha": "right", "va": "top"}
+        axes.annotate(str(epoch), (epoch, 1), xycoords=("data", "axes fraction"), **beside, fontsize=7, color=GREY)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="epoch", ylabel=name.replace("val_", "validation ").replace("auc", "ROC AUC").replace("mcc", "MCC"))
     return inline(axes, f"{runs[0].stage}-{name}", caption)
@@ -157,4 +164,5 @@ def test_probabilities(mean: np.ndarray, threshold: float) -> Picture:
 def _finish_histogram(axes: Axes, threshold: float) -> None:
     axes.set(yscale="log", ylim=(0.7, None), xlim=(0, 1), xlabel="probability of stalled", ylabel="videos")
     axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_minor_formatter(LogFormatter())  # in plain text; seen where all is within a decade
     axes.axvline(threshold, color=STALLED, linewidth=1)

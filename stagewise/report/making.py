@@ -7,6 +7,7 @@ from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
 
 if TYPE_CHECKING:
+    from stagewise.nets.net import Net
     from stagewise.recipes.recipe import Recipe
 
 
@@ -26,6 +27,7 @@ def make_report(*stages: "Recipe", doc: str) -> None:
     from stagewise.report.evidence import gather
 
     evidence = gather(stage, arguments.split, arguments.folds, getattr(arguments, "best", False))
+    engine = _engine(evidence.recipe.net, arguments.engine) if arguments.clips else None
     print(evidence, flush=True)
     report = paths.submission_folder() / "report.html"
     if arguments.dry_run:
@@ -35,7 +37,7 @@ def make_report(*stages: "Recipe", doc: str) -> None:
     if arguments.clips:
         from stagewise.machine import device
 
-        device.prepare_to_predict(arguments.gpu, arguments.engine)
+        device.prepare_to_predict(arguments.gpu, engine)
         from stagewise.report.clips import clip_groups
 
         groups = clip_groups(evidence, arguments.clips)
@@ -46,3 +48,11 @@ def make_report(*stages: "Recipe", doc: str) -> None:
     with paths.replacing(report) as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(f"wrote {paths.shown(report)} ({report.stat().st_size / 1e6:.1f} MB)\nnext: open it in a browser")
+
+
+def _engine(net: "Net", asked: str | None) -> str | None:
+    """As `engine_for` has it, for the maps that the page shows, if any."""
+    from stagewise.heatmaps.showing import engine_for
+    from stagewise.nets.net import chosen_block
+
+    return engine_for(net, net.map_method, chosen_block(net), asked) if net.map_shapes else asked

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from stagewise.messages.commands import (
     REPORT,
     TEST,
     VERIFY_DATA,
-    script_of,
 )
 from stagewise.recipes.starts import made_by
 from stagewise.report.evidence import Evidence
@@ -52,11 +50,7 @@ def origin(evidence: Evidence) -> dict[str, Any]:
 
 def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
     """The commands from the videos to the report, as far as configs and tables tell."""
-    stage, split, oof = evidence.stage, evidence.split, evidence.out_of_fold
-
-    def command(step: str, folds: Sequence[int]) -> str:
-        return split.command(script_of(stage, step), folds, from_root=True) + " --best" * evidence.best
-
+    split, oof, command = evidence.split, evidence.out_of_fold, evidence.command
     lines = [EXTRACT, VERIFY_DATA]
     lines += [MAKE_SPLIT] * (split.path.absolute() == paths.split_csv())
     starts = (run.config["recipe"]["start"] for run in begun if run.config["start"]["from"] != "random")
@@ -84,7 +78,7 @@ def _hashes(evidence: Evidence) -> dict[str, str]:
         paths.threshold_json(stage),
         paths.test_detailed_csv(stage),
         paths.test_json(stage),
-        paths.submission_csv(),
+        *[paths.submission_csv()] * evidence.holds_submission,
     )
     return {paths.shown(path): paths.sha256_of(path) for path in tables if path.exists()}
 

@@ -11,6 +11,7 @@ import jinja2
 
 from stagewise.data.tables import CLASSES
 from stagewise.files import paths
+from stagewise.messages.commands import TEST
 from stagewise.nets.net import chosen_block
 from stagewise.report import rows
 from stagewise.report.answers import expected_answers, true_share
@@ -43,8 +44,9 @@ def render(evidence: Evidence, clip_groups: Sequence["ClipGroup"]) -> str:
         "script_hash": _hash_for_browsers(script),
         **draw_panels(evidence),
         **rows.of_data(evidence),
-        "heat": _heat_maps(evidence) if clip_groups else None,
+        "heat": _heat_maps(evidence),
         "training": rows.of_training(evidence),
+        "who_answers": rows.who_answers(evidence.recipe),
         **rows.of_scores(evidence),
         **_test_set(evidence),
         **origin(evidence),
@@ -81,10 +83,21 @@ def _hash_for_browsers(script: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
 
 
-def _heat_maps(evidence: Evidence) -> dict[str, Any]:
-    """Where the clips' heat maps are taken from."""
-    block, shapes = chosen_block(evidence.recipe.net), evidence.recipe.net.map_shapes
-    return {"block": block, "blocks": len(shapes), "shape": shapes[block - 1]}
+def _heat_maps(evidence: Evidence) -> dict[str, Any] | None:
+    """Where the clips' heat maps are taken from, and by which method; None where the net offers none."""
+    recipe = evidence.recipe
+    net, shapes = recipe.net, recipe.net.map_shapes
+    if not shapes:
+        return None
+    block, nets = chosen_block(net), len(recipe.kept.answering(recipe.name))
+    return {
+        "method": net.map_method,
+        "block": block,
+        "blocks": len(shapes),
+        "shape": shapes[block - 1],
+        "any_length": net.input_shape[0] is None,
+        "nets": nets,
+    }
 
 
 def _test_set(evidence: Evidence) -> dict[str, Any]:
@@ -99,5 +112,6 @@ def _test_set(evidence: Evidence) -> dict[str, Any]:
             {"name": name, **vars(expected_answers(answers.answered, share, *rates))} for name, share in shares.items()
         ],
         "true_share": true_share(answers.share, *rates),
+        "answer_again": evidence.command(TEST, answers.folds),
         "same_threshold": answers.settings.threshold == scores.best.threshold,
     }

@@ -34,7 +34,13 @@ def draw_panels(evidence: Evidence) -> dict[str, Any]:
             runs[0].stage: [figures.learning_curve(runs, name, text, dotted) for name, dotted, text in CURVES]
             for runs in evidence.stages
         }
-        return {"pictures": pictures, "curves": curves, "sizes": _sizes(evidence)}
+        return {"pictures": pictures, "curves": curves, "sizes": _sizes(evidence), "thinned": _thinned(evidence)}
+
+
+def _thinned(evidence: Evidence) -> bool:
+    """Whether a training had more epochs than its curve has points."""
+    histories = [run.history for runs in evidence.stages for run in runs if run.history is not None]
+    return max(map(len, histories), default=0) > figures.MOST_POINTS
 
 
 def _sizes(evidence: Evidence) -> dict[str, Any] | None:

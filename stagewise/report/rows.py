@@ -7,6 +7,8 @@ import pandas as pd
 
 from stagewise.data.projects import score_projects, sharing
 from stagewise.data.splits import ALWAYS_TRAINED
+from stagewise.recipes.recipe import Recipe
+from stagewise.recipes.starts import ParentStage
 from stagewise.report.evidence import Evidence
 from stagewise.report.training import Run
 
@@ -27,18 +29,17 @@ def of_data(evidence: Evidence) -> dict[str, Any]:
     return {
         "videos": [_videos(part, index) for part, index in evidence.indexes.items()],
         "fold_classes": [_classes(name, rows) for name, rows in (*folds.items(), ("all", split))],
-        "tier1": evidence.recipe.rows.tier1_only,
+        "some_taken": not split["taken"].all(),
         "projects": sorted(projects, key=lambda row: -row["videos"]),
         "quarantined": quarantined,
     }
 
 
 def _split(evidence: Evidence) -> pd.DataFrame:
-    """The split's rows with their projects, and tier1 as bool, where the stage asks for it."""
+    """The split's rows with their projects, and whether the stage takes them (bool)."""
     split = evidence.split
-    tiers = split.tier1 if evidence.recipe.rows.tier1_only else False
-    table = split.table[["filename", "stalled", "fold"]].assign(tier1=tiers)
-    return table.merge(evidence.projects, on="filename")
+    taken = split.table["filename"].isin(evidence.recipe.rows.of(split).table["filename"])
+    return split.table[["filename", "stalled", "fold"]].assign(taken=taken).merge(evidence.projects, on="filename")
 
 
 def _videos(part: str, index: pd.DataFrame) -> dict[str, Any]:
@@ -48,32 +49,71 @@ def _videos(part: str, index: pd.DataFrame) -> dict[str, Any]:
 
 
 def _classes(name: object, rows: pd.DataFrame) -> dict[str, Any]:
-    counts = {"videos": len(rows), "stalled": int(rows["stalled"].sum()), "tier1": int(rows["tier1"].sum())}
+    counts = {"videos": len(rows), "stalled": int(rows["stalled"].sum()), "taken": int(rows["taken"].sum())}
     return {"name": name, "share": counts["stalled"] / len(rows), **counts}
 
 
 def of_training(evidence: Evidence) -> list[dict[str, Any]]:
-    """For each stage its name, its score, and a row a run with the scores of its best epoch."""
+    """For each stage its name, what it starts from and keeps, and a row for each epoch that a run kept."""
     return [
-        {"name": runs[0].stage, "monitor": _monitor(runs), "rows": [_run(run) for run in runs]}
+        {
+            "name": runs[0].stage,
+            "start": _start(runs),
+            "kept": _kept(runs),
+            "snapshots": any(run.reached for run in runs),
+            "rows": [row for run in runs for row in _run(run)],
+        }
         for runs in evidence.stages
     ]
 
 
-def _monitor(runs: list[Run]) -> str:
-    known = {run.config["recipe"]["kept"]["monitor"] for run in runs if run.config}
-    return " or ".join(sorted({"auc": "ROC AUC", "mcc": "MCC"}.get(name, name) for name in known)) or NOTHING
+def _start(runs: list[Run]) -> str:
+    starts = [run.config["recipe"]["start"] for run in runs if run.config]
+    return " or ".join(sorted({_start_named(start) for start in starts})) or NOTHING
 
 
-def _run(run: Run) -> dict[str, Any]:
-    history, cells = run.history, [NOTHING] * 6
-    if history is not None:
-        epoch = run.best.get("epoch", len(history) - 1)  # of a run that goes on, the last one
-        scores = history.iloc[epoch]
-        names = (("loss", 4), ("val_loss", 4), ("val_auc", 4), ("val_mcc", 3))
-        best = str(epoch + 1) if run.best else NOTHING
-        cells = [str(len(history)), best, *(f"{scores[name]:.{digits}f}" for name, digits in names)]
-    return {"fold": run.fold, "state": run.state, "cells": cells}
+def _start_named(start: dict[str, Any]) -> str:
+    if "snapshot" in start:
+        return f"epoch {start['snapshot']} of {start['label']}"
+    if start["kind"] == ParentStage.__name__:
+        return f"the best epoch of {start['label']}"
+    return start.get("label", "random") + " weights"
+
+
+def _kept(runs: list[Run]) -> str:
+    kept = [run.config["recipe"]["kept"] for run in runs if run.config]
+    monitors = {{"auc": "ROC AUC", "mcc": "MCC"}.get(part["monitor"], part["monitor"]) for part in kept}
+    best = f"the best epoch by {' or '.join(sorted(monitors))}" if monitors else NOTHING
+    epochs = sorted({epoch for part in kept for epoch in part.get("kept_epochs", ())})
+    return f"epoch{'s' * (len(epochs) > 1)} {', '.join(map(str, epochs))} and {best}" if epochs else best
+
+
+def _run(run: Run) -> list[dict[str, Any]]:
+    """A row for the best epoch, or of a run that goes on for its last one, and one for each snapshot."""
+    history, row = run.history, {"fold": run.fold, "state": run.state}
+    if history is None:
+        return [{**row, "cells": [NOTHING] * 6}]
+    best = run.best.get("epoch", len(history) - 1)
+    shown = [(best, str(best + 1) if run.best else NOTHING)]
+    shown += [(epoch - 1, f"{epoch}, snapshot") for epoch in run.snapshots]
+    names = (("loss", 4), ("val_loss", 4), ("val_auc", 4), ("val_mcc", 3))
+    return [
+        {**row, "cells": [str(len(history)), what, *(f"{history[name].iloc[epoch]:.{n}f}" for name, n in names)]}
+        for epoch, what in shown
+    ]
+
+
+def who_answers(recipe: Recipe) -> str:
+    """Which nets a fold answers by, and how often they look at a clip."""
+    epochs: dict[str, list[int]] = {}
+    for stage, epoch in recipe.kept.answering(recipe.name):
+        epochs.setdefault(stage, []).extend([] if epoch is None else [epoch])
+    views, nets = recipe.answer.views, sum(map(len, epochs.values()))
+    looks = f"{views} views of each clip" if views > 1 else "one view of each clip"
+    if not nets:
+        return f"its best epoch, with {looks}"
+    of_stages = "; ".join(f"{', '.join(map(str, numbers))} of {stage}" for stage, numbers in epochs.items())
+    return f"the mean of {nets} snapshots (epochs {of_stages}), with {looks}"
 
 
 def of_scores(evidence: Evidence) -> dict[str, Any]:

@@ -40,10 +40,20 @@ class Run:
         return (self.config or {}).get("best", {})
 
     @property
+    def snapshots(self) -> dict[int, dict[str, Any]]:
+        """Scores and sha256 of each snapshot, by its epoch's number, from 1; empty while the training goes on."""
+        return {int(number): kept for number, kept in (self.config or {}).get("snapshots", {}).items()}
+
+    @property
+    def reached(self) -> list[int]:
+        """The numbers, from 1, of the epochs that the recipe keeps and the training has come to."""
+        kept = [] if self.config is None else self.config["recipe"]["kept"].get("kept_epochs", [])
+        return [epoch for epoch in kept if self.history is not None and epoch <= len(self.history)]
+
+    @property
     def kept_sha256(self) -> set[str]:
         """Hashes of all weights that were kept: the best ones and the snapshots."""
-        kept = (self.best, *(self.config or {}).get("snapshots", {}).values())
-        return {weights["sha256"] for weights in kept if weights}
+        return {weights["sha256"] for weights in (self.best, *self.snapshots.values()) if weights}
 
     @property
     def command(self) -> str:
