@@ -275,6 +275,7 @@ def test_each_recipe_has_its_own_way_to_draw_a_map():
     assert {name: make().net.map_method for name, make in tiny.RECIPES.items()} == {
         "d121": "statistics",
         "r101": "gradcam",
+        "vote": "gradcam",
     }
 
 

@@ -44,6 +44,9 @@ def answer_test(*stages: "Recipe", doc: str) -> None:
     if arguments.dry_run:
         print(f"would write {paths.shown(paths.submission_csv())} and the tables that it follows from")
         return
+    from stagewise.machine import device
+
+    device.prepare_to_predict(arguments.gpu, arguments.engine)
     each = zip(plans, thresholds, oofs, strict=True)
     written = [path for one in each for path in _answer(*one, reasons, arguments)]
     _end(plans[-1], reasons, list(dict.fromkeys(written)), arguments, following=VOTE if len(stages) > 1 else REPORT)
@@ -79,9 +82,6 @@ def _answer(
     arguments: argparse.Namespace,
 ) -> list[Path]:
     """Predict what can be answered, and write all tables. oof: of an adaptive ensemble."""
-    from stagewise.machine import device
-
-    device.prepare_to_predict(arguments.gpu, arguments.engine)
     from stagewise.prediction.adaptive import predict_adaptive
     from stagewise.prediction.predict import predict_test
     from stagewise.prediction.submission import AnswerSettings, write_submission
