@@ -111,7 +111,7 @@ def compare(arguments: argparse.Namespace, volumes: Sequence[Path]) -> list[tupl
     """All ways in turn over the same few volumes; a row a way."""
     words = [*(("--trained", *arguments.trained) if arguments.trained else ()), "--volumes", *volumes]
     words += ["--workers", arguments.workers, *(("--engine", arguments.engine) if arguments.engine else ())]
-    rounds, precision = [], D121.openvino_precision
+    rounds, precision = [], D121.answer.openvino_precision
     with ExitStack() as stack:
         served = {n: stack.enter_context(Served(__file__, "--serve", n, *words)) for n in ("original", precision)}
         if "openvino" in served[precision].ready["device"]:

@@ -19,7 +19,7 @@ def peer_step(name: str, precision: str, clips: np.ndarray, stalled: np.ndarray)
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     net = (_monai() if name == "monai" else _timm()).to(device)
-    optimizer = torch.optim.Adam(net.parameters(), lr=D121.learning_rate)
+    optimizer = torch.optim.Adam(net.parameters(), lr=D121.optimizer.learning_rate)
     lose = torch.nn.BCEWithLogitsLoss()
     host, labels = torch.from_numpy(clips.transpose(0, 4, 1, 2, 3).copy()), torch.from_numpy(stalled).to(device)
 
