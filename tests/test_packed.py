@@ -14,6 +14,7 @@ import lmdb
 import numpy as np
 import pytest
 import tiny
+from clips import make_videos
 from house import main_of
 from lmdb.verify import verify
 from test_verification import TRAIN, change, data, findings, make_volumes
@@ -338,6 +339,16 @@ def test_the_script_refuses_what_is_not_as_it_was_extracted(monkeypatch, capsys)
     paths.roi_index("test").unlink()
     with pytest.raises(InputError, match=r"no modified_data/roi_parts/train\.csv; run: .*r01_extract_roi\.py"):
         run_script(monkeypatch)
+
+
+def test_after_r01_the_packed_volumes_are_next(root, monkeypatch, capsys):
+    make_videos("train", 1)
+    extract = REPOSITORY / "preproc_data" / "r01_extract_roi.py"
+    for following in ("r02_verify_data.py", "r05_pack_volumes.py"):
+        monkeypatch.setattr(sys, "argv", [str(extract), "train", "--workers", "0"])
+        main_of(extract)()
+        assert f"next: python preproc_data/{following}" in capsys.readouterr().out
+        run_script(monkeypatch, "train")
 
 
 def flip():

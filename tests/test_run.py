@@ -134,6 +134,12 @@ def test_without_a_test_set_everything_else_runs_and_that_is_said(house):
     assert not [command for command in commands if "r42" in command] and "r51_report" in commands[-1]
 
 
+def test_packed_volumes_are_brought_up_to_date_before_they_are_verified(house):
+    (house / "modified_data" / "roi_parts" / "test.lmdb").touch()
+    assert run(house).returncode == 0
+    assert asked(house)[1] == "preproc_data/r05_pack_volumes.py test" and "r02_verify" in asked(house)[2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "stage_1", "others"),
     [
