@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stagewise.phantom import anatomy, appearance, clip, flow, rendering
+from stagewise.phantom import anatomy, appearance, clip, flow, imaging, rendering
 
 SETTINGS = clip.Settings(seed=5)
 HARD = clip.Settings(seed=5, hard=True)
@@ -118,6 +118,14 @@ def test_halves_share_no_number_and_make_up_the_ranges():
         assert limits.low <= min(lower) < max(upper) <= limits.high
         seen = max(lower) - min(lower) + max(upper) - min(upper)
         assert seen > 0.9 * (limits.high - limits.low)
+    lower, upper = (list(map(appearance.varied, draws[half])) for half in ("lower", "upper"))
+    for rounded in (
+        lambda look: look.frames_a_second,
+        lambda look: look.quantiser,
+        lambda look: round(look.outline_width),
+        lambda look: round(look.grain / imaging.GRAIN_STEP),
+    ):
+        assert max(map(rounded, lower)) < min(map(rounded, upper))
 
 
 def test_every_number_that_a_clip_draws_changes_how_it_looks():

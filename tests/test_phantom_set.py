@@ -158,7 +158,8 @@ def test_another_seed_makes_other_clips(small_set, tmp_path):
     assert (tmp_path / "other.mp4").read_bytes() != (small_set / row.subset / row.filename).read_bytes()
 
 
-def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypatch):
+@pytest.mark.parametrize("other", [{"seed": 9}, {"hard": True}])
+def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypatch, other):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -175,7 +176,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypat
     assert (root / "input" / dataset.MARKER).exists()
     assert not list((root / "input").glob("*.csv"))
     with pytest.raises(InputError, match=r"unfinished.*start over: rm -r"):
-        dataset.make(dataclasses.replace(SMALL, seed=9), workers=0)
+        dataset.make(dataclasses.replace(SMALL, **other), workers=0)
     dataset.make(SMALL, workers=0)
     assert contents(root / "input") == contents(small_set)
 
@@ -220,7 +221,9 @@ def test_a_folder_with_files_is_refused_and_left_alone(root, name):
         (["--stalled-share", "1.5"], 2),
         (["--projects", "13"], 2),
         (["--difficulty", "0"], 2),
+        (["--half", "lower"], 2),
         (["--dry-run", "--train", "7"], 0),
+        (["--dry-run", "--hard", "--half", "lower"], 0),
     ],
 )
 def test_the_script_checks_its_arguments_and_writes_nothing(root, options, code):

@@ -1,6 +1,6 @@
 """What a clip looks like, none of which answers the question: the same for every clip, or drawn anew for each."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Literal
 
@@ -84,49 +84,51 @@ class Range:
         return float(self.low + (self.high - self.low) * place)
 
 
-# ours: around what the real frames show, and beyond it, so that a net finds nothing but the motion in all of them
+# ours: around what the real frames show, and from as easy as the plain phantom on, so that nets find the motion, and
+# nothing else that all clips share. Whole numbers (frames a second, outline width, quantiser) and grains, of which
+# there are a few, have no value in both halves: their ranges' middles lie between two
 RANGES = {
-    "radius": Range(1.8, 5.5),  # the widest show no single red cell in real frames
+    "radius": Range(1.8, 4.8),  # the widest show no single red cell in real frames
     "neighbour_width": Range(0.6, 1.4),  # of the target's width
-    "tortuosity": Range(0.3, 1.8),
-    "brightness": Range(110, 240),
-    "crossings": Range(0.0, 2.0),  # real outlines surround one vessel, or three
+    "tortuosity": Range(0.3, 1.6),
+    "brightness": Range(130, 240),
+    "crossings": Range(0.0, 1.2),  # real outlines surround one vessel, or three
     "spacing": Range(8.0, 18.0),  # pixels from gap to gap: red cells lie close, or far apart
     "irregularity": Range(0.1, 0.5),  # of plasma and gaps; the lowest nearly repeat
-    "gap_share": Range(0.3, 0.55),  # of the spacing
-    "gap_light": Range(0.05, 0.4),
-    "gap_edge": Range(0.5, 2.5),
-    "bow": Range(0.0, 2.0),  # cells are bent where the flow is fast in the middle
-    "flow": Range(9.0, 45.0, geometric=True),  # pixels a second
+    "gap_share": Range(0.3, 0.5),  # of the spacing
+    "gap_light": Range(0.05, 0.3),
+    "gap_edge": Range(0.5, 2.0),
+    "bow": Range(0.0, 1.5),  # cells are bent where the flow is fast in the middle
+    "flow": Range(18.0, 54.0, geometric=True),  # pixels a second
     "neighbour_flow": Range(0.5, 2.0, geometric=True),  # of the target's
-    "frames_a_second": Range(9.0, 30.0, geometric=True),
-    "pulse": Range(0.05, 0.35),
-    "surge": Range(0.0, 0.5),
+    "frames_a_second": Range(12, 25),
+    "pulse": Range(0.05, 0.3),
+    "surge": Range(0.0, 0.4),
     "jitter": Range(0.05, 0.3),
-    "drift": Range(0.1, 0.5),
-    "focus_share": Range(0.2, 0.55),  # the real montage shows its vessel for a third of the frames
-    "edge": Range(0.3, 1.0),
-    "halo": Range(0.1, 0.5),
+    "drift": Range(0.1, 0.4),
+    "focus_share": Range(0.3, 0.65),  # the real montage shows its vessel for a third of the frames
+    "edge": Range(0.3, 0.8),
+    "halo": Range(0.1, 0.45),
     "halo_reach": Range(1.2, 2.2),
-    "haze": Range(12, 70),
-    "gain": Range(20, 90, geometric=True),  # at 60, noise is as strong as a vessel of 60
-    "read_noise": Range(2, 16),
-    "line_noise": Range(0.0, 8.0),
-    "grain": Range(0.25, 1.75),
+    "haze": Range(12, 60),
+    "gain": Range(12, 48, geometric=True),  # at 60, noise is as strong as a vessel of 60
+    "read_noise": Range(2, 10),
+    "line_noise": Range(0.0, 6.0),
+    "grain": Range(0.2, 1.2),
     "flicker": Range(0.01, 0.12),
-    "black": Range(0, 30),  # much of a real frame is cut off as black
+    "black": Range(0, 24),  # much of a real frame is cut off as black
     "gamma": Range(0.65, 1.5, geometric=True),
-    "bits": Range(4.0, 8.0),
+    "bits": Range(5.0, 8.0),
     "outline_width": Range(3.0, 6.0),
     "outline_green": Range(75, 120),  # red to yellow
     "outline_red": Range(195, 250),
-    "outline_distance": Range(6.0, 16.0),
-    "outline_slack": Range(0.0, 0.8),
-    "quantiser": Range(24, 36),
+    "outline_distance": Range(5.5, 13.0),
+    "outline_slack": Range(0.0, 0.6),
+    "quantiser": Range(24, 37),
 }
 
 # these are one number in an appearance, too
-AS_DRAWN = RANGES.keys() & {field.name for field in fields(Appearance) if field.type in ("float", float)}
+AS_DRAWN = [name for name in RANGES if isinstance(getattr(PLAIN, name, None), float)]
 
 
 def drawn(seed: int, index: int, half: Half | None = None) -> dict[str, float]:

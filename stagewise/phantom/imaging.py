@@ -12,7 +12,7 @@ from stagewise.phantom.appearance import PLAIN, Appearance
 
 HAZE_SCALE = 4  # haze is smooth: it is made at a quarter of the frame's size
 BLACK, WHITE = 16, 235  # the luma range of video
-GRAIN_STEP = 0.25  # pixels: drawn grains are rounded to it, as every one takes 50 ms to make
+GRAIN_STEP = 0.2  # pixels: grains are rounded to it, as a bank of each takes memory and a while to make
 
 
 @functools.lru_cache(maxsize=8)
@@ -99,7 +99,7 @@ class Microscope:
     def __init__(
         self, seed: int, layers: np.ndarray, gain: float, height: int, width: int, look: Appearance = PLAIN
     ) -> None:
-        grain = round(look.grain / GRAIN_STEP) * GRAIN_STEP if look.grain != PLAIN.grain else PLAIN.grain
+        grain = round(look.grain / GRAIN_STEP) * GRAIN_STEP
         self.layers, self.bank, self.table = layers, noise_bank(seed, grain), noise_table(gain, look)
         self.height, self.width, self.line_noise = height, width, look.line_noise
         self.index = np.empty((height, width), np.uint16)
@@ -132,6 +132,6 @@ class Microscope:
         return cv2.LUT(self.index, self.table)
 
     def _with_line_noise(self, rng: np.random.Generator, signal: np.ndarray) -> np.ndarray:
-        """A scan line is up to three deviations brighter than the signal, and the whole frame two on average."""
+        """Each line up to two deviations darker or brighter, and all two brighter, as there is no light below 0."""
         lines = self.line_noise * (2 + np.clip(rng.standard_normal((self.height, 1)), -2, 2))
         return np.minimum(signal, 255 - round(4 * self.line_noise)) + np.round(lines).astype(np.uint8)
