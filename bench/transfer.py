@@ -1,24 +1,29 @@
 """Whether nets that learnt on one half of what a hard phantom varies answer the other half: motion, or one renderer.
 
     bench/run.sh transfer
-    bench/run.sh transfer --train 400 --test 100
+    bench/run.sh transfer --train 400 --test 100 --epochs 3
 
 r00 makes two sets, `--hard --half lower` and `--hard --half upper`: of every range (optics, noise, vessels, speed,
-outline) each set has a half. The demo's three stages train on a set, fold 0 of 5, and answer the test clips of both.
-What is finished is not done again, so that the same command goes on.
+outline) each set has a half. The demo's net trains on a set, fold 0 of 5, by the three stages with twice the demo's
+epochs, and answers the test clips of both. What is finished is not done again, so that the same command goes on.
 
 Writes: --root (default: bench/work/transfer), and a section of RESULTS.md
 Time:   TIME
 """
 
+import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from measure import REPOSITORY, machine, write_section
-from trainings import STAGES, script, side_by_side
+from trainings import STAGES, script, side_by_side, stage_recipe
 
 from stagewise.console import cli
+from stagewise.recipes.d121 import PRESETS
+from stagewise.recipes.recipe import changed
+from stagewise.recipes.starts import RandomStart
 from stagewise.scores.score import roc_auc
 
 HALVES = ("lower", "upper")
@@ -35,11 +40,23 @@ def make_set(root: Path, half: str, options: tuple) -> None:
         script(root, "preproc_data/r03_gen_kfold_split.py")
 
 
-def train(root: Path, core: int) -> None:
-    """The demo's stages on a set, and the threshold that r42 asks for; a finished stage is left as it is."""
-    script(root, f"{STAGES[0]}/r31_train.py", "--preset", "demo", "--init", "random", *FOLD, core=core)
-    for stage in STAGES[1:]:
-        script(root, f"{stage}/r31_train.py", "--preset", "demo", *FOLD, core=core)
+def train_stages(epochs: int) -> None:
+    """The demo's stages of so many epochs, in this process and the root that `STAGEWISE_ROOT` names."""
+    from stagewise.data.splits import read_split
+    from stagewise.machine import device
+    from stagewise.training.plans import plan_training
+
+    device.prepare()
+    from stagewise.training.train import train_folds
+
+    first, *others = (changed(PRESETS["demo"](stage_recipe(stage)), epochs=epochs) for stage in STAGES)
+    for recipe in (replace(first, start=RandomStart()), *others):
+        train_folds([plan_training(recipe, recipe.rows.of(read_split(None)), FOLD[1], 42)], workers=1, force=False)
+
+
+def train(root: Path, epochs: int, core: int) -> None:
+    """Train on a set, and find the threshold that r42 asks for."""
+    script(root, __file__, "--train-stages", epochs, core=core)
     script(root, f"{STAGES[-1]}/r41_process_oof.py", *FOLD, core=core)
 
 
@@ -61,19 +78,24 @@ def main() -> None:
     """Make both sets, train on each, ask each about both, and write the table."""
     parser = cli.parser(__doc__)
     parser.add_argument("--root", type=Path, default=REPOSITORY / "bench" / "work" / "transfer")
-    parser.add_argument("--train", type=cli.at_least(50), default=800, help="clips a half (default: %(default)s)")
-    parser.add_argument("--test", type=cli.at_least(20), default=300, help="clips a half (default: %(default)s)")
+    parser.add_argument("--train", type=cli.at_least(50), default=1000, help="clips a half (default: %(default)s)")
+    parser.add_argument("--test", type=cli.at_least(20), default=200, help="clips a half (default: %(default)s)")
+    parser.add_argument("--epochs", type=cli.at_least(1), default=6, help="of a stage (default: %(default)s)")
+    parser.add_argument("--train-stages", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.train_stages:
+        train_stages(arguments.train_stages)
+        return
     roots = {half: arguments.root.absolute() / half for half in HALVES}
     for half, root in roots.items():
         make_set(root, half, ("--train", arguments.train, "--test", arguments.test))
-    side_by_side([partial(train, root) for root in roots.values()])
+    side_by_side([partial(train, root, arguments.epochs) for root in roots.values()])
     rows = [(half, *(f"{answer(roots[half], roots[other]):.3f}" for other in HALVES)) for half in HALVES]
     write_section(
         "Transfer",
         "bench/run.sh transfer",
-        f"ROC AUC on {arguments.test} test clips of a half, after the demo's three stages on {arguments.train} clips "
-        f"of a half (fold 0 of 5), by r00 --hard --half. {machine('keras', 'tensorflow')}",
+        f"ROC AUC on {arguments.test} test clips of a half, after the demo's three stages, {arguments.epochs} epochs "
+        f"each, on {arguments.train} clips of a half (fold 0 of 5), by r00 --hard --half. {machine('keras', 'tensorflow')}",
         ("trained on", *(f"answers the {half} half" for half in HALVES)),
         rows,
     )

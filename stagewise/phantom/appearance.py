@@ -88,42 +88,42 @@ class Range:
 # nothing else that all clips share. Whole numbers (frames a second, outline width, quantiser) and grains, of which
 # there are a few, have no value in both halves: their ranges' middles lie between two
 RANGES = {
-    "radius": Range(1.8, 4.8),  # the widest show no single red cell in real frames
+    "radius": Range(1.8, 5.2),  # the widest show no single red cell in real frames
     "neighbour_width": Range(0.6, 1.4),  # of the target's width
     "tortuosity": Range(0.3, 1.6),
-    "brightness": Range(130, 240),
-    "crossings": Range(0.0, 1.2),  # real outlines surround one vessel, or three
+    "brightness": Range(115, 240),
+    "crossings": Range(0.0, 1.7),  # real outlines surround one vessel, or three
     "spacing": Range(8.0, 18.0),  # pixels from gap to gap: red cells lie close, or far apart
     "irregularity": Range(0.1, 0.5),  # of plasma and gaps; the lowest nearly repeat
-    "gap_share": Range(0.3, 0.5),  # of the spacing
-    "gap_light": Range(0.05, 0.3),
-    "gap_edge": Range(0.5, 2.0),
+    "gap_share": Range(0.3, 0.52),  # of the spacing
+    "gap_light": Range(0.05, 0.36),
+    "gap_edge": Range(0.5, 2.3),
     "bow": Range(0.0, 1.5),  # cells are bent where the flow is fast in the middle
-    "flow": Range(18.0, 54.0, geometric=True),  # pixels a second
+    "flow": Range(13, 50, geometric=True),  # pixels a second
     "neighbour_flow": Range(0.5, 2.0, geometric=True),  # of the target's
     "frames_a_second": Range(12, 25),
     "pulse": Range(0.05, 0.3),
     "surge": Range(0.0, 0.4),
     "jitter": Range(0.05, 0.3),
-    "drift": Range(0.1, 0.4),
-    "focus_share": Range(0.3, 0.65),  # the real montage shows its vessel for a third of the frames
-    "edge": Range(0.3, 0.8),
+    "drift": Range(0.1, 0.45),
+    "focus_share": Range(0.22, 0.62),  # the real montage shows its vessel for a third of the frames
+    "edge": Range(0.3, 0.9),
     "halo": Range(0.1, 0.45),
     "halo_reach": Range(1.2, 2.2),
-    "haze": Range(12, 60),
-    "gain": Range(12, 48, geometric=True),  # at 60, noise is as strong as a vessel of 60
-    "read_noise": Range(2, 10),
-    "line_noise": Range(0.0, 6.0),
+    "haze": Range(12, 65),
+    "gain": Range(14, 70, geometric=True),  # at 60, noise is as strong as a vessel of 60
+    "read_noise": Range(2, 14),
+    "line_noise": Range(0.0, 7.0),
     "grain": Range(0.2, 1.2),
     "flicker": Range(0.01, 0.12),
     "black": Range(0, 24),  # much of a real frame is cut off as black
     "gamma": Range(0.65, 1.5, geometric=True),
-    "bits": Range(5.0, 8.0),
+    "bits": Range(4.5, 8.0),
     "outline_width": Range(3.0, 6.0),
     "outline_green": Range(75, 120),  # red to yellow
     "outline_red": Range(195, 250),
-    "outline_distance": Range(5.5, 13.0),
-    "outline_slack": Range(0.0, 0.6),
+    "outline_distance": Range(5.5, 14.5),
+    "outline_slack": Range(0.0, 0.7),
     "quantiser": Range(24, 37),
 }
 
