@@ -94,8 +94,9 @@ def main() -> None:
     write_section(
         "Transfer",
         "bench/run.sh transfer",
-        f"ROC AUC on {arguments.test} test clips of a half, after the demo's three stages, {arguments.epochs} epochs "
-        f"each, on {arguments.train} clips of a half (fold 0 of 5), by r00 --hard --half. {machine('keras', 'tensorflow')}",
+        f"ROC AUC on {arguments.test} test clips of a half, by the demo's net, trained on fold 0 of 5 of "
+        f"{arguments.train} clips of a half for {arguments.epochs} epochs of each stage; clips by r00 --hard --half. "
+        f"{machine('keras', 'tensorflow')}",
         ("trained on", *(f"answers the {half} half" for half in HALVES)),
         rows,
     )
