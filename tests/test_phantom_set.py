@@ -17,6 +17,7 @@ from clips import decoded
 from conftest import real_file
 from sklearn.metrics import roc_auc_score
 
+from stagewise.crops.roi import extract_roi
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
 from stagewise.phantom import anatomy, clip, dataset, rendering, tables
@@ -52,20 +53,34 @@ def test_videos_are_h264_of_the_planned_size_and_length(small_set):
                 assert sum(1 for _ in container.decode(video=0)) == row.num_frames
 
 
+def check_outline(frames: np.ndarray, plan: clip.Clip) -> None:
+    """The recipe's rule finds the outline in every frame, and nothing else."""
+    alpha = anatomy.outline_alpha(plan.outline, *frames.shape[1:3], plan.look.outline_width)
+    found = np.stack([cv2.inRange(frame, *ORANGE) for frame in frames]) > 0
+    drawn = alpha == 255
+    assert (found[:, drawn].mean(axis=1) > 0.9).all()
+    # colour has half the resolution: it may blur by that, and no further
+    assert not found[:, cv2.dilate(alpha, np.ones((7, 7))) == 0].any()
+    x, y, width, height = cv2.boundingRect(found.any(axis=0).astype(np.uint8))
+    true_box = np.array(cv2.boundingRect(drawn.astype(np.uint8)))
+    assert np.abs(np.array([x, y, x + width, y + height]) - _corners(true_box)).max() <= 3
+
+
 def test_the_recipes_rule_finds_the_outline_in_every_frame_and_nothing_else(small_set):
-    rows = dataset.plan_rows(SMALL)
-    for index, row in enumerate(rows):
-        frames = decoded(small_set / row.subset / row.filename)
-        plan = clip.plan_clip(SMALL.settings, index, row.stalled)
-        alpha = anatomy.outline_alpha(plan.outline, *frames.shape[1:3])
-        found = np.stack([cv2.inRange(frame, *ORANGE) for frame in frames]) > 0
-        drawn = alpha == 255
-        assert (found[:, drawn].mean(axis=1) > 0.9).all()
-        # colour has half the resolution: it may blur by that, and no further
-        assert not found[:, cv2.dilate(alpha, np.ones((7, 7))) == 0].any()
-        x, y, width, height = cv2.boundingRect(found.any(axis=0).astype(np.uint8))
-        true_box = np.array(cv2.boundingRect(drawn.astype(np.uint8)))
-        assert np.abs(np.array([x, y, x + width, y + height]) - _corners(true_box)).max() <= 3
+    for index, row in enumerate(dataset.plan_rows(SMALL)):
+        check_outline(
+            decoded(small_set / row.subset / row.filename), clip.plan_clip(SMALL.settings, index, row.stalled)
+        )
+
+
+@pytest.mark.parametrize("half", ["lower", "upper"])
+def test_it_does_so_in_hard_clips_and_their_boxes_are_not_in_doubt(half, tmp_path):
+    settings = clip.Settings(seed=8, hard=True, half=half)
+    for index in range(6):
+        rendering.write_clip(settings, index, False, tmp_path / "hard.mp4")
+        plan = clip.plan_clip(settings, index, False)
+        check_outline(decoded(tmp_path / "hard.mp4"), plan)
+        assert not extract_roi(tmp_path / "hard.mp4").reason
 
 
 def _corners(box: np.ndarray) -> np.ndarray:
@@ -143,7 +158,8 @@ def test_another_seed_makes_other_clips(small_set, tmp_path):
     assert (tmp_path / "other.mp4").read_bytes() != (small_set / row.subset / row.filename).read_bytes()
 
 
-def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypatch):
+@pytest.mark.parametrize("other", [{"seed": 9}, {"hard": True}])
+def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypatch, other):
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -160,7 +176,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypat
     assert (root / "input" / dataset.MARKER).exists()
     assert not list((root / "input").glob("*.csv"))
     with pytest.raises(InputError, match=r"unfinished.*start over: rm -r"):
-        dataset.make(dataclasses.replace(SMALL, seed=9), workers=0)
+        dataset.make(dataclasses.replace(SMALL, **other), workers=0)
     dataset.make(SMALL, workers=0)
     assert contents(root / "input") == contents(small_set)
 
@@ -205,7 +221,9 @@ def test_a_folder_with_files_is_refused_and_left_alone(root, name):
         (["--stalled-share", "1.5"], 2),
         (["--projects", "13"], 2),
         (["--difficulty", "0"], 2),
+        (["--half", "lower"], 2),
         (["--dry-run", "--train", "7"], 0),
+        (["--dry-run", "--hard", "--half", "lower"], 0),
     ],
 )
 def test_the_script_checks_its_arguments_and_writes_nothing(root, options, code):

@@ -7,6 +7,7 @@ import numpy as np
 
 from stagewise.phantom import anatomy
 from stagewise.phantom.anatomy import Vessel
+from stagewise.phantom.appearance import PLAIN, Appearance, Half, drawn, varied
 
 # quantiles of num_frames over the 573,048 real training videos
 FRAME_LEVELS = (0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 0.9999, 1)
@@ -21,11 +22,16 @@ LARGEST_BOX = (335, 448)  # height, width of the largest real crop
 
 @dataclass(frozen=True)
 class Settings:
-    """What every clip of a data set shares: the seed, the number of projects, and the noise (1 is clear)."""
+    """What every clip of a data set shares: the seed, the number of projects, and the noise (1 is clear).
+
+    hard: every clip draws its appearance, of which `half` keeps to a half of each range.
+    """
 
     seed: int
     projects: int = len(PROJECTS)
     difficulty: float = 1.0
+    hard: bool = False
+    half: Half | None = None
 
 
 @dataclass(frozen=True)
@@ -46,9 +52,11 @@ class Clip:
     target: Vessel
     target_speed: float
     surroundings: tuple[tuple[Vessel, float], ...]
+    crossings: tuple[tuple[Vessel, float], ...]
     outline: np.ndarray
     haze: float
     gain: float
+    look: Appearance
 
 
 def clip_facts(settings: Settings, index: int) -> Facts:
@@ -63,47 +71,51 @@ def clip_facts(settings: Settings, index: int) -> Facts:
 def plan_clip(settings: Settings, index: int, stalled: bool) -> Clip:
     """Draw a clip. The label decides one thing alone: whether the target's red cells move."""
     facts = clip_facts(settings, index)
+    look = varied(drawn(settings.seed, index, settings.half)) if settings.hard else PLAIN
     rng = np.random.default_rng([settings.seed, 3, index])
-    target, outline = _target(rng, facts)
-    speed = rng.uniform(1.5, 3.5) * rng.choice((-1, 1))
-    surroundings = [_neighbour(rng, facts) for _ in range(rng.integers(24, 44))]
+    target, outline = _target(rng, facts, look)
+    speed = rng.uniform(*look.speed) * rng.choice((-1, 1))
+    surroundings = [_neighbour(rng, facts, look) for _ in range(rng.integers(24, 44))]
     spots = [_spot(rng, facts) for _ in range(rng.integers(10, 30))]
     kept = [
         (vessel, pace)
         for vessel, pace in surroundings + spots
         if rng.random() < INTRUDERS_KEPT or not _intrudes(vessel, outline)
     ]
+    crossing_rng = np.random.default_rng([settings.seed, 8, index])
     style = np.random.default_rng([settings.seed, 5, ord(facts.project)])  # a project is one microscope
     return Clip(
         facts=facts,
         target=target,
         target_speed=0.0 if stalled else speed,
         surroundings=tuple(kept),
+        crossings=tuple(_crossing(crossing_rng, target, look) for _ in range(crossing_rng.poisson(look.crossings))),
         outline=outline,
-        haze=style.uniform(32, 56) * rng.uniform(0.8, 1.2),
-        gain=style.uniform(18, 30) * rng.uniform(0.8, 1.2) * settings.difficulty,
+        haze=style.uniform(*look.haze) * rng.uniform(*look.between_clips),
+        gain=style.uniform(*look.gain) * rng.uniform(*look.between_clips) * settings.difficulty,
+        look=look,
     )
 
 
-def _target(rng: np.random.Generator, facts: Facts) -> tuple[Vessel, np.ndarray]:
-    radius = rng.uniform(2.2, 4.2)
+def _target(rng: np.random.Generator, facts: Facts, look: Appearance) -> tuple[Vessel, np.ndarray]:
+    radius = rng.uniform(*look.radius)
     # ours: this length and the outline's distances give crops of about the real mean, 66.6 x 68.0
-    length = np.clip(rng.lognormal(np.log(52), 0.5), 14, 420)
-    shape = anatomy.random_centreline(rng, length, _heading(rng))
-    outline = anatomy.outline_around(rng, shape, radius)
+    length = np.clip(rng.lognormal(np.log(52), 0.5), look.shortest, 420)
+    shape = anatomy.random_centreline(rng, length, _heading(rng), look.tortuosity)
+    outline = anatomy.outline_around(rng, shape, radius, look)
     while np.any(np.ptp(outline, axis=0) > (LARGEST_BOX[1] - 4, LARGEST_BOX[0] - 4)) or np.any(
         np.ptp(outline, axis=0) > (facts.width - 12, facts.height - 12)
     ):
         shape = shape[: int(len(shape) * 0.8)]
-        outline = anatomy.outline_around(rng, shape, radius)
+        outline = anatomy.outline_around(rng, shape, radius, look)
     low, high = outline.min(axis=0) - 5, outline.max(axis=0) + 5
     place = rng.uniform(-low, np.array([facts.width, facts.height]) - high).astype(np.float32)
-    share = rng.uniform(0.4, 0.8)  # of the frames show the target in focus
+    share = rng.uniform(*look.focus_share)  # of the frames show the target in focus
     half_width = share * facts.frames / 2
     vessel = Vessel(
         centreline=shape + place,
         radius=radius,
-        brightness=rng.uniform(130, 220),
+        brightness=rng.uniform(*look.brightness),
         focus_centre=rng.uniform(half_width, facts.frames - half_width),
         focus_half_width=half_width,
         tilt=rng.uniform(-0.1, 0.1) * facts.frames / length,
@@ -117,12 +129,13 @@ def _heading(rng: np.random.Generator) -> float:
     return float(np.arctan2(np.sin(angle), 1.25 * np.cos(angle)))
 
 
-def _neighbour(rng: np.random.Generator, facts: Facts) -> tuple[Vessel, float]:
-    shape = anatomy.random_centreline(rng, np.clip(rng.lognormal(np.log(60), 0.5), 15, 250), _heading(rng))
+def _neighbour(rng: np.random.Generator, facts: Facts, look: Appearance) -> tuple[Vessel, float]:
+    length = np.clip(rng.lognormal(np.log(60), 0.5), 15, 250)
+    shape = anatomy.random_centreline(rng, length, _heading(rng), look.tortuosity)
     wide = rng.random() < 0.08  # a venule or arteriole: too wide for single red cells to show
     vessel = Vessel(
         centreline=shape + rng.uniform(0, (facts.width, facts.height)).astype(np.float32),
-        radius=rng.uniform(6, 11) if wide else rng.uniform(1.8, 4.2),
+        radius=rng.uniform(6, 11) if wide else rng.uniform(*look.neighbour_radius),
         brightness=rng.uniform(90, 230),
         focus_centre=rng.uniform(-0.1, 1.1) * facts.frames,
         focus_half_width=rng.uniform(0.06, 0.25) * facts.frames,
@@ -130,7 +143,25 @@ def _neighbour(rng: np.random.Generator, facts: Facts) -> tuple[Vessel, float]:
         beaded=not wide,
     )
     moving = rng.random() < 0.8
-    return vessel, moving * rng.uniform(1, 4) * rng.choice((-1, 1))
+    return vessel, moving * rng.uniform(*look.neighbour_speed) * rng.choice((-1, 1))
+
+
+def _crossing(rng: np.random.Generator, target: Vessel, look: Appearance) -> tuple[Vessel, float]:
+    """A vessel that runs across the target at about the same depth; it flows, or is stalled."""
+    at = round(rng.uniform(0.1, 0.9) * (len(target.centreline) - 2))
+    step = target.centreline[at + 1] - target.centreline[at]
+    heading = np.arctan2(step[1], step[0]) + rng.uniform(0.6, np.pi - 0.6)  # at least 34 degrees between them
+    shape = anatomy.random_centreline(rng, rng.uniform(40, 150), heading, look.tortuosity)
+    along = round(rng.uniform(0.2, 0.8) * (len(shape) - 1))
+    crossing = Vessel(
+        centreline=shape - shape[along] + target.centreline[at],
+        radius=rng.uniform(*look.neighbour_radius),
+        brightness=target.brightness * rng.uniform(0.6, 1.2),
+        focus_centre=target.focus_centre + rng.uniform(-1, 1) * target.focus_half_width,
+        focus_half_width=target.focus_half_width * rng.uniform(0.3, 1.0),
+    )
+    moving = rng.random() < 0.6
+    return crossing, moving * rng.uniform(*look.neighbour_speed) * rng.choice((-1, 1))
 
 
 def _spot(rng: np.random.Generator, facts: Facts) -> tuple[Vessel, float]:

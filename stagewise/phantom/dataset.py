@@ -15,6 +15,7 @@ from stagewise.machine.workers import WorkerPool
 from stagewise.messages.errors import InputError
 from stagewise.messages.progress import progress
 from stagewise.phantom import clip, rendering, tables
+from stagewise.phantom.appearance import Half
 
 FIRST_NUMBER = 100_000  # the real files' numbers have six digits from here on
 MARKER = ".phantom-unfinished.json"
@@ -31,11 +32,13 @@ class Order:
     projects: int
     seed: int
     difficulty: float = 1.0
+    hard: bool = False
+    half: Half | None = None
 
     @property
     def settings(self) -> clip.Settings:
         """The part that the clips depend on."""
-        return clip.Settings(self.seed, self.projects, self.difficulty)
+        return clip.Settings(self.seed, self.projects, self.difficulty, self.hard, self.half)
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,17 @@ import av
 import cv2
 import numpy as np
 
-# BGR (20, 106, 232), the real outlines' orange, as BT.601 luma and chroma of video range
-ORANGE_LUMA, ORANGE_BLUE, ORANGE_RED = 131, 71, 189
+from stagewise.phantom.appearance import PLAIN, Appearance
+
 GREY = 128
-FRAMES_A_SECOND = 20
 # one thread, as the bytes must not depend on the machine. Chroma is quantised far finer than luma (qp offset -12,
 # matrix of 2 where flat is 16): an error of two levels in both chroma planes would turn a bright grey pixel
 # beside the outline into one that the recipe takes for the outline
 FINE_CHROMA = "chroma-qp-offset=-12:cqm4ic=" + ",".join(["2"] * 16)
-ENCODER = {"preset": "ultrafast", "qp": "32", "threads": "1", "x264-params": f"{FINE_CHROMA}:keyint=1"}
+ENCODER = {"preset": "ultrafast", "threads": "1", "x264-params": f"{FINE_CHROMA}:keyint=1"}
 
 
-def write_video(path: Path, lumas: Iterable[np.ndarray], alpha: np.ndarray) -> None:
+def write_video(path: Path, lumas: Iterable[np.ndarray], alpha: np.ndarray, look: Appearance = PLAIN) -> None:
     """Encode luma frames with an outline on top.
 
     lumas: (height, width) uint8 each, video range; alpha: (height, width) uint8, the outline's cover.
@@ -26,12 +25,14 @@ def write_video(path: Path, lumas: Iterable[np.ndarray], alpha: np.ndarray) -> N
     height, width = alpha.shape
     covered = np.flatnonzero(alpha)
     cover = alpha.reshape(-1)[covered].astype(np.float32) / 255
-    ink = cover * ORANGE_LUMA
+    orange_luma, orange_blue, orange_red = look.outline_colour
+    ink = cover * orange_luma
     halved = cv2.resize(alpha, (width // 2, height // 2), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    blue = np.round(GREY + halved * (ORANGE_BLUE - GREY)).astype(np.uint8)
-    red = np.round(GREY + halved * (ORANGE_RED - GREY)).astype(np.uint8)
+    blue = np.round(GREY + halved * (orange_blue - GREY)).astype(np.uint8)
+    red = np.round(GREY + halved * (orange_red - GREY)).astype(np.uint8)
+    options = {**ENCODER, "qp": str(look.quantiser)}
     with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FRAMES_A_SECOND, options=ENCODER)
+        stream = container.add_stream("libx264", rate=look.frames_a_second, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number, luma in enumerate(lumas):
             flat = luma.reshape(-1)
