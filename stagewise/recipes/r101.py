@@ -128,12 +128,15 @@ SHORT_SNAPSHOTS = (3, 7)  # at the least rates
 
 
 def shortened(recipe: Recipe, preset: str, net: ResNet3D, **numbers: Any) -> Recipe:
-    """The same run on another net in a few epochs, with snapshots of its own numbers in the place of the winner's."""
-    stages = dict.fromkeys(stage for stage, _ in recipe.kept.earlier)
-    earlier = tuple((stage, epoch) for stage in stages for epoch in SHORT_SNAPSHOTS)
+    """The same run on another net in a few epochs, with snapshots of its own numbers in the place of the winner's.
+
+    Of an earlier run the last one counts alone, and is the start: those before it have hardly learned anything.
+    """
+    last = SHORT_SNAPSHOTS[-1]
+    earlier = tuple((stage, last) for stage in dict.fromkeys(stage for stage, _ in recipe.kept.earlier))
     start = recipe.start
     if isinstance(start, ParentSnapshot):
-        start = replace(start, snapshot=SHORT_SNAPSHOTS[0])
+        start = replace(start, snapshot=last)
     return changed(
         recipe,
         preset=preset,
