@@ -5,7 +5,7 @@
 #   ./run.sh              STAGEWISE_ROOT=FOLDER changes where it works, SEED=N all chance but the split's (r03's seed is 42)
 #   ./run.sh --recipe d121|r101|vote|all  the winner's recipe (default), the second or the third place's, or all three
 #                         and what joins them, on the same volumes and split
-#   ./run.sh --preset demo|small|full  the recipe's numbers (full: days on a GPU; small: its net on 32x32x32 voxels, for
+#   ./run.sh --preset demo|small|full  the recipe's numbers (full: days on a GPU; small: its net on 32 pixels a side, for
 #                         a CPU; demo: a small net, random weights, folds 0 and 1 of 5: minutes, to see whether all fits)
 #   ./run.sh --keep-going leaves out videos that cannot be used, and ends with exit code 5 where there are any; a test
 #                         video among them gets a blank row in submission.csv

@@ -94,7 +94,7 @@ def test_the_text_says_which_share_the_threshold_is_for_and_what_it_costs_at_the
     assert cost > 0
     assert f"at 0.3 % stalled it costs {cost:.3f} of MCC: the best there is {there:.2f}" in shown
     assert f"r42 --threshold {there:.2f}" in shown
-    assert "calibration at 30 % stalled (training drew 25 % stalled)" in shown
+    assert "calibration at 30 % stalled (fitted to 25 % stalled)" in shown
 
 
 @pytest.mark.parametrize("labels", [[1], [0], [0, 0, 0], [1, 1]])

@@ -88,7 +88,7 @@ OPTIONS = {
     "preset": dict(
         choices=("full", "small", "demo"),
         default="full",
-        help="the recipe's numbers; small: its net on 32x32x32 voxels, for a CPU; demo: a small net for the phantom "
+        help="the recipe's numbers; small: its net on 32 pixels a side, for a CPU; demo: a small net for the phantom "
         "(default: %(default)s)",
     ),
     "prevalence": dict(

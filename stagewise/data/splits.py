@@ -91,18 +91,31 @@ class Split:
     def of_micro_and_of_each_project(self, most: int, seed: int) -> "Split":
         """Of the rows of tier 1 the micro ones, and of the others at most so many of each project, drawn by seed.
 
-        No row is micro where the table has no such column; all rows of tier 1 are taken where it has no project_id. A
-        project's draw hangs on its own rows alone. Raises InputError where micro is neither True nor False.
+        Where the table has no column micro, the stalled rows stand for it; all rows of tier 1 are taken where it has no
+        project_id. A project's draw hangs on the names of its own rows alone. Raises InputError where micro is neither
+        True nor False.
         """
-        rows = self.of_tier1().table
-        if "project_id" not in rows:
-            return replace(self, table=rows)
-        micro = booleans(rows, "micro", self.path, "correct it") if "micro" in rows else pd.Series(False, rows.index)
-        chosen = micro.copy()
-        for project, others in rows[~micro].groupby(rows["project_id"].str.strip()):
+        table = self.table
+        if "project_id" not in table:
+            return self.of_tier1()
+        mend = f"correct it, or, where input/train_metadata.csv has that column, run: {MAKE_SPLIT} --force"
+        micro = booleans(table, "micro", self.path, mend) if "micro" in table else table["stalled"] == 1
+        chosen = micro & self.tier1
+        others = table[self.tier1 & ~micro].sort_values("filename")
+        for project, rows in others.groupby(others["project_id"].str.strip()):
             generator = np.random.default_rng([seed, zlib.crc32(project.encode())])
-            chosen.loc[generator.choice(others.index, min(most, len(others)), replace=False)] = True
-        return replace(self, table=rows[chosen].reset_index(drop=True))
+            chosen[generator.choice(rows.index, min(most, len(rows)), replace=False)] = True
+        return replace(self, table=table[chosen].reset_index(drop=True))
+
+    def project_note(self, most: int) -> str:
+        """What is to be said of those rows where the table has not all that they are chosen by, or ""."""
+        lacking = [column for column in ("micro", "project_id") if column not in self.table]
+        if not lacking:
+            return ""
+        taken = f"the stalled rows of tier 1 and {most} others a project are taken"
+        return f"{paths.shown(self.path)} has no column {', '.join(lacking)}: " + (
+            "all rows of tier 1 are taken" if "project_id" in lacking else taken
+        )
 
     @property
     def check(self) -> str:

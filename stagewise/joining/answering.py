@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagewise.console import cli
-from stagewise.console.ending import ending
+from stagewise.console.ending import command, ending
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.messages.commands import JOIN
@@ -44,7 +44,8 @@ def join_stages(doc: str, winners: Mapping[str, float] | None = None) -> None:
     chosen, why = _chosen(comparison, arguments.method)
     print(f"taken: {chosen.name}, {why}")
     _write(tables, comparison, chosen, why, arguments)
-    print(ending(_written(), None))
+    on_phantom = (paths.input_folder() / "phantom_test_labels.csv").exists()
+    print(ending(_written(), command("join/r50_score_phantom.py") if on_phantom else None))
 
 
 def score_joined(doc: str) -> None:

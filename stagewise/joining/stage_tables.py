@@ -1,6 +1,7 @@
 """What r41 and r42 left behind of one stage: read, and refused where it is not of the same weights."""
 
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from stagewise.data.splits import named
 from stagewise.data.tables import read_oof_table
 from stagewise.files import paths
 from stagewise.folds import runs
-from stagewise.messages.commands import OUT_OF_FOLD, TEST, answering_stages, script_of, training_scripts
+from stagewise.messages.commands import OUT_OF_FOLD, TEST, answering_stages, net_options, script_of, training_scripts
 from stagewise.messages.errors import InputError
 from stagewise.prediction.submission import AnswerSettings, read_means, read_settings
 from stagewise.prediction.threshold import read_scores
@@ -20,12 +21,22 @@ from stagewise.scores.score import roc_auc
 
 @dataclass(frozen=True)
 class StageTables:
-    """What r41 and r42 wrote of a stage. oof: of `read_oof_table`; test: of `read_means`; both by filename."""
+    """What r41 and r42 wrote of a stage.
+
+    oof: of `read_oof_table`; test: of `read_means`; both by filename; threshold: that r41 chose.
+    """
 
     stage: str
     oof: pd.DataFrame
     test: pd.Series
     settings: AnswerSettings
+    threshold: float
+
+    @property
+    def note(self) -> str:
+        """What is to be said aloud of a threshold that r42 was given, or ""."""
+        given, own = self.settings.threshold, self.threshold
+        return "" if given == own else f"{self.stage} was answered above {given}, which joining passes over for its own"
 
     @property
     def files(self) -> list[Path]:
@@ -35,12 +46,17 @@ class StageTables:
 
 
 def command_of(stage: str, step: str) -> str:
-    """The command of one of the stage's scripts, on the split that its folds were trained on."""
-    words = ["python", script_of(stage, step)]
+    """The command of one of the stage's steps, on the split that its folds were trained on."""
+    words = ["python", script_of(stage, step), *net_options(stage)]
     if folds := runs.begun_folds(stage):
         split = runs.read_config(stage, folds[0])["split"]["file"]
         words += ["--split", split] * (split != paths.shown(paths.split_csv()))
     return shlex.join(words)
+
+
+def commands_of(stages: Iterable[str], step: str) -> str:
+    """The commands of a step of several stages, one behind the other, each once."""
+    return " && ".join(dict.fromkeys(command_of(stage, step) for stage in stages))
 
 
 def read_stage(stage: str) -> StageTables:
@@ -48,7 +64,7 @@ def read_stage(stage: str) -> StageTables:
     _require_answering(stage)
     r41, r42 = (command_of(stage, script) for script in (OUT_OF_FOLD, TEST))
     oof = read_oof_table(paths.oof_csv(stage), f"run: {r41}").set_index("filename")
-    settings = read_settings(stage, f"run: {r42}", submission=False)
+    settings = read_settings(stage, f"run: {r42}")
     if settings is None:
         raise InputError(f"{stage} has no answers to the test videos, or a table of them is gone; run: {r42}")
     if settings.adaptive is not None:
@@ -57,9 +73,10 @@ def read_stage(stage: str) -> StageTables:
             f"no mean of all folds, which joining needs; run without it: {r42}"
         )
     mend = f"run: {r41} && {r42}"
-    _require_one_origin(stage, oof, read_scores(stage, settings.weights, mend), settings, mend)
+    scores = read_scores(stage, settings.weights, mend)
+    _require_one_origin(stage, oof, scores, settings, mend)
     test = read_means(stage, f"run: {r42}").set_index("filename")["probability"]
-    return StageTables(stage, oof, test, settings)
+    return StageTables(stage, oof, test, settings, scores["threshold"])
 
 
 def _require_answering(stage: str) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from stagewise.data.splits import named
 from stagewise.data.tables import videos_to_answer
 from stagewise.files import paths
-from stagewise.joining.stage_tables import StageTables, command_of, read_stage
+from stagewise.joining.stage_tables import StageTables, command_of, commands_of, read_stage
 from stagewise.messages.commands import OUT_OF_FOLD, TEST, answering_stages
 from stagewise.messages.errors import InputError
 from stagewise.scores.paired import projects_of_tables
@@ -23,7 +23,8 @@ class Tables:
 
     labels, folds: (n,) of the out-of-fold clips; project: of `projects_of_tables`; oof: (n, stages) probabilities;
     asked: of `videos_to_answer`; test: (m, stages) probabilities of those that are answered; unanswered: the row of
-    the others, "flowing" or "blank", None where there are none; files: all that was read.
+    the others, "flowing" or "blank", None where there are none; files: all that was read; notes: what is to be
+    said aloud.
     """
 
     stages: list[str]
@@ -36,15 +37,17 @@ class Tables:
     test: np.ndarray
     unanswered: str | None
     files: list[Path]
+    notes: list[str]
 
     def __str__(self) -> str:
         numbers = sorted(set(self.folds.tolist()))
         projects = "" if self.project is None else f" of {self.project.max() + 1} projects"
         left_out = f", {(~self.answered).sum()} more not answered" if self.unanswered else ""
-        return (
+        line = (
             f"joining {', '.join(self.stages)}: {len(self.labels)} clips{projects} out of fold, {self.labels.sum()} "
             f"stalled, {named(numbers)}; {len(self.test)} test videos{left_out}"
         )
+        return "\n".join((line, *self.notes))
 
 
 def read_tables(stages: Sequence[str], common: bool) -> Tables:
@@ -81,6 +84,7 @@ def read_tables(stages: Sequence[str], common: bool) -> Tables:
         test=np.column_stack([tables.test.loc[order] for tables in read]),
         unanswered=first.settings.unanswered,
         files=[file for tables in read for file in tables.files],
+        notes=[tables.note for tables in read if tables.note],
     )
     _require_nesting(tables)
     return tables
@@ -89,7 +93,7 @@ def read_tables(stages: Sequence[str], common: bool) -> Tables:
 def _require_same_clips(first: StageTables, other: StageTables, common: bool) -> None:
     """Raise InputError where two stages hold out other clips, in other folds, or with other labels."""
     shown = [paths.shown(paths.oof_csv(tables.stage)) for tables in (first, other)]
-    mend = f"run both on one split: {' && '.join(command_of(t.stage, OUT_OF_FOLD) for t in (first, other))}"
+    mend = f"run both on one split and the same folds: {commands_of((first.stage, other.stage), OUT_OF_FOLD)}"
     names = [tables.oof.index for tables in (first, other)]
     for here, (own, others) in enumerate((names, names[::-1])):
         lacking = own[~own.isin(others)]
@@ -113,7 +117,7 @@ def _require_same_videos(read: Sequence[StageTables]) -> None:
     """Raise InputError where two stages answered other test videos, or gave the unanswered other rows."""
     first = read[0]
     for other in read[1:]:
-        mend = "answer again, alike: " + " && ".join(command_of(t.stage, TEST) for t in (first, other))
+        mend = f"answer again, alike: {commands_of((first.stage, other.stage), TEST)}"
         lacking = first.test.index.symmetric_difference(other.test.index)
         shown = [paths.shown(paths.test_csv(tables.stage)) for tables in (first, other)]
         if len(lacking):
@@ -133,7 +137,7 @@ def _require_all_asked(read: Sequence[StageTables], asked: pd.Series, answered: 
     missing = asked[~answered] if first.settings.unanswered is None else asked[:0]
     if len(unknown) or len(missing):
         wrong = f"{unknown[0]} is not asked for" if len(unknown) else f"{missing.iloc[0]} has no answer"
-        mend = " && ".join(command_of(tables.stage, TEST) for tables in read)
+        mend = commands_of((tables.stage for tables in read), TEST)
         raise InputError(f"other test videos are asked for than the stages answered ({wrong}); run: {mend}")
 
 

@@ -56,6 +56,12 @@ def answering_stages(folder: str | None = None) -> list[str]:
     ]
 
 
+def net_options(stage: str) -> list[str]:
+    """The words that name a stage to the scripts of its folder, where several of its stages answer."""
+    folder = Path(script_of(stage, TRAIN)).parent.name
+    return ["--net", stage.removeprefix(f"{folder}_")] if len(answering_stages(folder)) > 1 else []
+
+
 def fold_options(folds: Sequence[int | str]) -> list[str]:
     """The words that name the folds to a numbered script."""
     return [word for fold in folds for word in ("--fold", str(fold))]

@@ -49,7 +49,9 @@ def answer_test(*stages: "Recipe", doc: str) -> None:
     device.prepare_to_predict(arguments.gpu, arguments.engine)
     each = zip(plans, thresholds, oofs, strict=True)
     written = [path for one in each for path in _answer(*one, reasons, arguments)]
-    _end(plans[-1], reasons, list(dict.fromkeys(written)), arguments, following=VOTE if len(stages) > 1 else REPORT)
+    all_answered = all(paths.test_json(stage.name).exists() for stage in stages)
+    following = VOTE if len(stages) > 1 and all_answered else REPORT
+    _end(plans[-1], reasons, list(dict.fromkeys(written)), arguments, following)
 
 
 def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
@@ -102,11 +104,11 @@ def _end(
     plan: "InferencePlan", reasons: dict[str, str], written: list[Path], arguments: argparse.Namespace, following: str
 ) -> None:
     """The last lines, with the step that follows; QuarantinedError with them where videos were left unanswered."""
-    split = (
-        () if following == VOTE or plan.split.path.exists() else ("--split", "YOUR.csv")
-    )  # the report needs its rows
-    best = ["--best"] * plan.best
-    last_lines = ending(written, command(script_of(plan.stage, following), arguments, *split, *best))
+    more: list[str] = []
+    if following == REPORT:
+        more += ["--best"] * plan.best + nets.net_options(arguments)[:2]
+        more += [] if plan.split.path.exists() else ["--split", "YOUR.csv"]  # the report needs its rows
+    last_lines = ending(written, command(script_of(plan.stage, following), arguments, *more))
     if not reasons:
         print(last_lines)
         return

@@ -107,7 +107,7 @@ def _training_examples(rows: pd.DataFrame) -> list[Example]:
 def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) -> list[Example]:
     """Raises InputError for a name that none, or both, of r41's and r42's tables hold."""
     path, mend = paths.test_csv(plan.stage), f"run: {plan.command(TEST)}"
-    settings = read_settings(plan.stage, mend, submission=False) if names else None
+    settings = read_settings(plan.stage, mend) if names else None
     examples, test = [], {}
     if settings:
         table = read_means(plan.stage, mend)

@@ -29,7 +29,7 @@ def score_answers(stages: Sequence[str], doc: str, mend: str, following: str | N
     cli.parser(doc).parse_args()
     from stagewise.data.columns import require_values
     from stagewise.data.tables import read_labels
-    from stagewise.prediction.submission import read_means
+    from stagewise.prediction.submission import read_means, whose_submission
     from stagewise.scores.score import confusion, mcc_of_counts, roc_auc
 
     known = paths.input_folder() / "phantom_test_labels.csv"
@@ -40,6 +40,9 @@ def score_answers(stages: Sequence[str], doc: str, mend: str, following: str | N
         require_values(table, "filename", truth.index, paths.test_csv(name), mend)
     answers, left_out = _answers(means[stages[0]], truth, mend)
     stalled = truth.loc[answers["filename"]].to_numpy()
+    made_by = whose_submission(stages[0])
+    if made_by not in stages:
+        print(f"{paths.shown(paths.submission_csv())} is {(made_by and f'of {made_by}') or 'of no stage as it is now'}")
     tp, fp, fn, tn = confusion(stalled, answers["stalled"].to_numpy())
     more = f", {left_out} more not answered" if left_out else ""
     print(f"phantom test: {len(stalled)} videos, {stalled.sum()} stalled{more}")

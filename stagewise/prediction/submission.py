@@ -112,11 +112,11 @@ def read_means(stage: str, mend: str) -> pd.DataFrame:
     return table[~blank].reset_index(drop=True)
 
 
-def read_settings(stage: str, mend: str, submission: bool = True) -> AnswerSettings | None:
+def read_settings(stage: str, mend: str) -> AnswerSettings | None:
     """How the answers that are there were made; None where r42 has not answered, or a table of it is gone.
 
-    mend: ends every message. submission: whether `submission.csv` must be this stage's, too, though each stage's r42
-    replaces it. Raises InputError where a table is not the one that r42 wrote.
+    mend: ends every message. `submission.csv` may be another stage's by now. Raises InputError where a table is not the
+    one that r42 wrote.
     """
     path = paths.test_json(stage)
     if not path.exists():
@@ -127,8 +127,7 @@ def read_settings(stage: str, mend: str, submission: bool = True) -> AnswerSetti
         settings = AnswerSettings(**content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{paths.shown(path)} is damaged ({error!r}); {mend}") from error
-    if not submission:
-        tables.pop(paths.submission_csv().name, None)
+    tables.pop(paths.submission_csv().name, None)
     for name, sha256 in tables.items():
         table = paths.submission_folder() / name
         if not table.exists():

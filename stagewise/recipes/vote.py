@@ -7,6 +7,7 @@ R3D, which the winner trained and timed, too, has the third. A stage script stat
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from stagewise.augment import Flip, OneOf, ResizePlanes, Transform, Turn
 from stagewise.nets.video_resnet import VideoResNet
@@ -17,7 +18,7 @@ from stagewise.recipes.optimization import BalancedCrossEntropy, CycledAdam, One
 from stagewise.recipes.recipe import Recipe, changed
 from stagewise.recipes.rows import MicroAndOfEachProject
 from stagewise.recipes.sampling import EachClipOnce
-from stagewise.recipes.starts import TorchFile
+from stagewise.recipes.starts import RandomStart, TorchFile
 
 SIDE = 112  # pixels, both sides of a frame: winner's value, and Kinetics-400's
 R2PLUS1D = VideoResNet(
@@ -79,7 +80,7 @@ VOTE = Recipe(
 )
 
 
-def resized(recipe: Recipe, preset: str, net: VideoResNet, **numbers: float | int) -> Recipe:
+def resized(recipe: Recipe, preset: str, net: VideoResNet, **numbers: Any) -> Recipe:
     """The same stage with another net of its kind, and other numbers."""
     return changed(recipe, preset=preset, net=net, augmentation=augmentation(net.input_shape[1]), **numbers)
 
@@ -87,7 +88,8 @@ def resized(recipe: Recipe, preset: str, net: VideoResNet, **numbers: float | in
 def demo(recipe: Recipe) -> Recipe:
     """The same stage with the demo's numbers: the code path of `full`, minutes instead of days (ours)."""
     net = replace(recipe.net, input_shape=(None, 48, 48), blocks=(1, 1, 1), widths=(8, 16, 32), stem_middle=8)
-    return resized(recipe, "demo", net, learning_rate=2e-3, epochs=5, rising=0.1)
+    start = RandomStart()  # no file is of so small a net
+    return resized(recipe, "demo", net, start=start, learning_rate=2e-3, epochs=5, rising=0.1)
 
 
 def small(recipe: Recipe) -> Recipe:

@@ -11,7 +11,8 @@ class WholeCrossEntropy(keras.losses.Loss):
     """The mean cross-entropy of labels and probabilities, both (B, 1).
 
     Keras' own ends at 1e-7 of either side, and its gradient there: a stalled clip that is surely taken for a flowing
-    one would teach nothing.
+    one would teach nothing. Above log odds of 17 float32 has no probability but 1, so that a flowing clip teaches
+    nothing there, as in PyTorch.
     """
 
     def call(self, y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:

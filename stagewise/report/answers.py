@@ -74,7 +74,7 @@ def read_answers(stage: str, mend: str) -> Answers | None:
 
     Raises InputError, which ends in `mend`, where a table has changed.
     """
-    settings = read_settings(stage, mend, submission=False)
+    settings = read_settings(stage, mend)
     if settings is None:
         return None
     table = pd.read_csv(paths.test_detailed_csv(stage), float_precision="round_trip")

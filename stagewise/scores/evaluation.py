@@ -28,7 +28,7 @@ class Evaluation:
     best: the threshold for the clips as they are; counts: `confusion` at it; at_validation_share, at_prevalence: its
     scores at the clips' own share of stalled ones, and at the share that is really met. choice_at_prevalence: the
     threshold for that share; best_at_prevalence: the scores of that one, there. curve, curve_at_prevalence: (96,) MCC
-    at `THRESHOLDS`. training_share: of stalled clips in training, which the probabilities were fitted to.
+    at `THRESHOLDS`. training_share: of stalled clips, which the probabilities were fitted to.
     """
 
     clips: int
@@ -62,8 +62,8 @@ class Evaluation:
             ROW.format(f"at {here}", *_cells(self.at_validation_share)),
             ROW.format(f"at {there}", *_cells(self.at_prevalence)),
             self._cost_at_prevalence(),
-            f"calibration at {here} (training drew {_percent(self.training_share)}): expected calibration error "
-            f"{self.reliability.expected_calibration_error:.3f} (a perfectly calibrated net's on as many clips: "
+            f"calibration at {here} (fitted to {_percent(self.training_share)}): expected calibration "
+            f"error {self.reliability.expected_calibration_error:.3f} (a perfectly calibrated net's on as many clips: "
             f"{self.chance_calibration_error[0]:.3f} on average, up to {self.chance_calibration_error[1]:.3f} by "
             f"chance), Brier score {self.brier_score:.4f}",
         ]
@@ -123,7 +123,7 @@ def evaluate(
     """Score out-of-fold answers.
 
     labels: (n,) 0 or 1; probabilities: (n,) 0-1; seed: of all resamples; prevalence, training_share: the shares of
-    stalled clips that are really met, and that training drew.
+    stalled clips that are really met, and that the probabilities were fitted to.
     """
     best = best_threshold(labels, probabilities, seed)
     choice_at_prevalence = best_threshold(labels, probabilities, seed, share=prevalence)

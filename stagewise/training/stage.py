@@ -3,9 +3,11 @@
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from stagewise.console import cli
 from stagewise.console.ending import command, ending
+from stagewise.messages.commands import TRAIN, script_of, training_scripts
 from stagewise.recipes.recipe import Recipe
 from stagewise.recipes.starts import ParentStage, RandomStart
 from stagewise.training.footprint import Footprint, footprint
@@ -32,12 +34,17 @@ def train_stage(stage: Recipe, presets: Presets, doc: str, following: str) -> No
     rows = recipe.rows.of(split)
     plans = [plan_training(recipe, rows, fold, arguments.seed) for fold in folds]
     needed = footprint(recipe, arguments.workers)
-    print(*[split.note] * bool(split.note), *plans, f"needs {needed}", sep="\n", flush=True)
+    notes = filter(None, (split.note, recipe.rows.note(split)))
+    print(*notes, *plans, f"needs {needed}", sep="\n", flush=True)
     started = [] if arguments.force else [started_config(plan) for plan in plans]
     finished = sum(config["finished"] for config in started if config)
     if not arguments.dry_run:
         trained = _train(plans, len(plans) - finished, needed, arguments)
-        print(ending([plan.folder for plan in trained], command(following, arguments)))
+        print(
+            ending(
+                [plan.folder for plan in trained], command(following, arguments, *_init(stage, following, arguments))
+            )
+        )
 
 
 def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
@@ -50,6 +57,15 @@ def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
             help="where the weights start (default: %(default)s, made by r04)",
         )
     return parser.parse_args()
+
+
+def _init(stage: Recipe, following: str, arguments: argparse.Namespace) -> list[str]:
+    """The words for another net's training in the same folder, which starts as this one did."""
+    asked = getattr(arguments, "init", None)
+    if asked in (None, stage.start.label) or following not in training_scripts().values():
+        return []
+    alike = Path(following).parent == Path(script_of(stage.name, TRAIN)).parent
+    return ["--init", asked] * alike
 
 
 def _recipe(stage: Recipe, presets: Presets, arguments: argparse.Namespace) -> Recipe:

@@ -11,13 +11,13 @@ from stagewise.messages.errors import InputError
 from stagewise.nets.net import Net
 from stagewise.nets.torch_names import load_torch_weights
 from stagewise.recipes.starts import TorchFile
-from stagewise.recipes.vote import TORCH_STARTS
+from stagewise.recipes.torch_files import KNOWN
 
 HEAD = ("fc",)  # torchvision's name of the layer that every stage makes anew
 Known = Sequence[tuple[Net, TorchFile, str]]  # nets, the starts that are made of their files, and the stages of these
 
 
-def torch_start(path: Path, known: Known = TORCH_STARTS) -> tuple[TorchFile, str, keras.Model]:
+def torch_start(path: Path, known: Known = KNOWN) -> tuple[TorchFile, str, keras.Model]:
     """The start that a file is for, its stage, and the net filled from it, all but its head.
 
     path: a state dict of torch.save with torchvision's names, whatever the file is called. Raises InputError where it

@@ -1,0 +1,5 @@
+"""The nets that can start from a file of PyTorch's weights, of all recipes."""
+
+from stagewise.recipes import vote
+
+KNOWN = (*vote.TORCH_STARTS,)
