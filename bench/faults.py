@@ -3,10 +3,12 @@
     bench/faults.sh                           24 calls of every kind in every script; called again, it goes on
     bench/faults.sh --most 1 --signals 1      what RESULTS.md holds
     bench/faults.sh --most 1000000            every single call of every kind
+    bench/faults.sh --recipe vote             another recipe's scripts, without the data's
     bench/faults.sh --weights densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5    with r04
 
 Reads:  nothing
-Writes: the section "Faults" of bench/RESULTS.md; its roots and a table of what was tried in --folder
+Writes: the section "Faults" of bench/RESULTS.md, or "Faults, r101" and so on; its roots and a table of what was tried
+        in --folder
 Time:   about an hour on 2 CPU cores
 """
 
@@ -30,7 +32,8 @@ from stagewise.messages.errors import StagewiseError
 
 sys.path.extend(str(Path(__file__).parents[1] / "tests" / folder) for folder in ("", "faults"))
 from injection import Fault, Signal, missing_tool
-from trials import STAGES, Bench, Step
+from steps import Step
+from trials import Bench
 from verdicts import hashes
 
 SIGNALS = {  # for the table: number and target
@@ -40,7 +43,12 @@ SIGNALS = {  # for the table: number and target
     "Ctrl-C": (signal.SIGINT, "group"),
     "SIGKILL of a worker": (signal.SIGKILL, "worker"),
 }
-SIGNALLED = ("r01", "r31 stage 1", "r42")  # extraction, training, inference
+SIGNALLED = {  # extraction, training, inference, joining
+    "d121": ("r01", "r31 stage 1", "r42"),
+    "r101": ("r101 r32", "r101 r42"),
+    "vote": ("vote r32", "vote r42", "vote r61"),
+}
+WITH_DATA = "d121"  # the recipe with which what all of them share is tried: the data's scripts, and a fold's lock
 PAIRS, RIVALS = 20, 5  # two processes on two folds, and on one
 COLUMNS = ("step", "kind", "which", "problems")
 Trial = tuple[str, str, Fault | Signal]  # step, kind, trouble
@@ -67,14 +75,17 @@ class Tried:
                 print(f"LOST: {step}, {which}: {row['problems']}", flush=True)
 
 
-def trials(bench: Bench, most: int, signals: int) -> list[Trial]:
-    """Every call of every kind, or `most` of them spread evenly; and signals at random times of the run."""
+def trials(bench: Bench, recipe: str, most: int, signals: int) -> list[Trial]:
+    """Every call of every kind, or `most` of them spread evenly; and signals at random times of the run.
+
+    Of the recipe's scripts, and with `WITH_DATA` of the data's.
+    """
     found, chance = [], random.Random(0)
-    for step in bench.steps:
+    for step in (step for step in bench.steps if (step.recipe or WITH_DATA) == recipe):
         for kind, count in bench.calls(step).items():
             calls = np.unique(np.linspace(1, count, min(count, most)).round().astype(int)) if count else []
             found += [(step.name, kind, Fault(kind, int(call))) for call in calls]
-    for name in SIGNALLED:
+    for name in SIGNALLED[recipe]:
         seconds = bench.run(bench.step(name), bench.fresh_root(bench.step(name))).seconds
         for kind, (number, target) in SIGNALS.items():
             times = (round(chance.uniform(0, seconds), 2) for _ in range(signals))
@@ -133,24 +144,27 @@ def together(benches: list[Bench], tried: Tried) -> None:
             tried.add(step.name, "two processes on one fold", f"pair {number}", problems)
 
 
-def write_results(tried: Tried, command: str, setting: str) -> int:
+def write_results(tried: Tried, title: str, command: str, setting: str) -> int:
     """The table, a row a kind. Returns how many trials lost something."""
     kinds = dict.fromkeys(row["kind"] for row in tried.rows)
     count, lost = (Counter(row["kind"] for row in tried.rows if test(row)) for test in (bool, lambda r: r["problems"]))
     rows = [(kind, count[kind], count[kind] - lost[kind], lost[kind]) for kind in kinds]
     rows.append(("all", len(tried.rows), len(tried.rows) - lost.total(), lost.total()))
-    write_section("Faults", command, setting, ("kind of fault", "tried", "survived", "lost"), rows)
+    write_section(title, command, setting, ("kind of fault", "tried", "survived", "lost"), rows)
     return lost.total()
 
 
 def main() -> None:
     """Try, then write the table; exit code 1 where anything was lost."""
     parser = cli.parser(__doc__)
+    parser.add_argument("--recipe", choices=SIGNALLED, default=WITH_DATA, help="whose scripts (default: %(default)s)")
     parser.add_argument("--most", type=cli.at_least(1), default=24, metavar="N", help="calls of a kind in a script")
     parser.add_argument("--signals", type=cli.at_least(0), default=10, metavar="N", help="times of a signal and script")
     parser.add_argument("--weights", type=Path, metavar="H5", help="the 2D weights, for r04")
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "stagewise-faults")
+    parser.add_argument("--folder", type=Path, metavar="FOLDER", help="default: stagewise-faults-RECIPE in /tmp")
     options = parser.parse_args()
+    of_data = options.recipe == WITH_DATA
+    options.folder = options.folder or Path(tempfile.gettempdir()) / f"stagewise-faults-{options.recipe}"
     if missing := missing_tool():
         raise StagewiseError(missing)
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -159,18 +173,20 @@ def main() -> None:
     tried = Tried(options.folder / "tried.csv")
     weights = options.weights and options.weights.absolute()
     with Bench(options.folder / "0", weights) as first, Bench(options.folder / "1", weights) as second:
-        planned = trials(first, options.most, options.signals)
+        planned = trials(first, options.recipe, options.most, options.signals)
         try_all([first, second], planned, tried)
-        if not tried.has("r31 stage 1", "two processes on one fold", f"pair {RIVALS - 1}"):
+        if of_data and not tried.has("r31 stage 1", "two processes on one fold", f"pair {RIVALS - 1}"):
             together([first, second], tried)
     setting = (
-        f"{machine('tensorflow', 'keras')}. Every numbered script (r31 of {len(STAGES)} stages) on 12 tiny clips; each "
-        f"call of a kind, or {options.most} spread evenly where there are more. After each, the same command again: "
+        f"{machine('tensorflow', 'keras')}. Every numbered script of {'the data and ' * of_data}{options.recipe} on 12 "
+        f"tiny clips; each call of a kind, or {options.most} spread evenly where there are more. After each, the same "
+        "command again: "
         "survived means its message and exit code were right, and every file below the root (TensorBoard's events and "
         "logs by their names) has the hash of an undisturbed run, with no file, process or shared memory left over."
     )
-    command = f"bench/faults.sh --most {options.most} --signals {options.signals}"
-    if lost := write_results(tried, command, setting):
+    recipe, title = ("", "Faults") if of_data else (f" --recipe {options.recipe}", f"Faults, {options.recipe}")
+    command = f"bench/faults.sh{recipe} --most {options.most} --signals {options.signals}"
+    if lost := write_results(tried, title, command, setting):
         raise StagewiseError(f"{lost} trials lost something; see {tried.path}")
 
 

@@ -12,6 +12,7 @@ from forks import Forks
 
 REPOSITORY = Path(__file__).parents[1]
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
+FOLDERS = ("stagewise", "preproc_data", *STAGES, "second_place_r101", "third_place_vote", "join")
 SMALLER = {  # what a user would edit on stagewise/recipes/d121.py
     "input_shape=(32, 64, 64)": "input_shape=(8, 16, 16)",
     "blocks=(2, 2, 2, 2)": "blocks=(1, 1)",
@@ -21,11 +22,28 @@ SMALLER = {  # what a user would edit on stagewise/recipes/d121.py
     "steps_per_epoch=75": "steps_per_epoch=3",
     "epochs=3": "epochs=2",
 }
-SMALLEST = {  # for a test that runs every script hundreds of times
-    **SMALLER,
-    "input_shape=(32, 64, 64)": "input_shape=(6, 12, 12)",
-    "blocks=(2, 2, 2, 2)": "blocks=(1,)",
-    "batch_size=8": "batch_size=2",
+SMALLEST = {  # by the recipe's page, for a test that runs every script hundreds of times
+    "d121": {
+        **SMALLER,
+        "input_shape=(32, 64, 64)": "input_shape=(6, 12, 12)",
+        "blocks=(2, 2, 2, 2)": "blocks=(1,)",
+        "batch_size=8": "batch_size=2",
+    },
+    "r101": {
+        "input_shape=(None, 64, 64)": "input_shape=(None, 12, 12)",
+        "blocks=(1, 1, 1, 1)": "blocks=(1,)",
+        "widths=(8, 16, 32, 64)": "widths=(4,)",
+        "batch_size=8": "batch_size=2",
+        "epochs=7": "epochs=2",
+        "SHORT_SNAPSHOTS = (3, 7)": "SHORT_SNAPSHOTS = (1, 2)",
+    },
+    "vote": {
+        "input_shape=(None, 48, 48)": "input_shape=(None, 12, 12)",
+        "blocks=(1, 1, 1)": "blocks=(1,)",
+        "widths=(8, 16, 32)": "widths=(4,)",
+        "stem_middle=8": "stem_middle=3",
+        "epochs=5": "epochs=2",
+    },
 }
 LONGEST = 300.0  # seconds that a script may take
 FOLDS = ("--fold", "0", "--fold", "1")
@@ -43,17 +61,18 @@ def main_of(script: Path) -> Callable[[], None]:
         sys.modules.pop("r31_train", None)  # each stage has one
 
 
-def copy_code(folder: Path, smaller: dict[str, str]) -> None:
-    """A copy of the scripts and their package, with smaller numbers on the recipe's page."""
-    for name in ("stagewise", "preproc_data", *STAGES):
+def copy_code(folder: Path, pages: dict[str, dict[str, str]]) -> None:
+    """A copy of all scripts and their package, with smaller numbers on the recipes' pages that are named."""
+    for name in FOLDERS:
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    page = folder / "stagewise" / "recipes" / "d121.py"
-    text = page.read_text()
-    for full, small in smaller.items():
-        if text.count(full) != 1:
-            raise ValueError(f"{full} stands {text.count(full)} times on the recipe's page")
-        text = text.replace(full, small)
-    page.write_text(text)
+    for name, smaller in pages.items():
+        page = folder / "stagewise" / "recipes" / f"{name}.py"
+        text = page.read_text()
+        for full, small in smaller.items():
+            if text.count(full) != 1:
+                raise ValueError(f"{full} stands {text.count(full)} times on {page}")
+            text = text.replace(full, small)
+        page.write_text(text)
 
 
 class House:
@@ -61,7 +80,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.code, self.root = folder / "code", folder / "root"
-        copy_code(self.code, SMALLER)
+        copy_code(self.code, {"d121": SMALLER})
         self.forks: Forks | None = None
 
     def __enter__(self) -> "House":

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import made_run
 import made_stages
@@ -12,9 +13,10 @@ from house import REPOSITORY, main_of
 
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
+from stagewise.recipes.vote import THRESHOLDS
 from stagewise.scores.score import is_stalled
 
-SCRIPT = REPOSITORY / "join" / "r61_join.py"
+SCRIPT, VOTE = REPOSITORY / "join" / "r61_join.py", REPOSITORY / "third_place_vote" / "r61_vote.py"
 TABLE = made_stages.clips(projects=40)
 GOOD, OTHER = (made_stages.guesses(TABLE["stalled"], 2.0, seed) for seed in (1, 2))
 TEST = np.random.default_rng(0).random((2, made_stages.VIDEOS))  # of both stages
@@ -24,11 +26,11 @@ TEST = np.random.default_rng(0).random((2, made_stages.VIDEOS))  # of both stage
 def r61(root, monkeypatch, capsys):
     """The script's output."""
 
-    def r61(*arguments: str) -> str:
+    def r61(*arguments: str, script: Path = SCRIPT) -> str:
         capsys.readouterr()
         monkeypatch.setattr("stagewise.scores.paired.RESAMPLES", 50)
         monkeypatch.setattr(sys, "argv", ["r61", *arguments])
-        main_of(SCRIPT)()
+        main_of(script)()
         return capsys.readouterr().out
 
     return r61
@@ -190,12 +192,13 @@ def remove(path):
     ids=["on the way to the last", "whose folder has an r41 for another", "misspelt"],
 )
 def test_what_has_no_r41_is_refused_with_the_stages_that_have_one(r61, two_stages, other):
-    answering = "net_d121_stage3_tier1, second_place_r101_run2$"
-    with pytest.raises(InputError, match=f"^{other} is no stage that answers; those that do are {answering}"):
+    answering = ", ".join(("net_d121_stage3_tier1", "second_place_r101_run2", *THRESHOLDS))
+    with pytest.raises(InputError, match=f"^{other} is no stage that answers; those that do are {answering}$"):
         r61("first", other)
 
 
 R41, R42 = "run: python second/r41_process_oof.py", "python second/r42_process_test.py"
+FIRST_NET, *_, LAST_NET = sorted(THRESHOLDS)
 
 
 @pytest.mark.parametrize(
@@ -223,10 +226,17 @@ R41, R42 = "run: python second/r41_process_oof.py", "python second/r42_process_t
     ],
 )
 def test_what_does_not_belong_together_is_refused_with_the_command(r61, two_stages, harm, message):
-    harm("second")
+    for net in THRESHOLDS:
+        made_stages.write_stage(net, TABLE, OTHER, TEST[1])
+    for stage in ("second", LAST_NET):
+        harm(stage)
     for names in (("first", "second"), ("second", "first")):
         with pytest.raises(InputError, match=message):
             r61(*names)
+    for name, net in (("first", FIRST_NET), ("second", LAST_NET)):
+        message = message.replace(f"python {name}/", "python third_place_vote/").replace(name, net)
+    with pytest.raises(InputError, match=message):
+        r61(script=VOTE)
     assert not paths.joined_json().exists()
 
 

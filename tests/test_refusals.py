@@ -15,9 +15,14 @@ from stagewise.data.splits import read_split
 from stagewise.data.tables import ROI_INDEX
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
+from stagewise.recipes.vote import THRESHOLDS
 
 REPOSITORY = Path(__file__).parents[1]
-STAGE = "net_d121_stage3_tier1"
+ANSWERING = {  # by the folder of r50, in its order
+    "net_d121_stage3_tier1": ["net_d121_stage3_tier1"],
+    "second_place_r101": ["second_place_r101_run2"],
+    "third_place_vote": list(THRESHOLDS),
+}
 NAMES = [f"{100000 + number}.mp4" for number in range(8)]
 
 
@@ -222,39 +227,46 @@ def test_a_volume_of_nearly_the_same_name_is_told(stage1):
         stage1(filename=["0" + name for name in NAMES])
 
 
+@pytest.fixture(params=ANSWERING)
+def folder(request):
+    return request.param
+
+
 @pytest.fixture
-def answered(root):
-    """A submission, its probabilities, and the phantom's answers to them."""
+def answered(root, folder):
+    """A submission, probabilities of each stage of the folder, and the phantom's answers to them."""
     paths.input_folder().mkdir()
     paths.submission_folder().mkdir()
     rows = "".join(f"{name},{number % 2}\n" for number, name in enumerate(NAMES))
     files = {
         "truth": (paths.input_folder() / "phantom_test_labels.csv", "stalled"),
         "answers": (paths.submission_folder() / "submission.csv", "stalled"),
-        "means": (paths.submission_folder() / f"{STAGE}_test.csv", "probability"),
+        **{stage: (paths.test_csv(stage), "probability") for stage in ANSWERING[folder]},
     }
     for path, column in files.values():
         path.write_text(f"filename,{column}\n{rows}")
-    return {name: path for name, (path, _) in files.items()}
+    return {name: path for name, (path, _) in files.items()} | {"means": path}
 
 
-def test_r50_scores_the_answers(answered, run, capsys):
-    run(f"{STAGE}/r50_score_phantom.py")
-    assert "MCC 1.000, ROC AUC 1.000" in capsys.readouterr().out
+def test_r50_scores_the_answers(answered, folder, run, capsys):
+    run(f"{folder}/r50_score_phantom.py")
+    aucs = [f"1.000{f' ({stage})' * (len(ANSWERING[folder]) > 1)}" for stage in ANSWERING[folder]]
+    assert f"MCC 1.000, ROC AUC {', '.join(aucs)}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("table", "old", "new", "message"),
     [
         ("truth", None, None, "phantom_test_labels.csv is not there; only phantom data has known answers"),
-        ("answers", None, None, f"submission.csv is not there; run: python {STAGE}/r42_process_test.py"),
+        ("answers", None, None, "submission.csv is not there; run: python {folder}/r42_process_test.py"),
         ("answers", "100003", "900003", "submission.csv, line 5: filename '900003.mp4' is not one of 100000.mp4"),
-        ("means", "100003", "900003", f"{STAGE}_test.csv, line 5: filename '900003.mp4' is not one of"),
-        ("means", ",1", ",nan", f"{STAGE}_test.csv, line 3: probability 'nan' is not a number .*r42_process_test.py"),
+        ("means", None, None, "{stage}_test.csv is not there; run: python {folder}/r42_process_test.py"),
+        ("means", "100003", "900003", "{stage}_test.csv, line 5: filename '900003.mp4' is not one of"),
+        ("means", ",1", ",nan", "{stage}_test.csv, line 3: probability 'nan' is not a number .*r42_process_test.py"),
     ],
 )
-def test_r50_refuses_tables_that_do_not_fit_with_the_mend(answered, run, table, old, new, message):
+def test_r50_refuses_tables_that_do_not_fit_with_the_mend(answered, folder, run, table, old, new, message):
     path = answered[table]
     path.write_text(path.read_text().replace(old, new)) if old else path.unlink()
-    with pytest.raises(InputError, match=message):
-        run(f"{STAGE}/r50_score_phantom.py")
+    with pytest.raises(InputError, match=message.format(folder=folder, stage=ANSWERING[folder][-1])):
+        run(f"{folder}/r50_score_phantom.py")

@@ -105,6 +105,27 @@ def test_a_snapshot_that_is_gone_or_another_file_is_an_error_with_the_command(tr
         path.write_bytes(content)
 
 
+def test_a_parent_that_was_trained_again_with_another_net_does_not_answer_with_its_child(trained):
+    path = paths.fold_folder("grey_stage1", 1) / runs.CONFIG
+    content = path.read_text()
+    try:
+        config = json.loads(content)
+        config["recipe"]["net"]["widths"] = [4, 8]
+        runs.write_json(path, config)
+        with pytest.raises(
+            InputError, match=r"grey_stage1/fold_1 was .* another net.* grey_stage1/r31_train.py --fold 1"
+        ):
+            plan_test(SECOND, None, [0, 1])
+    finally:
+        path.write_text(content)
+
+
+def test_adaptive_answers_which_rest_on_flips_are_refused(trained, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["r42.py", *FOLDS, "--adaptive", "--workers", "0"])
+    with pytest.raises(InputError, match=r"--adaptive knows .* by FlippedMean, not by AsItIs; leave it out"):
+        answer_test(SECOND, doc="")
+
+
 def test_best_answers_by_each_folds_best_epoch_and_its_report_asks_for_it(trained, monkeypatch, capsys):
     written = (paths.oof_csv(SECOND.name), paths.threshold_json(SECOND.name), paths.test_json(SECOND.name))
     before = [path.read_bytes() for path in written[:2]]

@@ -13,6 +13,7 @@ from stagewise.data.splits import read_split
 from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.joining.answering import join_stages
+from stagewise.messages.errors import InputError
 from stagewise.prediction.answering import answer_test
 from stagewise.prediction.out_of_fold import answer_out_of_fold
 from stagewise.recipes.vote import THRESHOLDS
@@ -75,6 +76,11 @@ def test_what_follows_is_named_and_one_net_can_be_asked_for_alone(answered, caps
     assert "next: python third_place_vote/r61_vote.py" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         run(answer_test, *STAGES, doc="", words=("--net", "r18"))
+
+
+def test_adaptive_answers_which_rest_on_flips_are_refused(answered):
+    with pytest.raises(InputError, match=r"--adaptive knows .* by FlippedMean, not by AsItIs; leave it out"):
+        run(answer_test, *STAGES, doc="", words=("--adaptive", *FOLDS))
 
 
 @pytest.mark.parametrize(("words", "needed"), [((), "2-of-3"), (("--method", "winner"), "winner")])

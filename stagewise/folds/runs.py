@@ -146,6 +146,16 @@ def kept_weights(stage: str, fold: int, config: dict[str, Any], epoch: int | Non
     return path
 
 
+def require_same_net(stage: str, fold: int, config: dict[str, Any], alike: dict[str, Any]) -> None:
+    """Raise InputError unless a fold's weights are of the net of another stage's run, `alike`, which needs them."""
+    if config["recipe"]["net"] != json.loads(json.dumps(alike["recipe"]["net"])):  # tuples become lists
+        command = train_command(stage, [fold], {**config, "recipe": alike["recipe"]})
+        raise InputError(
+            f"{paths.shown(paths.fold_folder(stage, fold))} was trained with another net; train both "
+            f"stages with the same --preset: {command} --force"
+        )
+
+
 def require_weights(made: str, weights: dict[str, str], present: dict[str, str], mend: str) -> None:
     """Raise InputError naming the first fold whose present weights are not those that something was made with.
 

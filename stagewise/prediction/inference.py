@@ -183,10 +183,10 @@ def answering_sha256(recipe: Recipe, fold: int, config: dict[str, Any]) -> str:
 
 def _answering(recipe: Recipe, fold: int, config: dict[str, Any]) -> list[tuple[str, int, dict[str, Any], int | None]]:
     """Stage, fold, config and epoch of each weights of a fold that answer, as `runs.kept_weights` takes them."""
-    found = []
+    found, configs = [], {recipe.name: config}
     for stage, epoch in recipe.kept.answering(recipe.name):
-        own = stage == recipe.name
-        found.append(
-            (stage, fold, config if own else runs.finished_config(stage, fold, config["split"]["sha256"]), epoch)
-        )
+        if stage not in configs:
+            configs[stage] = runs.finished_config(stage, fold, config["split"]["sha256"])
+            runs.require_same_net(stage, fold, configs[stage], config)
+        found.append((stage, fold, configs[stage], epoch))
     return found

@@ -1,6 +1,5 @@
 """What one training will do, checked before anything heavy is loaded: clips, parent, and where it writes."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,10 +133,5 @@ def _start_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path | None:
 def _parent_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path:
     stage, fold = recipe.start.label, made_from["fold"]
     parent = runs.finished_config(stage, fold, made_from["split"]["sha256"], made_from)
-    if parent["recipe"]["net"] != json.loads(json.dumps(made_from["recipe"]["net"])):
-        command = runs.train_command(stage, [fold], {**parent, "recipe": made_from["recipe"]})
-        raise InputError(
-            f"{paths.shown(paths.fold_folder(stage, fold))} was trained with another net; train both "
-            f"stages with the same --preset: {command} --force"
-        )
+    runs.require_same_net(stage, fold, parent, made_from)
     return runs.kept_weights(stage, fold, parent, recipe.start.epoch)

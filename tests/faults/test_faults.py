@@ -1,16 +1,27 @@
 """A bounded share of the faults that `bench/faults.sh` tries in full: nothing lost, nothing wrong, nothing left."""
 
 import math
+import shutil
 import signal
+from itertools import cycle
 
+import made_stages
 import pytest
 from injection import KINDS, Fault, Signal, missing_tool
-from trials import Bench, steps
-from verdicts import complaints_about_signal
+from steps import steps
+from trials import Bench
+from verdicts import complaints_about_fault, complaints_about_signal, hashes
 
 from stagewise.files.locks import owned
+from stagewise.files.paths import TEMPORARY
+from stagewise.recipes.vote import THRESHOLDS
 
 pytestmark = pytest.mark.skipif(bool(missing_tool()), reason=missing_tool() or "the tools are there")
+
+
+def slow(*values: object):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
 
 SHARE = [  # script, kind of fault, and how far through the calls of that kind
     ("r01", "read error", 0.5),
@@ -18,16 +29,25 @@ SHARE = [  # script, kind of fault, and how far through the calls of that kind
     ("r01", "flush error", 0.8),
     ("r01", "kill", 0.6),
     *(("r03", kind, place) for kind in KINDS for place in (0.01, 0.6)),
-    pytest.param("r31 stage 1", "write error", 0.4, marks=pytest.mark.slow),
+    slow("r31 stage 1", "write error", 0.4),
     ("r31 stage 1", "disk full", 0.7),
     ("r31 stage 1", "kill", 0.9),
-    pytest.param("r42", "read error", 0.95, marks=pytest.mark.slow),
+    slow("r42", "read error", 0.95),
     ("r42", "kill", 0.6),
     ("r05", "write error", 0.6),
     ("r05", "disk full", 0.8),
     ("r05", "flush error", 0.4),
     *(("r05", "kill", place) for place in (0.2, 0.6, 1.0)),
-    pytest.param("r51", "disk full", 0.5, marks=pytest.mark.slow),
+    slow("r51", "disk full", 0.5),
+    slow("r101 r32", "disk full", 0.6),
+    slow("r101 r41", "flush error", 0.5),
+    slow("vote r32", "write error", 0.7),
+    slow("vote r41", "rename error", 0.6),
+    slow("join r61", "kill", 0.6),
+]
+HALF_WRITTEN = [  # script, how far through its changes of files it is killed, and what it is writing then
+    ("r101 r31", 0.5, "snapshot_0002.weights.h5"),
+    slow("vote r42", 0.35, "third_place_vote_mc3_test_detailed.csv"),
 ]
 SIGNALS = [  # script, signal, whom it reaches, and after how many seconds: in the middle of its work
     ("r01", signal.SIGTERM, "main", 0.7),
@@ -37,6 +57,8 @@ SIGNALS = [  # script, signal, whom it reaches, and after how many seconds: in t
     ("r31 stage 1", signal.SIGTERM, "group", 2.0),
     ("r31 stage 1", signal.SIGKILL, "worker", 1.0),
     ("r42", signal.SIGINT, "group", 0.7),
+    slow("r101 r32", signal.SIGTERM, "group", 2.0),
+    slow("vote r42", signal.SIGKILL, "worker", 1.0),
 ]
 
 NEVER = Signal(int(signal.SIGINT), "group", float("inf"))  # two workers, and no signal
@@ -54,6 +76,32 @@ def test_after_a_fault_the_same_command_leaves_the_files_of_an_undisturbed_run(b
     step = bench.step(name)
     call = math.ceil(place * bench.calls(step)[kind])
     assert list(bench.attempt(step, Fault(kind, call))) == []
+
+
+@pytest.mark.parametrize(("name", "place", "file"), HALF_WRITTEN)
+def test_what_a_kill_left_half_written_is_whole_after_the_same_command(bench, name, place, file):
+    step = bench.step(name)
+    call, root = math.ceil(place * bench.calls(step)["kill"]), bench.fresh_root(step)
+    assert bench.run(step, root, Fault("kill", call)).happened
+    assert list(root.rglob(f"{TEMPORARY}*-{file}"))
+    assert list(bench.again(step, root, bench.after(step))) == []
+
+
+@pytest.mark.parametrize("kind", ["disk full", "kill"])
+def test_a_vote_that_a_fault_ended_is_made_whole_by_the_same_command(bench, monkeypatch, kind):
+    # on tables that are made: three nets' trainings would take longer
+    root, table, step = bench.roots / f"vote {kind}", made_stages.clips(24), bench.step("vote r61")
+    root.mkdir()
+    monkeypatch.setenv("STAGEWISE_ROOT", str(root))
+    made_stages.ask()
+    for seed, net in enumerate(THRESHOLDS):
+        made_stages.write_stage(net, table, made_stages.guesses(table["stalled"], 2.0, seed))
+    straight = shutil.copytree(root, bench.roots / f"straight {kind}")
+    undisturbed = bench.run(step, straight)
+    assert undisturbed.code == 0, undisturbed.output
+    outcome = bench.run(step, root, Fault(kind, math.ceil(0.6 * undisturbed.calls[kind])))
+    assert list(complaints_about_fault(outcome)) == []
+    assert list(bench.again(step, root, hashes(straight))) == []
 
 
 def test_a_fault_is_seen_where_nothing_guards_against_it(bench, tmp_path):
@@ -80,9 +128,7 @@ def test_a_signal_ends_a_script_with_its_code_and_its_line_and_nothing_is_lost(b
     assert list(bench.attempt(bench.step(name), Signal(int(number), target, after))) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["r01", *(pytest.param(name, marks=pytest.mark.slow) for name in ("r31 stage 1", "r42"))]
-)
+@pytest.mark.parametrize("name", ["r01", *map(slow, ("r31 stage 1", "r42", "vote r61"))])
 def test_ctrl_c_is_one_line_at_any_moment_of_the_work(bench, name):
     step = bench.step(name)
     seconds = bench.run(step, bench.fresh_root(step), NEVER).seconds
@@ -93,10 +139,15 @@ def test_ctrl_c_is_one_line_at_any_moment_of_the_work(bench, name):
         assert outcome.left_behind == outcome.shared_memory == []
 
 
-@pytest.mark.parametrize("number", range(len(steps(None))))
-def test_ctrl_c_is_one_line_while_a_script_comes_up(bench, number):
-    step = bench.steps[number]
-    assert list(bench.interrupt(step, 0.2 + 0.1 * number)) == []
+@pytest.mark.parametrize(
+    ("name", "after"),
+    [
+        (step.name, after) if step.recipe in ("", "d121") else slow(step.name, after)
+        for step, after in zip(steps(None), cycle(0.2 + 0.1 * number for number in range(15)))
+    ],
+)
+def test_ctrl_c_is_one_line_while_a_script_comes_up(bench, name, after):
+    assert list(bench.interrupt(bench.step(name), after)) == []
 
 
 def test_a_fold_that_another_process_trains_is_busy_and_the_line_says_who_has_it(bench):

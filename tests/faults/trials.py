@@ -6,52 +6,13 @@ with what the script leaves behind when nothing happens.
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from house import SMALLEST, STAGES, copy_code
+from house import SMALLEST, copy_code
 from injection import Fault, Outcome, Signal, Zygote
 from moments import interrupt
+from steps import Step, steps
 from verdicts import complaints_about_ctrl_c, complaints_about_fault, complaints_about_signal, differences, hashes
-
-WORKERS = ("--workers", "WORKERS")
-SPLIT = ("--split", "SPLIT")
-GOES_ON = (0,)
-IS_DONE = (0, 2)  # the fault came after the file stood: the script refuses to replace it without --force
-
-
-@dataclass(frozen=True)
-class Step:
-    """One numbered script's command, and the exit codes with which it may answer when called again."""
-
-    name: str
-    command: tuple[str, ...]
-    again: tuple[int, ...] = GOES_ON
-
-
-def steps(weights: Path | None) -> list[Step]:
-    """Every numbered script in its order; r04 only where 2D ImageNet `weights` are at hand."""
-    folds = (*SPLIT, "--fold", "0")
-    train = ("--preset", "demo", *folds, *WORKERS)
-    sizes = ("--train", "10", "--test", "2", "--stalled-share", "0.5", "--tier1-share", "1")
-    third = STAGES[2]
-    return [
-        Step("r00", ("preproc_data/r00_make_phantom.py", *sizes, *WORKERS), IS_DONE),
-        Step("r01", ("preproc_data/r01_extract_roi.py", *WORKERS)),
-        Step("r02", ("preproc_data/r02_verify_data.py", *WORKERS)),
-        Step("r03", ("preproc_data/r03_gen_kfold_split.py", "--folds", "2"), IS_DONE),
-        *([Step("r04", ("preproc_data/r04_inflate_imagenet.py", "--weights", str(weights)), IS_DONE)] * bool(weights)),
-        Step("r31 stage 1", (f"{STAGES[0]}/r31_train.py", *train, "--init", "random")),
-        Step("r31 stage 2", (f"{STAGES[1]}/r31_train.py", *train)),
-        Step("r31 stage 3", (f"{third}/r31_train.py", *train)),
-        Step("r41", (f"{third}/r41_process_oof.py", *folds, *WORKERS)),
-        Step("r42", (f"{third}/r42_process_test.py", *folds, *WORKERS)),
-        Step("r05", ("preproc_data/r05_pack_volumes.py",)),
-        Step("r52", (f"{third}/r52_create_heatmap_video.py", *folds, "--sure", "1", "--method", "gradcam")),
-        Step("r50", (f"{third}/r50_score_phantom.py",)),
-        Step("r51", (f"{third}/r51_report.py", *folds, "--clips", "1")),
-        Step("r53", (f"{third}/r53_compare_splits.py", "OOF")),
-    ]  # fmt: skip
 
 
 class Bench:
@@ -87,7 +48,7 @@ class Bench:
             fresh = folder.with_name("fresh")
             shutil.rmtree(fresh, ignore_errors=True)
             if number:
-                earlier = self.steps[number - 1]
+                earlier = next(other for other in self.steps[number - 1 :: -1] if other.recipe in ("", step.recipe))
                 copy_root(self.before(earlier), fresh, earlier)
                 self._run_undisturbed(earlier, fresh)
             else:
@@ -97,15 +58,16 @@ class Bench:
 
     def after(self, step: Step) -> dict[str, str]:
         """What an undisturbed run leaves behind: hashes of all files."""
-        number = self.steps.index(step)
-        if number + 1 < len(self.steps):
-            return hashes(self.before(self.steps[number + 1]))
-        return hashes(self.before(step))  # the last step writes nothing
+        later = self.steps[self.steps.index(step) + 1 :]
+        if later and step.recipe in ("", later[0].recipe):
+            return hashes(self.before(later[0]))
+        return hashes(self.before(step))  # a recipe's last step writes nothing
 
     def calls(self, step: Step) -> dict[str, int]:
         """How many calls of each kind of fault the undisturbed step makes."""
+        self.after(step)  # which counts them, where no earlier bench has made it
         if step.name not in self.counted:
-            self.counted[step.name] = self._run_undisturbed(step, self.fresh_root(step)).calls
+            self._run_undisturbed(step, self.fresh_root(step))
         return self.counted[step.name]
 
     def attempt(self, step: Step, trouble: Fault | Signal) -> Iterator[str]:
@@ -118,10 +80,14 @@ class Bench:
             yield from complaints_about_fault(outcome)
         yield from (f"still running: {process}" for process in outcome.left_behind)
         yield from (f"shared memory left: {left}" for left in outcome.shared_memory)
-        again = self.run(step, root)
-        if again.code not in step.again:
-            yield f"called again: exit code {again.code}: {again.output[-600:]}"
-        yield from differences(hashes(root), self.after(step))
+        yield from self.again(step, root, self.after(step))
+
+    def again(self, step: Step, root: Path, wanted: dict[str, str]) -> Iterator[str]:
+        """Run the step on what its trouble left. Yields how that ends wrongly, or leaves other hashes than `wanted`."""
+        outcome = self.run(step, root)
+        if outcome.code not in step.again:
+            yield f"called again: exit code {outcome.code}: {outcome.output[-600:]}"
+        yield from differences(hashes(root), wanted)
 
     def fresh_root(self, step: Step) -> Path:
         """A root as the step finds it, which the next call replaces."""
@@ -141,22 +107,17 @@ class Bench:
         code, output, after = interrupt(command_on(step, root, workers=2), self.code, root, seconds)
         yield from complaints_about_ctrl_c(code, output, after, self.code)
 
-    def _run_undisturbed(self, step: Step, root: Path) -> Outcome:
+    def _run_undisturbed(self, step: Step, root: Path) -> None:
         outcome = self.run(step, root)
         if outcome.code != 0:
             raise RuntimeError(f"{step.name} without a fault ended with {outcome.code}:\n{outcome.output}")
-        return outcome
+        self.counted[step.name] = outcome.calls
 
 
 def command_on(step: Step, root: Path, workers: int) -> tuple[str, ...]:
     """The step's command, with what depends on its root."""
-    tables = root / "modified_data"
-    parts = {
-        "SPLIT": str(tables / "kfold_split_2_42.csv"),
-        "OOF": str(tables / f"{STAGES[2]}_oof.csv"),
-        "WORKERS": str(workers),
-    }
-    return tuple(parts.get(part, part) for part in step.command)
+    parts = {"tables": root / "modified_data", "workers": workers}
+    return tuple(part.format(**parts) for part in step.command)
 
 
 def copy_root(source: Path, target: Path, step: Step) -> None:

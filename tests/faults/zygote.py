@@ -34,6 +34,8 @@ LOADED = (
     "stagewise.phantom.dataset",
     "stagewise.prediction.threshold",
     "stagewise.prediction.submission",
+    "stagewise.joining.comparing",
+    "stagewise.joining.tables",
 )
 SHARED_MEMORY = Path("/dev/shm")
 TIMED_OUT = "timed out"
