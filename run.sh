@@ -179,7 +179,7 @@ r101() {
 
 vote_nets=(third_place_vote/r31_train_r2plus1d.py third_place_vote/r32_train_mc3.py third_place_vote/r33_train_r3d.py)
 
-check_vote() {  # before days of training: whether the nets' first weights are there
+check_vote() {  # before anything is trained: whether the nets' first weights are there
     local script
     for script in "${vote_nets[@]}"; do
         python "$script" "${common[@]}" "${init[@]}" "${folds[@]}" --dry-run > /dev/null || exit $?
@@ -195,14 +195,19 @@ vote() {
 
 case "$recipe" in vote | all) check_vote ;; esac
 if [ "$recipe" = all ]; then
-    for recipe in d121 r101 vote; do
-        "$recipe"
-        cp "$ROOT/subm/report.html" "$ROOT/subm/report_$recipe.html"  # the next one's replaces it
+    for one in d121 r101 vote; do
+        "$one"
+        cp "$ROOT/subm/report.html" "$ROOT/subm/report_$one.html"  # the next one's replaces it
     done
     [ -z "$has_test" ] || step join/r61_join.py net_d121_stage3_tier1 second_place_r101 third_place_vote --seed "$SEED" --common
     [ -z "$has_test" ] || [ ! -e "$phantom" ] || step join/r50_score_phantom.py
 else
     "$recipe"
 fi
-printf '\n%s; %s shows how it all came about\n' "$answers" "$ROOT/subm/report.html"
+report="$ROOT/subm/report.html"
+case "$recipe" in
+    vote) report="$report, of R(2+1)D (r51 --net for the others)," ;;
+    all) report="$ROOT/subm/report_{d121,r101,vote}.html" ;;
+esac
+printf '\n%s; %s shows how it all came about\n' "$answers" "$report"
 exit $ended

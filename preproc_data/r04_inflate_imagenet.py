@@ -24,7 +24,6 @@ from stagewise.files.leftovers import remove_leftovers
 from stagewise.messages.commands import INFLATE, TRAIN, script_of
 from stagewise.messages.errors import InputError, StagewiseError
 
-TORCH_SUFFIXES = (".pth", ".pt")
 FILE = "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5"
 MENDS = (
     f"download {FILE} from the Keras applications release, storage.googleapis.com/tensorflow/keras-applications/"
@@ -49,6 +48,20 @@ def load_imagenet(weights: Path | None):
         return keras.applications.DenseNet121(include_top=False, weights="imagenet")
     except Exception as error:  # keras raises bare Exception where a download fails
         raise StagewiseError(f"the ImageNet weights could not be fetched ({error}); {MENDS}") from error
+
+
+def mend_of(absent: Path) -> str:
+    """Where a file that is not there is to be had."""
+    from stagewise.recipes.torch_files import KNOWN
+
+    mends = (start.mend for _, start, _ in KNOWN if start.download.endswith(f"/{absent.name}"))
+    return next(mends, MENDS)
+
+
+def is_torch(path: Path) -> bool:
+    """Whether a file is one of torch.save, of either format, whatever its name."""
+    with paths.naming(path), path.open("rb") as file:
+        return file.read(2) in (b"PK", b"\x80\x02")
 
 
 def of_imagenet(source: Path | None):
@@ -82,8 +95,8 @@ def main() -> None:
     arguments = parser.parse_args()
     source, target, stage, net = arguments.weights, paths.imagenet_weights(), "net_d121_stage1", None
     if source is not None and not source.is_file():
-        raise InputError(f"no file {source}; {MENDS}")
-    if source is not None and source.suffix in TORCH_SUFFIXES:
+        raise InputError(f"no file {source}; {mend_of(source)}")
+    if source is not None and is_torch(source):
         target, stage, net = of_torch(source.absolute())
     following = command(script_of(stage, TRAIN))
     if target.exists() and not arguments.force:

@@ -126,7 +126,7 @@ def r42(root, monkeypatch):
 
     def r42(*options: str) -> None:
         monkeypatch.setattr(sys, "argv", ["r42.py", "--workers", "0", "--engine", "keras", *options])
-        answer_test(RECIPE, "doc")
+        answer_test(RECIPE, doc="doc")
 
     return r42
 

@@ -43,10 +43,10 @@ def stage(tmp_path_factory):
 
 def test_what_was_seen_in_training_is_said_by_r41_r42_and_the_report(stage, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["r4.py", "--engine", "keras", "--workers", "0"])
-    answer_out_of_fold(stage, "")
+    answer_out_of_fold(stage, doc="")
     answered = pd.read_csv(paths.oof_csv(stage.name))
     assert len(answered) == 4 and set(answered["fold"]) == {FOLD}
-    answer_test(stage, "")
+    answer_test(stage, doc="")
     assert capsys.readouterr().out.count(NOTE) == 2
     evidence = gather(stage, None, None)
     assert NOTE in str(evidence) and NOTE in render(evidence, [])

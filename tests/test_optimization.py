@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from stagewise.recipes.optimization import AdamW, BalancedCrossEntropy, CycledAdam, OneCycle, SawTooth
+from stagewise.recipes.optimization import AdamW, BalancedCrossEntropy, CycledAdam
+from stagewise.recipes.schedules import OneCycle, SawTooth
 
 CYCLE = (1.000e-4, 9.055e-5, 6.580e-5, 3.520e-5, 1.045e-5, 1.000e-6, 1.045e-5, 3.520e-5, 6.580e-5, 9.055e-5)
 WINNERS = SawTooth(epochs=1120, half_period=5, minimum_learning_rate=1e-6)

@@ -13,10 +13,11 @@ from stagewise.folds.formats import FORMAT, upgraded
 from stagewise.messages.errors import InputError
 from stagewise.recipes.d121 import D121, IMAGENET, PRESETS
 from stagewise.recipes.kept import BestEpoch
-from stagewise.recipes.optimization import Adam, Plateau
+from stagewise.recipes.optimization import Adam
 from stagewise.recipes.recipe import OF_TRAINING_ALONE, changed, trained_recipe
 from stagewise.recipes.rows import AllRows, Tier1
 from stagewise.recipes.sampling import ByChance
+from stagewise.recipes.schedules import Plateau
 from stagewise.recipes.starts import ParentStage
 
 REPOSITORY = Path(__file__).parents[1]

@@ -165,7 +165,7 @@ def test_another_preset_is_told_by_what_differs_in_short(started, dry_run, recip
             "on another split",
             ("mine.csv", "YOUR.csv"),
         ),
-        (lambda recipe: {}, "(no weights |keeps no snapshot of epoch 3)", ()),
+        (lambda recipe: {}, "(no weights |keeps no snapshot of epoch 7)", ()),
         (
             # the preset of the command is that of the stage which needs it
             lambda recipe: {"recipe": replace(recipe.presets["demo"](recipe.first), start=RandomStart()).as_dict()},

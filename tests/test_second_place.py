@@ -8,11 +8,12 @@ import pytest
 
 from stagewise.augment import Channel, ResizePlanes
 from stagewise.messages.commands import REPOSITORY, TRAIN, script_of
-from stagewise.recipes.optimization import AdamW, SawTooth
+from stagewise.recipes.optimization import AdamW
 from stagewise.recipes.r101 import PRESETS, R101
 from stagewise.recipes.recipe import OF_TRAINING_ALONE, trained_recipe
 from stagewise.recipes.rows import Tier1, Tier1AndSurelyStalled
 from stagewise.recipes.sampling import EachStalledOnce
+from stagewise.recipes.schedules import SawTooth
 from stagewise.recipes.starts import ParentSnapshot, RandomStart
 
 NAMES = ("second_place_r101_run1", "second_place_r101_run2")

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import tiny
 from conftest import real_file
 from made_torch_files import write_state
 from test_torch_names import state_of
 
 from stagewise.augment import Flip, OneOf, ResizePlanes, Turn
-from stagewise.data.splits import Split
+from stagewise.data.splits import Split, read_split
 from stagewise.files import paths
 from stagewise.joining.rules import winners_vote
 from stagewise.messages.commands import REPOSITORY, TRAIN, script_of
@@ -21,8 +22,10 @@ from stagewise.recipes.kept import LastBestEpoch
 from stagewise.recipes.recipe import OF_TRAINING_ALONE, trained_recipe
 from stagewise.recipes.rows import MicroAndOfEachProject
 from stagewise.recipes.sampling import EachClipOnce
-from stagewise.recipes.starts import TorchFile
+from stagewise.recipes.starts import RandomStart, TorchFile
 from stagewise.recipes.vote import MC3, PRESETS, R2PLUS1D, R3D, THRESHOLDS, VOTE
+from stagewise.training.plans import plan_training
+from stagewise.training.stage import train_stage
 from stagewise.training.torch_starts import torch_start
 
 NETS = {"third_place_vote_r2plus1d": R2PLUS1D, "third_place_vote_mc3": MC3, "third_place_vote_r3d": R3D}
@@ -83,7 +86,45 @@ def test_the_rows_are_as_many_as_the_winners_and_drawn_by_their_project_and_seed
     without = few.of(split_of(small[small["project_id"] != "A"].reset_index(drop=True))).table["filename"]
     of_a = set(small.loc[small["project_id"] == "A", "filename"])
     assert list(without) == [name for name in taken if name not in of_a]
+    shuffled = small.sample(frac=1, random_state=2).reset_index(drop=True)
+    assert set(few.of(split_of(shuffled)).table["filename"]) == set(taken)
     assert list(replace(few, seed=2).of(split_of(small)).table["filename"]) != list(taken)
+
+
+def test_without_a_micro_set_its_place_is_the_stalled_clips_and_that_is_said():
+    table = pd.DataFrame({"filename": [f"{n}.mp4" for n in range(900)], "stalled": 0, "fold": 0, "project_id": "A"})
+    table.loc[::9, "stalled"] = 1
+    split = split_of(table)
+    chosen = ROWS.of(split).table
+    assert (chosen["stalled"].sum(), len(chosen)) == (100, 600)
+    assert "no column micro: the stalled rows of tier 1 and 500 others a project are taken" in ROWS.note(split)
+    assert "no column micro, project_id: all rows" in ROWS.note(split_of(table.drop(columns="project_id")))
+    assert ROWS.note(split_of(table.assign(micro="True"))) == ""
+
+
+def test_a_wrong_cell_is_named_by_its_line_whatever_rows_stand_before_it(root):
+    path = root / "own.csv"
+    rows = ("1.mp4,0,0,0,A,0", "2.mp4,0,0,0,A,0", "3.mp4,1,0,1,A,oops", "4.mp4,0,1,1,A,1")
+    path.write_text("\n".join(("filename,stalled,fold,tier1,project_id,micro", *rows)))
+    with pytest.raises(InputError, match=r"own.csv, line 4: micro 'oops'"):
+        ROWS.of(read_split(path))
+
+
+def test_a_batch_of_clips_that_are_never_padded_has_one(root):
+    tiny.write_split()
+    with pytest.raises(InputError, match="vote_stage1 never pads its clips, so that a batch has one, not 2"):
+        plan_training(tiny.vote_recipe(batch_size=2), read_split(None), 0, seed=1)
+
+
+def test_the_next_nets_training_starts_as_this_one_did(root, monkeypatch, capsys):
+    tiny.write_split()
+    stage = replace(tiny.vote_recipe(name="third_place_vote_mc3"), start=VOTE.start)
+    for following, options in (("third_place_vote/r33_train_r3d.py", " --init random"), ("join/r61_join.py", "")):
+        plan = plan_training(replace(stage, start=RandomStart()), read_split(None), 0, seed=42)
+        monkeypatch.setattr("stagewise.training.stage._train", lambda *_, plan=plan: [plan])
+        monkeypatch.setattr("sys.argv", ["r32.py", "--init", "random", "--fold", "0"])
+        train_stage(stage, {"full": lambda recipe: recipe}, "", following)
+        assert capsys.readouterr().out.endswith(f"next: python {following}{options}{' --fold 0' * bool(options)}\n")
 
 
 def test_rows_of_no_known_project_are_all_those_of_tier_1():

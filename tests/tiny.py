@@ -15,9 +15,10 @@ from stagewise.recipes.answers import AsItIs
 from stagewise.recipes.d121 import AUGMENTATION, D121
 from stagewise.recipes.frames import ColourFrames, EveryFrame
 from stagewise.recipes.kept import Snapshots
-from stagewise.recipes.optimization import AdamW, SawTooth
+from stagewise.recipes.optimization import AdamW
 from stagewise.recipes.recipe import Recipe, changed
 from stagewise.recipes.sampling import EachStalledOnce
+from stagewise.recipes.schedules import SawTooth
 from stagewise.recipes.starts import RandomStart
 from stagewise.recipes.vote import VOTE, augmentation
 from stagewise.training.plans import TrainingPlan

@@ -66,7 +66,8 @@ class InferencePlan:
         return replace(self, table=self.table[kept].reset_index(drop=True), volumes=volumes)
 
     def __str__(self) -> str:
-        line = f"{self.stage}: {named(self.folds)}, {len(self.table)} clips, {self.recipe.answer.views} view{'s' * (self.recipe.answer.views > 1)} of each"
+        views = self.recipe.answer.views
+        line = f"{self.stage}: {named(self.folds)}, {len(self.table)} clips, {views} view{'s' * (views > 1)} of each"
         line += told(self.volumes)
         if self.split.path.exists():
             note = self.recipe.rows.of(self.split).seen_note(self.folds)

@@ -22,10 +22,11 @@ from stagewise.nets.densenet import DenseNet3D
 from stagewise.recipes.answers import FlippedMean
 from stagewise.recipes.frames import WholeClip
 from stagewise.recipes.kept import BestEpoch
-from stagewise.recipes.optimization import Adam, BinaryCrossEntropy, Plateau
+from stagewise.recipes.optimization import Adam, BinaryCrossEntropy
 from stagewise.recipes.recipe import Recipe, changed
 from stagewise.recipes.rows import AllRows
 from stagewise.recipes.sampling import ByChance
+from stagewise.recipes.schedules import Plateau
 from stagewise.recipes.starts import RandomStart, WeightsFile
 
 INPUT_SHAPE = (96, 128, 128)  # frames, height, width: winner's value, from the histograms of crop sizes

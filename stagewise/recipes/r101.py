@@ -32,10 +32,11 @@ from stagewise.nets.resnet3d import ResNet3D
 from stagewise.recipes.answers import AsItIs
 from stagewise.recipes.frames import EveryFrame
 from stagewise.recipes.kept import Snapshots
-from stagewise.recipes.optimization import AdamW, BinaryCrossEntropy, SawTooth
+from stagewise.recipes.optimization import AdamW, BinaryCrossEntropy
 from stagewise.recipes.recipe import Recipe, changed
 from stagewise.recipes.rows import Tier1
 from stagewise.recipes.sampling import EachStalledOnce
+from stagewise.recipes.schedules import SawTooth
 from stagewise.recipes.starts import ParentSnapshot, RandomStart
 
 SIDE = 160  # pixels, both sides of a frame: winner's value

@@ -16,9 +16,10 @@ from stagewise.nets.net import Net
 from stagewise.recipes.answers import Answer
 from stagewise.recipes.frames import Frames, Prepared
 from stagewise.recipes.kept import BestEpoch
-from stagewise.recipes.optimization import Loss, Optimizer, Schedule
+from stagewise.recipes.optimization import Loss, Optimizer
 from stagewise.recipes.rows import Rows
 from stagewise.recipes.sampling import Sampling
+from stagewise.recipes.schedules import Schedule
 from stagewise.recipes.starts import Start
 
 OF_TRAINING_ALONE = ("start", "augmentation", "loss", "optimizer", "schedule")  # parts that a trained net needs no more

@@ -14,10 +14,11 @@ from stagewise.nets.video_resnet import VideoResNet
 from stagewise.recipes.answers import AsItIs
 from stagewise.recipes.frames import ColourFrames
 from stagewise.recipes.kept import LastBestEpoch
-from stagewise.recipes.optimization import BalancedCrossEntropy, CycledAdam, OneCycle
+from stagewise.recipes.optimization import BalancedCrossEntropy, CycledAdam
 from stagewise.recipes.recipe import Recipe, changed
 from stagewise.recipes.rows import MicroAndOfEachProject
 from stagewise.recipes.sampling import EachClipOnce
+from stagewise.recipes.schedules import OneCycle
 from stagewise.recipes.starts import RandomStart, TorchFile
 
 SIDE = 112  # pixels, both sides of a frame: winner's value, and Kinetics-400's
