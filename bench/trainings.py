@@ -17,7 +17,7 @@ import pandas as pd
 from measure import REPOSITORY, failure
 
 from stagewise.machine.processor import available_cpus
-from stagewise.messages.commands import fold_options
+from stagewise.messages.commands import TRAIN, fold_options, script_of
 from stagewise.messages.errors import StagewiseError
 from stagewise.recipes.recipe import Recipe
 from stagewise.scores.score import confusion, is_stalled, mcc_of_counts, roc_auc
@@ -59,7 +59,7 @@ class Data:
 
 def stage_recipe(stage: str) -> Recipe:
     """A stage's recipe, as its script has it."""
-    return runpy.run_path(str(REPOSITORY / stage / "r31_train.py"))["STAGE"]
+    return runpy.run_path(str(REPOSITORY / script_of(stage, TRAIN)))["STAGE"]
 
 
 def script(root: Path, *command: object, core: int | None = None, log: str = "log.txt") -> None:

@@ -208,7 +208,10 @@ FIRST_NET, *_, LAST_NET = sorted(THRESHOLDS)
         (remove(paths.threshold_json), f"no threshold models/second/threshold.json; {R41}"),
         (remove(paths.test_csv), f"second has no answers to the test videos.*; run: {R42}"),
         (remove(paths.test_json), f"second has no answers to the test videos.*; run: {R42}"),
-        (harm_fold, r"100000.mp4 has fold 0 in modified_data/first_oof.csv, and 3 in .*; run both on one split and the same folds: "),
+        (
+            harm_fold,
+            r"100000.mp4 has fold 0 in modified_data/first_oof.csv, and 3 in .*; run both on one split and the same ",
+        ),
         (harm_label, r"100000.mp4 has stalled \d in modified_data/first_oof.csv, and \d in modified_data/second_oof"),
         (harm_weights, f"threshold.json was not chosen with the present weights of fold 2; {R41} && {R42}"),
         (harm_folds, f"second_test.json is of folds 0, 1, 2, models/second/.* of folds 0, 1, 2, 3; {R41} && {R42}"),
