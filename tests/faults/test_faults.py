@@ -47,7 +47,7 @@ SHARE = [  # script, kind of fault, and how far through the calls of that kind
 ]
 HALF_WRITTEN = [  # script, how far through its changes of files it is killed, and what it is writing then
     ("r101 r31", 0.5, "snapshot_0002.weights.h5"),
-    slow("vote r42", 0.35, "third_place_vote_mc3_test_detailed.csv"),
+    slow("vote r42", 0.38, "third_place_vote_mc3_test_detailed.csv"),
 ]
 SIGNALS = [  # script, signal, whom it reaches, and after how many seconds: in the middle of its work
     ("r01", signal.SIGTERM, "main", 0.7),
@@ -143,7 +143,7 @@ def test_ctrl_c_is_one_line_at_any_moment_of_the_work(bench, name):
     ("name", "after"),
     [
         (step.name, after) if step.recipe in ("", "d121") else slow(step.name, after)
-        for step, after in zip(steps(None), cycle(0.2 + 0.1 * number for number in range(15)))
+        for step, after in zip(steps(None), cycle(number / 10 for number in range(2, 17)))
     ],
 )
 def test_ctrl_c_is_one_line_while_a_script_comes_up(bench, name, after):
