@@ -82,14 +82,13 @@ def plan_clip(settings: Settings, index: int, stalled: bool) -> Clip:
         for vessel, pace in surroundings + spots
         if rng.random() < INTRUDERS_KEPT or not _intrudes(vessel, outline)
     ]
-    crossing_rng = np.random.default_rng([settings.seed, 8, index])
     style = np.random.default_rng([settings.seed, 5, ord(facts.project)])  # a project is one microscope
     return Clip(
         facts=facts,
         target=target,
         target_speed=0.0 if stalled else speed,
         surroundings=tuple(kept),
-        crossings=tuple(_crossing(crossing_rng, target, look) for _ in range(crossing_rng.poisson(look.crossings))),
+        crossings=_crossings(np.random.default_rng([settings.seed, 8, index]), target, look),
         outline=outline,
         haze=style.uniform(*look.haze) * rng.uniform(*look.between_clips),
         gain=style.uniform(*look.gain) * rng.uniform(*look.between_clips) * settings.difficulty,
@@ -144,6 +143,10 @@ def _neighbour(rng: np.random.Generator, facts: Facts, look: Appearance) -> tupl
     )
     moving = rng.random() < 0.8
     return vessel, moving * rng.uniform(*look.neighbour_speed) * rng.choice((-1, 1))
+
+
+def _crossings(rng: np.random.Generator, target: Vessel, look: Appearance) -> tuple[tuple[Vessel, float], ...]:
+    return tuple(_crossing(rng, target, look) for _ in range(rng.poisson(look.crossings)))
 
 
 def _crossing(rng: np.random.Generator, target: Vessel, look: Appearance) -> tuple[Vessel, float]:
