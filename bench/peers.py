@@ -36,6 +36,14 @@ def peer_step(name: str, precision: str, clips: np.ndarray, stalled: np.ndarray)
     return step
 
 
+def allow_torchvision() -> None:
+    """Let torchvision load, whose wheel registers these operators only beside PyTorch's CUDA build."""
+    import torch
+
+    for operator in () if torch.version.cuda else ("nms", "qnms"):
+        torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+
 def _monai():
     from monai.networks.nets import DenseNet121
 
@@ -43,11 +51,7 @@ def _monai():
 
 
 def _timm():
-    import torch
-
-    # timm-3d imports torchvision, whose wheel registers these operators only beside PyTorch's CUDA build
-    for operator in () if torch.version.cuda else ("nms", "qnms"):
-        torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    allow_torchvision()  # which timm-3d imports
     import timm_3d
 
     return timm_3d.create_model("densenet121", pretrained=False, in_chans=3, num_classes=1)

@@ -17,6 +17,7 @@ from statistics import median
 
 import numpy as np
 from measure import Served, digits, machine, ratio, serve, write_section
+from peers import allow_torchvision
 from train_step import peak_gibibytes
 
 from stagewise.console import cli
@@ -81,6 +82,7 @@ def peer(name: str, recipe: Recipe) -> Callable[[np.ndarray], object]:
 
         net = resnet101(spatial_dims=3, n_input_channels=1, num_classes=1, **R101_IN_MONAI).eval()
     else:
+        allow_torchvision()
         import torchvision
 
         net = getattr(torchvision.models.video, PEERS[name])(weights=None)

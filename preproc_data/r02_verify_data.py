@@ -30,8 +30,7 @@ def arguments_given() -> argparse.Namespace:
         nargs="?",
         const="all",
         choices=("all", "train"),
-        help="set bad inputs aside and go on; exit code 5 says so at the end. train: only where r42 could answer every "
-        "test video",
+        help="set bad inputs aside, and end with exit code 5; train: only where r42 could answer every test video",
     )
     return parser.parse_args()
 
@@ -53,8 +52,7 @@ def main() -> None:
     from stagewise.recipes.d121 import INPUT_SHAPE
 
     data = verify(arguments.split, arguments.workers)
-    for note in data.notes:
-        print(note)
+    print(*data.notes, sep="\n", end="\n" * bool(data.notes))
     remove_leftovers(folder)
     volumes, groups = usable_volumes(data), labelled_groups(data)
     if len(volumes):

@@ -1,6 +1,5 @@
 """Inflated weights do for a clip constant in time what the 2D weights do for its frame."""
 
-import importlib.util
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,6 +15,7 @@ from stagewise.messages.errors import InputError, StagewiseError
 from stagewise.nets.densenet3d import backbone, densenet3d
 from stagewise.nets.inflate import inflate, inflate_kernel
 from stagewise.recipes.d121 import D121
+from stagewise.training import first_weights
 
 SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r04_inflate_imagenet.py"
 NET = replace(D121.net, input_shape=(32, 32, 32))
@@ -131,16 +131,8 @@ def test_script_checks_its_arguments_first(root):
     assert not list(root.iterdir())
 
 
-@pytest.fixture(scope="module")
-def script():
-    specification = importlib.util.spec_from_file_location("r04_inflate_imagenet", SCRIPT)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras, before it raises
-def test_damaged_and_foreign_files_are_errors(script, tmp_path):
+def test_damaged_and_foreign_files_are_errors(tmp_path):
     truncated = tmp_path / "truncated.h5"
     truncated.write_bytes(real_file("weights/densenet121_imagenet_notop.h5").read_bytes()[:1_000_000])
     foreign = tmp_path / "foreign.weights.h5"
@@ -149,17 +141,17 @@ def test_damaged_and_foreign_files_are_errors(script, tmp_path):
     text.write_text("<html>not found</html>")
     for path in (truncated, foreign, text):
         with pytest.raises(InputError, match=path.name) as raised:
-            script.load_imagenet(path)
-        assert script.FILE in str(raised.value)
+            first_weights.load_imagenet(path)
+        assert first_weights.FILE in str(raised.value)
 
 
-def test_failed_download_says_what_to_fetch_and_where_to_put_it(script, monkeypatch):
+def test_failed_download_says_what_to_fetch_and_where_to_put_it(monkeypatch):
     def fail(**_):
         raise Exception("URL fetch failure")
 
     monkeypatch.setattr(keras.applications, "DenseNet121", fail)
     with pytest.raises(StagewiseError, match="URL fetch failure") as raised:
-        script.load_imagenet(None)
+        first_weights.load_imagenet(None)
     assert raised.value.exit_code == 1
-    for mend in (script.FILE, "~/.keras/models", "--weights"):
+    for mend in (first_weights.FILE, "~/.keras/models", "--weights"):
         assert mend in str(raised.value)

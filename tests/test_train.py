@@ -367,7 +367,7 @@ def test_history_holds_the_middle_of_equally_good_thresholds_as_r41_chooses_it(s
 
 def test_history_holds_the_mean_loss_of_the_epochs_batches(split, monkeypatch):
     wanted, losses = plan(split, epochs=1), iter([4.0, 1.0, 2.0, 1.0])
-    monkeypatch.setattr(keras.Model, "train_on_batch", lambda model, clips, stalled: next(losses))
+    monkeypatch.setattr(keras.Model, "train_on_batch", lambda model, clips, stalled, sample_weight: next(losses))
     train(wanted, workers=0, force=False)
     header, row = (line.split(",") for line in (wanted.folder / runs.HISTORY).read_text().splitlines())
     assert float(row[header.index("loss")]) == 2.0
