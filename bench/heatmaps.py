@@ -65,7 +65,7 @@ def known_target(filename: str, box: pd.Series, stalled: bool, seed: int) -> Tar
 def known_targets(filenames: Sequence[str], seed: int) -> list[Target]:
     """The targets of the root's test clips."""
     boxes = read_roi_index(paths.roi_index("test")).set_index("filename")
-    stalled = read_labels(paths.input_folder() / "phantom_test_labels.csv").set_index("filename")["stalled"]
+    stalled = read_labels(paths.phantom_answers()).set_index("filename")["stalled"]
     return [known_target(name, boxes.loc[name], bool(stalled[name]), seed) for name in filenames]
 
 

@@ -13,7 +13,7 @@ Time: 10 minutes on 2 CPU cores, most of it for making the phantom.
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -93,15 +93,9 @@ def main() -> None:
         }
         warm = measured(ways, arguments.repeats, lambda: None)
         cold = measured(ways, arguments.repeats, lambda: drop_pages([*files, pack]))
-        taken = {"a file each": files, **{name: [pack] for name in list(ways)[1:]}}
         rows = [
-            (
-                name,
-                *(cell for turns in (warm, cold) for cell in rates(turns, name, len(names))),
-                f"{sum(path.stat().st_size for path in taken[name]):,}",
-                f"{sum(path.stat().st_blocks for path in taken[name]) * 512:,}",
-            )
-            for name in ways
+            (name, *(cell for turns in (warm, cold) for cell in rates(turns, name, len(names))), *sizes(paths_of))
+            for name, paths_of in zip(ways, (files, [pack], [pack], [pack]), strict=True)
         ]
     write_section(
         "Storage",
@@ -112,6 +106,12 @@ def main() -> None:
         ("storage", "volumes/s, warm", "to a file each", "volumes/s, cold", "to a file each", "bytes", "on the disk"),
         rows,
     )
+
+
+def sizes(taken: Sequence[Path]) -> tuple[str, str]:
+    """Bytes of files, and what they take on the disk."""
+    states = [path.stat() for path in taken]
+    return f"{sum(state.st_size for state in states):,}", f"{sum(state.st_blocks for state in states) * 512:,}"
 
 
 def rates(seconds: dict[str, list[float]], name: str, count: int) -> tuple[str, str]:

@@ -7,7 +7,7 @@
 Reads:  nothing; refuses an input/ that is not empty, but for what an interrupted run of the same command has made
 Writes: input/{train,test}/*.mp4, input/{train_labels,train_metadata,test_metadata,submission_format}.csv and
         input/phantom_test_labels.csv, which only r50 reads
-Time:   about 15 clips a second on 2 cores, 13 with --hard
+Time:   about 15 clips a second on 2 cores; with --hard each takes a sixth longer
 Expect: about 3 MB a clip, 4 with --hard
 """
 

@@ -29,9 +29,7 @@ def root(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("STAGEWISE_ROOT", str(folder))
         tiny.write_split()
-        names = tiny.write_volumes("test", 5, seed=1)["filename"]
-        paths.input_folder().mkdir()
-        pd.DataFrame({"filename": names}).to_csv(paths.input_folder() / "submission_format.csv", index=False)
+        tiny.write_test_set()
         for stage in (FIRST_STAGE, SECOND_STAGE):
             patched.setattr(sys, "argv", ["r31_train.py", "--fold", "0", "--fold", "1", *LOCAL])
             train_stage(stage, PRESETS, "", following="")

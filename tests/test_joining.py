@@ -64,7 +64,7 @@ def test_the_submission_has_the_formats_order_and_how_it_was_made(r61, two_stage
     )
     assert submission()["filename"].tolist() == two_stages
     assert submission()["stalled"].tolist() == is_stalled(TEST.mean(axis=0), made["threshold"]).astype(int).tolist()
-    np.testing.assert_allclose(pd.read_csv(paths.joined_csv())["probability"], TEST.mean(axis=0))
+    np.testing.assert_allclose(pd.read_csv(paths.test_csv(paths.JOINED))["probability"], TEST.mean(axis=0))
     for path, sha256 in made["made_from"].items():
         assert paths.sha256_of(paths.root() / path) == sha256
     assert {"modified_data/first_oof.csv", "subm/second_test.csv"} < made["made_from"].keys()
@@ -87,9 +87,10 @@ def test_the_formats_spelling_is_repeated(r61, root):
 def test_the_order_of_the_stages_changes_nothing(r61, two_stages, method):
     options = ("--method", method) if method else ()
     told = r61("first", "second", *options)
-    written = [path.read_bytes() for path in (paths.submission_csv(), paths.joined_csv(), paths.joined_json())]
+    files = (paths.submission_csv(), paths.test_csv(paths.JOINED), paths.joined_json())
+    written = [path.read_bytes() for path in files]
     assert r61("second/", "first", *options) == told
-    assert written == [path.read_bytes() for path in (paths.submission_csv(), paths.joined_csv(), paths.joined_json())]
+    assert written == [path.read_bytes() for path in files]
     assert method in (None, how()["method"])
 
 

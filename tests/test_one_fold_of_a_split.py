@@ -31,9 +31,7 @@ def stage(tmp_path_factory):
         table = tiny.write_volumes("train", 18)
         table["fold"] = table["fold"].where(table["fold"] == FOLD, ALWAYS_TRAINED)
         table.to_csv(paths.split_csv(), index=False)
-        names = tiny.write_volumes("test", 5, seed=1)["filename"]
-        paths.input_folder().mkdir()
-        pd.DataFrame({"filename": names}).to_csv(paths.input_folder() / "submission_format.csv", index=False)
+        tiny.write_test_set()
         stage = tiny.recipe(rows=Tier1(), epochs=1)
         plan = plan_training(stage, stage.rows.of(read_split(None)), FOLD, seed=1)
         assert (len(plan.training.stalled), plan.folder.name) == (10, "fold_2")

@@ -45,9 +45,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("STAGEWISE_ROOT", str(tmp_path_factory.mktemp("snapshots")))
         tiny.write_split()
-        names = tiny.write_volumes("test", 5, seed=1)["filename"]
-        paths.input_folder().mkdir()
-        pd.DataFrame({"filename": names}).to_csv(paths.input_folder() / "submission_format.csv", index=False)
+        tiny.write_test_set()
         for stage in (FIRST, SECOND):
             for fold in (0, 1):
                 tiny.train(plan_training(stage, read_split(None), fold, seed=1), workers=0, force=False)

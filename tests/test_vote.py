@@ -42,9 +42,7 @@ def answered(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("STAGEWISE_ROOT", str(tmp_path_factory.mktemp("vote")))
         tiny.write_split()
-        names = tiny.write_volumes("test", 5, seed=1)["filename"]
-        paths.input_folder().mkdir()
-        pd.DataFrame({"filename": names}).to_csv(paths.input_folder() / "submission_format.csv", index=False)
+        tiny.write_test_set()
         for stage in STAGES:
             for fold in (0, 1):
                 tiny.train(plan_training(stage, read_split(None), fold, seed=1), workers=0, force=False)
@@ -100,3 +98,5 @@ def test_a_report_is_of_the_net_asked_for(answered):
     run(make_report, *STAGES, doc="", words=("--net", "mc3", "--clips", "0", *FOLDS))
     page = (paths.submission_folder() / "report.html").read_text()
     assert "third_place_vote_mc3" in page and "mcc_at_half" in page
+    for step in ("r41_process_oof", "r42_process_test", "r51_report"):  # which make this page again, and not R(2+1)D's
+        assert f"python third_place_vote/{step}.py --net mc3" in page

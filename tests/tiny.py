@@ -115,6 +115,14 @@ def write_split(count: int = 18) -> pd.DataFrame:
     return table
 
 
+def write_test_set(count: int = 5) -> list[str]:
+    """Volumes of `test`, and submission_format.csv, which asks for them; returns their filenames."""
+    names = write_volumes("test", count, seed=1)["filename"]
+    paths.input_folder().mkdir()
+    pd.DataFrame({"filename": names}).to_csv(paths.input_folder() / "submission_format.csv", index=False)
+    return names.tolist()
+
+
 def build(plan: TrainingPlan) -> keras.Model:
     """The compiled net with the weights that the fold starts from."""
     model = compiled(plan.recipe)

@@ -41,7 +41,7 @@ def command(script: str, before: argparse.Namespace | None = None, *more: str) -
 def first_training(before: argparse.Namespace) -> str:
     """What follows when the data and the split are there: r04 where the full recipe lacks its start, else stage 1."""
     stage = script_of("net_d121_stage1", TRAIN)
-    if (paths.input_folder() / "phantom_test_labels.csv").exists():
+    if paths.phantom_answers().exists():
         return command(stage, before, "--preset", "demo", "--init", "random")
     if not paths.imagenet_weights().exists():
         return command("preproc_data/r04_inflate_imagenet.py")

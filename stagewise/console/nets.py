@@ -2,11 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from stagewise.console import cli
-from stagewise.messages.commands import TRAIN, script_of
+from stagewise.messages.commands import net_of
 
 
 class Named(Protocol):
@@ -23,12 +22,14 @@ def parser(doc: str, stages: Sequence[Named], *options: str, one: bool = False) 
 
     one: whether the script is for one of them alone, the first if none is asked for; else for all.
     """
-    made, ends = cli.parser(doc, *options), [_end(stage) for stage in stages]
+    made, nets = cli.parser(doc, *options), [net_of(stage.name) for stage in stages]
     if len(stages) > 1 and one:
-        made.add_argument("--net", dest="nets", choices=ends, default=ends[0], help="which (default: %(default)s)")
+        made.add_argument(
+            "--net", dest="nets", choices=nets, nargs=1, default=nets[:1], help=f"which (default: {nets[0]})"
+        )
     elif len(stages) > 1:
         made.add_argument(
-            "--net", dest="nets", choices=ends, action="append", help="only this one; repeatable (default: all)"
+            "--net", dest="nets", choices=nets, action="append", help="only this one; repeatable (default: all)"
         )
     return made
 
@@ -36,14 +37,9 @@ def parser(doc: str, stages: Sequence[Named], *options: str, one: bool = False) 
 def asked(stages: Sequence[Stage], arguments: argparse.Namespace) -> list[Stage]:
     """The stages that the command line is about, in their own order."""
     nets = getattr(arguments, "nets", None)
-    return [stage for stage in stages if nets is None or _end(stage) in (nets if isinstance(nets, list) else [nets])]
+    return [stage for stage in stages if nets is None or net_of(stage.name) in nets]
 
 
 def net_options(arguments: argparse.Namespace) -> list[str]:
     """The words that ask another script of the folder for the same nets."""
-    nets = getattr(arguments, "nets", None) or []
-    return [word for net in (nets if isinstance(nets, list) else [nets]) for word in ("--net", net)]
-
-
-def _end(stage: Named) -> str:
-    return stage.name.removeprefix(f"{Path(script_of(stage.name, TRAIN)).parent.name}_")
+    return [word for net in getattr(arguments, "nets", None) or () for word in ("--net", net)]

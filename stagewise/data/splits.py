@@ -34,9 +34,10 @@ class Split:
     def command(self, script: str, folds: Sequence[int] | None = None, from_root: bool = False) -> str:
         """`python SCRIPT` with the options for this split, and for these folds where they are not all of them.
 
+        script: with options of its own, if it has any, as `step_of` has it;
         from_root: with the split's path as seen from the root, as a file keeps it; else as it was given.
         """
-        words = ["python", script]
+        words = ["python", *shlex.split(script)]
         if self.path.absolute() != paths.split_csv():
             words += ["--split", paths.shown(self.path) if from_root else str(self.path)]
         if folds is not None and list(folds) != self.folds:

@@ -23,6 +23,11 @@ def input_folder() -> Path:
     return root() / "input"
 
 
+def phantom_answers() -> Path:
+    """The true answers to the test videos, which phantom data alone has."""
+    return input_folder() / "phantom_test_labels.csv"
+
+
 def videos_folder(subset: str) -> Path:
     """The videos of `train` or `test`."""
     return input_folder() / subset
@@ -113,11 +118,6 @@ def test_json(stage: str) -> Path:
     return submission_folder() / f"{stage}_test.json"
 
 
-def joined_csv() -> Path:
-    """A joined probability a test video."""
-    return test_csv(JOINED)
-
-
 def joined_json() -> Path:
     """How several stages' answers were joined into the submission."""
     return submission_folder() / "joined.json"
@@ -167,10 +167,8 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     try:
         with naming(path):
             yield temporary
-            if durable:
-                put_in_place(temporary, path)
-            else:
-                temporary.replace(path)
+            finish = put_in_place if durable else Path.replace
+            finish(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

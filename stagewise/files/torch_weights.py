@@ -35,6 +35,7 @@ DTYPES = {  # as the file's little-endian bytes; bfloat16 is the upper half of a
     "BoolStorage": "u1",
 }
 BESIDES = {"version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"}  # zip's records
+ZIP, PICKLE = b"PK", b"\x80\x02"  # how the two formats' files begin
 MAGIC, LEGACY = 0x1950A86A20F9469CFC6C, 1001  # how the format before the zip archive begins
 COUNT = 8  # bytes before each storage's numbers there
 HASHED = re.compile(r"-([0-9a-f]{8,64})\.pth?$")  # torch.hub's names end with the beginning of the sha256
@@ -52,7 +53,7 @@ def read_torch_weights(path: Path, mend: str) -> dict[str, np.ndarray]:
     path = Path(path)
     try:
         content = _content(path)
-        storages = _from_zip if content.startswith(b"PK") else _from_legacy
+        storages = _from_zip if content.startswith(ZIP) else _from_legacy
         return _arrays(*storages(content))
     except FileNotFoundError:
         raise InputError(f"no weights {paths.shown(path)}; {mend}") from None
@@ -63,6 +64,12 @@ def read_torch_weights(path: Path, mend: str) -> dict[str, np.ndarray]:
     except Exception as error:  # a damaged file can raise anything; all of it means the same to the user
         problem = f"is no whole file of torch.save ({type(error).__name__}: {error})"
     raise InputError(f"{paths.shown(path)} {problem}; {mend}")
+
+
+def is_torch_file(path: Path) -> bool:
+    """Whether a file begins as one of torch.save does, of either format, whatever its name."""
+    with paths.naming(path), path.open("rb") as file:
+        return file.read(2) in (ZIP, PICKLE)
 
 
 def _content(path: Path) -> bytes:

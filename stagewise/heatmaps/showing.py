@@ -47,9 +47,8 @@ def show_clips(*stages: "Recipe", doc: str) -> None:
 
     for mp4, gif in write_videos(examples, plan, method, block, threshold):
         print(f"wrote {paths.shown(mp4)} and {paths.shown(gif)}")
-    print(
-        ending([], command(script_of(stage.name, REPORT), arguments, *["--best"] * best, *nets.net_options(arguments)))
-    )
+    more = [*["--best"] * best, *nets.net_options(arguments)]
+    print(ending([], command(script_of(stage.name, REPORT), arguments, *more)))
 
 
 def engine_for(net: "Net", method: str, block: int, asked: str | None) -> str | None:

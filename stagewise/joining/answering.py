@@ -44,8 +44,7 @@ def join_stages(doc: str, winners: Mapping[str, float] | None = None) -> None:
     chosen, why = _chosen(comparison, arguments.method)
     print(f"taken: {chosen.name}, {why}")
     _write(tables, comparison, chosen, why, arguments)
-    on_phantom = (paths.input_folder() / "phantom_test_labels.csv").exists()
-    print(ending(_written(), command("join/r50_score_phantom.py") if on_phantom else None))
+    print(ending(_written(), command("join/r50_score_phantom.py") if paths.phantom_answers().exists() else None))
 
 
 def score_joined(doc: str) -> None:
@@ -94,7 +93,7 @@ def _chosen(comparison: "Comparison", method: str | None) -> "tuple[Nested, str]
 
 
 def _written() -> list[Path]:
-    return [paths.joined_csv(), paths.submission_csv(), paths.joined_json()]
+    return [paths.test_csv(paths.JOINED), paths.submission_csv(), paths.joined_json()]
 
 
 def _write(
@@ -127,5 +126,5 @@ def _write(
     remove_leftovers(paths.submission_folder())
     submission = as_asked(tables.asked["asked"].to_numpy(), stalled.reindex(names), tables.unanswered)
     joined = scores.reindex(names).rename("probability").rename_axis("filename").reset_index()
-    written = write_tables({paths.joined_csv(): joined, paths.submission_csv(): submission})
+    written = write_tables({paths.test_csv(paths.JOINED): joined, paths.submission_csv(): submission})
     write_json(paths.joined_json(), made | {"tables": written})

@@ -12,7 +12,7 @@ from stagewise.data.splits import named
 from stagewise.data.tables import read_oof_table
 from stagewise.files import paths
 from stagewise.folds import runs
-from stagewise.messages.commands import OUT_OF_FOLD, TEST, answering_stages, net_options, script_of, training_scripts
+from stagewise.messages.commands import OUT_OF_FOLD, TEST, answering_stages, step_of, training_scripts
 from stagewise.messages.errors import InputError
 from stagewise.prediction.submission import AnswerSettings, read_means, read_settings
 from stagewise.prediction.threshold import read_scores
@@ -47,7 +47,7 @@ class StageTables:
 
 def command_of(stage: str, step: str) -> str:
     """The command of one of the stage's steps, on the split that its folds were trained on."""
-    words = ["python", script_of(stage, step), *net_options(stage)]
+    words = ["python", *shlex.split(step_of(stage, step))]
     if folds := runs.begun_folds(stage):
         split = runs.read_config(stage, folds[0])["split"]["file"]
         words += ["--split", split] * (split != paths.shown(paths.split_csv()))

@@ -56,10 +56,16 @@ def answering_stages(folder: str | None = None) -> list[str]:
     ]
 
 
-def net_options(stage: str) -> list[str]:
-    """The words that name a stage to the scripts of its folder, where several of its stages answer."""
-    folder = Path(script_of(stage, TRAIN)).parent.name
-    return ["--net", stage.removeprefix(f"{folder}_")] if len(answering_stages(folder)) > 1 else []
+def step_of(stage: str, step: str) -> str:
+    """`script_of`, with the option that names the stage where several of its folder answer."""
+    script = script_of(stage, step)
+    several = len(answering_stages(Path(script).parent.name)) > 1
+    return f"{script} --net {net_of(stage)}" if several and step != TRAIN else script
+
+
+def net_of(stage: str) -> str:
+    """What tells a stage from the others of its folder: the end of its name."""
+    return stage.removeprefix(f"{Path(script_of(stage, TRAIN)).parent.name}_")
 
 
 def fold_options(folds: Sequence[int | str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from stagewise.console import nets
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
-from stagewise.messages.commands import OUT_OF_FOLD, TEST, script_of
+from stagewise.messages.commands import OUT_OF_FOLD, TEST, script_of, step_of
 
 if TYPE_CHECKING:
     from stagewise.recipes.recipe import Recipe
@@ -21,7 +21,7 @@ def compare_with_other_split(*stages: "Recipe", doc: str) -> None:
     from stagewise.data.tables import read_oof_table
     from stagewise.scores.leakage import compare_splits
 
-    own, mend = paths.oof_csv(stage.name), f"run: python {script_of(stage.name, OUT_OF_FOLD)}"
+    own, mend = paths.oof_csv(stage.name), f"run: python {step_of(stage.name, OUT_OF_FOLD)}"
     tables = (read_oof_table(own, mend), read_oof_table(arguments.other, "give a table that r41 wrote"))
     print(compare_splits((own, arguments.other), tables, arguments.seed))
-    print(ending([], command(script_of(stage.name, TEST))))
+    print(ending([], command(script_of(stage.name, TEST), None, *nets.net_options(arguments))))

@@ -14,7 +14,7 @@ from stagewise.data.splits import Split, named, read_split
 from stagewise.data.tables import videos_to_answer
 from stagewise.files import paths
 from stagewise.folds import runs
-from stagewise.messages.commands import EXTRACT, script_of
+from stagewise.messages.commands import EXTRACT, step_of
 from stagewise.messages.errors import InputError
 from stagewise.recipes.recipe import Recipe, trained_recipe
 from stagewise.volumes.packed import current_pack, told
@@ -47,7 +47,7 @@ class InferencePlan:
 
     def command(self, step: str) -> str:
         """The command of one of the stage's steps (of `messages.commands`), on the plan's split and folds."""
-        return self.split.command(script_of(self.stage, step), self.folds) + " --best" * self.best
+        return self.split.command(step_of(self.stage, step), self.folds) + " --best" * self.best
 
     @property
     def filenames(self) -> pd.Series:

@@ -32,7 +32,7 @@ def score_answers(stages: Sequence[str], doc: str, mend: str, following: str | N
     from stagewise.prediction.submission import read_means, whose_submission
     from stagewise.scores.score import confusion, mcc_of_counts, roc_auc
 
-    known = paths.input_folder() / "phantom_test_labels.csv"
+    known = paths.phantom_answers()
     truth = read_labels(known, absent="only phantom data has known answers", subset="test")
     truth = truth.set_index("filename")["stalled"]
     means = {stage: read_means(stage, mend) for stage in stages}
@@ -42,7 +42,7 @@ def score_answers(stages: Sequence[str], doc: str, mend: str, following: str | N
     stalled = truth.loc[answers["filename"]].to_numpy()
     made_by = whose_submission(stages[0])
     if made_by not in stages:
-        print(f"{paths.shown(paths.submission_csv())} is {(made_by and f'of {made_by}') or 'of no stage as it is now'}")
+        print(f"{paths.shown(paths.submission_csv())} is of {made_by or 'no stage as it is now'}")
     tp, fp, fn, tn = confusion(stalled, answers["stalled"].to_numpy())
     more = f", {left_out} more not answered" if left_out else ""
     print(f"phantom test: {len(stalled)} videos, {stalled.sum()} stalled{more}")

@@ -78,8 +78,8 @@ def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) 
     """
     images = int(np.prod(model.output_shape[1:-1]))  # that the nets see for a clip: 8 with flips
     # on a CPU, more than 8 at once are no faster; clips that are never padded hardly ever share a length
-    alone = plan.recipe.net.input_shape[0] is None and not plan.recipe.prepared.lengths
-    clips = plan.recipe.batch_size if device.gpus() or alone else max(8 // images, 1)
+    as_trained = device.gpus() or plan.recipe.never_pads
+    clips = plan.recipe.batch_size if as_trained else max(8 // images, 1)
     predict = predictor(model, plan.recipe.answer.openvino_precision)
 
     def answers(volumes: Sequence[Path], what: str) -> np.ndarray:

@@ -35,8 +35,8 @@ class BestEpoch:
         return score > best
 
     def best_alone(self) -> "BestEpoch":
-        """The same without snapshots."""
-        return BestEpoch(self.monitor, self.flowing_per_stalled)
+        """The same without snapshots, of which it has none."""
+        return self
 
     @property
     def snapshots(self) -> tuple[int, ...]:
@@ -65,10 +65,6 @@ class LastBestEpoch(BestEpoch):
         """A score that equals the best one does, too."""
         return score <= best or best == -np.inf if self.monitor == "loss" else score >= best
 
-    def best_alone(self) -> "BestEpoch":
-        """Itself: it keeps no snapshots."""
-        return self
-
 
 @dataclass(frozen=True)
 class Snapshots(BestEpoch):
@@ -79,6 +75,10 @@ class Snapshots(BestEpoch):
 
     kept_epochs: tuple[int, ...]
     earlier: tuple[tuple[str, int], ...] = ()
+
+    def best_alone(self) -> BestEpoch:
+        """The same without snapshots."""
+        return BestEpoch(self.monitor, self.flowing_per_stalled)
 
     @property
     def snapshots(self) -> tuple[int, ...]:

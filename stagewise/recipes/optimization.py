@@ -83,8 +83,7 @@ class Adam:
         """Keras' optimizer."""
         import keras
 
-        accumulation = self.accumulation_steps if self.accumulation_steps > 1 else None
-        return keras.optimizers.Adam(self.learning_rate, gradient_accumulation_steps=accumulation)
+        return keras.optimizers.Adam(self.learning_rate, **_accumulation(self))
 
 
 @dataclass(frozen=True)
@@ -104,9 +103,11 @@ class AdamW:
         """Keras' optimizer, whose other numbers, betas of 0.9 and 0.999, are those of its source."""
         import keras
 
-        accumulation = self.accumulation_steps if self.accumulation_steps > 1 else None
         return keras.optimizers.AdamW(
-            self.learning_rate, self.weight_decay, epsilon=self.epsilon, gradient_accumulation_steps=accumulation
+            self.learning_rate,
+            self.weight_decay,
+            epsilon=self.epsilon,
+            **_accumulation(self),
         )
 
 
@@ -126,6 +127,11 @@ class CycledAdam:
         """Keras' Adam with beta1 as a variable."""
         from stagewise.recipes.cycled_adam import SettableAdam
 
-        accumulation = self.accumulation_steps if self.accumulation_steps > 1 else None
         options = {"beta_2": self.beta_2, "epsilon": self.epsilon}
-        return SettableAdam(self.learning_rate, **options, gradient_accumulation_steps=accumulation)
+        return SettableAdam(self.learning_rate, **options, **_accumulation(self))
+
+
+def _accumulation(optimizer: Optimizer) -> dict[str, int]:
+    """Keras' option for it; one batch is none."""
+    steps = optimizer.accumulation_steps
+    return {"gradient_accumulation_steps": steps} if steps > 1 else {}

@@ -59,6 +59,11 @@ class Recipe:
         """All that is done to a clip of validation and test: to the net's input."""
         return self.frames.prepared(self.net.input_shape)
 
+    @property
+    def never_pads(self) -> bool:
+        """Whether clips are of any length, and each is seen at its own."""
+        return self.net.input_shape[0] is None and not self.prepared.lengths
+
     def fitted_share(self, stalled: np.ndarray) -> float:
         """The share of stalled clips that the net's probabilities are fitted to.
 

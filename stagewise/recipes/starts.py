@@ -43,9 +43,14 @@ class TorchFile(WeightsFile):
     download: str
 
     @property
+    def source(self) -> str:
+        """What the file of a download is called."""
+        return self.download.rsplit("/", 1)[1]
+
+    @property
     def command(self) -> str:
         """The command that makes it, once the file is there."""
-        return f"{INFLATE} --weights {self.download.rsplit('/', 1)[1]}"
+        return f"{INFLATE} --weights {self.source}"
 
     @property
     def mend(self) -> str:

@@ -13,7 +13,7 @@ from stagewise.data.tables import read_roi_index
 from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.runs import train_command
-from stagewise.messages.commands import EXTRACT, OUT_OF_FOLD, TEST, script_of
+from stagewise.messages.commands import EXTRACT, OUT_OF_FOLD, TEST, step_of
 from stagewise.prediction.inference import answering_sha256, split_with_rows
 from stagewise.prediction.unanswered import has_test_set
 from stagewise.recipes.recipe import Recipe, trained_recipe
@@ -74,8 +74,7 @@ class Evidence:
 
     def command(self, step: str, folds: Sequence[int]) -> str:
         """The command of one of the stage's steps (of `messages.commands`), for these folds."""
-        words = self.split.command(script_of(self.stage, step), folds, from_root=True)
-        return words + " --best" * self.best
+        return _command(self.split, self.stage, step, folds, self.best)
 
     def gaps_of(self, section: str) -> list[Gap]:
         """What that section of the page lacks."""
@@ -103,10 +102,7 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
     stages = read_runs(stage, folds)
     trained = _require_trained(stages[-1], split, every=asked_folds is not None)
     projects = projects_of(split)
-    r41, r42 = (
-        split.command(script_of(stage, step), [run.fold for run in trained], from_root=True) + " --best" * best
-        for step in (OUT_OF_FOLD, TEST)
-    )
+    r41, r42 = (_command(split, stage, step, [run.fold for run in trained], best) for step in (OUT_OF_FOLD, TEST))
     where = paths.shown(paths.fold_folder(stage, trained[0].fold))
     recipe = trained_recipe(page, trained[0].config["recipe"], where)
     if best:
@@ -130,6 +126,10 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
         ],
         best,
     )
+
+
+def _command(split: Split, stage: str, step: str, folds: Sequence[int], best: bool) -> str:
+    return split.command(step_of(stage, step), folds, from_root=True) + " --best" * best
 
 
 def _no_index(part: str) -> Gap:

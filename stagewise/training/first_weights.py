@@ -7,6 +7,7 @@ from stagewise.console import cli
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
+from stagewise.files.torch_weights import is_torch_file
 from stagewise.messages.commands import INFLATE, TRAIN, script_of
 from stagewise.messages.errors import InputError, StagewiseError
 
@@ -40,14 +41,8 @@ def mend_of(absent: Path) -> str:
     """Where a file that is not there is to be had."""
     from stagewise.recipes.torch_files import KNOWN
 
-    mends = (start.mend for _, start, _ in KNOWN if start.download.endswith(f"/{absent.name}"))
+    mends = (start.mend for _, start, _ in KNOWN if start.source == absent.name)
     return next(mends, MENDS)
-
-
-def is_torch(path: Path) -> bool:
-    """Whether a file is one of torch.save, of either format, whatever its name."""
-    with paths.naming(path), path.open("rb") as file:
-        return file.read(2) in (b"PK", b"\x80\x02")
 
 
 def of_imagenet(source: Path | None):
@@ -82,7 +77,7 @@ def make_first_weights(doc: str) -> None:
     source, target, stage, net = arguments.weights, paths.imagenet_weights(), "net_d121_stage1", None
     if source is not None and not source.is_file():
         raise InputError(f"no file {source}; {mend_of(source)}")
-    if source is not None and is_torch(source):
+    if source is not None and is_torch_file(source):
         target, stage, net = of_torch(source.absolute())
     following = command(script_of(stage, TRAIN))
     if target.exists() and not arguments.force:

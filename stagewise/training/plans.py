@@ -82,7 +82,7 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
             f"{recipe.name} is to keep epoch {late[0]}, and trains for {recipe.schedule.epochs}; correct it on the "
             "recipe's page"
         )
-    if recipe.net.input_shape[0] is None and not recipe.prepared.lengths and recipe.batch_size > 1:
+    if recipe.never_pads and recipe.batch_size > 1:
         raise InputError(
             f"{recipe.name} never pads its clips, so that a batch has one, not {recipe.batch_size}; correct it on the "
             "recipe's page"

@@ -40,11 +40,8 @@ def train_stage(stage: Recipe, presets: Presets, doc: str, following: str) -> No
     finished = sum(config["finished"] for config in started if config)
     if not arguments.dry_run:
         trained = _train(plans, len(plans) - finished, needed, arguments)
-        print(
-            ending(
-                [plan.folder for plan in trained], command(following, arguments, *_init(stage, following, arguments))
-            )
-        )
+        init = _init(stage, following, arguments)
+        print(ending([plan.folder for plan in trained], command(following, arguments, *init)))
 
 
 def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:

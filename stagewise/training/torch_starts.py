@@ -26,7 +26,7 @@ def torch_start(path: Path, known: Known = KNOWN) -> tuple[TorchFile, str, keras
     downloads = " or ".join(start.download for _, start, _ in known)
     state = read_torch_weights(path, f"download it again: {downloads}")
     problems = []
-    for net, start, stage in sorted(known, key=lambda one: not one[1].download.endswith(path.name)):
+    for net, start, stage in sorted(known, key=lambda one: one[1].source != path.name):
         backbone = net.backbone(net.build())
         try:
             load_torch_weights(backbone, state, without=HEAD)
