@@ -1,0 +1,75 @@
+"""Where the files of the chest X-rays live; beside those of the capillaries, and apart from them."""
+
+from pathlib import Path
+
+from stagewise.files import paths
+
+
+def dicom_folder(subset: str) -> Path:
+    """The DICOM files of `train` or `test`, in folders of any depth."""
+    return paths.input_folder() / "xrays" / subset
+
+
+def mask_table() -> Path:
+    """The outlined pneumothoraces as run lengths, a row an object: ImageId, EncodedPixels."""
+    return paths.input_folder() / "xrays" / "train-rle.csv"
+
+
+def sample_submission() -> Path:
+    """The test images in the order of the submission: ImageId, EncodedPixels."""
+    return paths.input_folder() / "xrays" / "sample_submission.csv"
+
+
+def phantom_answers() -> Path:
+    """The true masks of the test images, in the mask table's format, which phantom data alone has."""
+    return paths.input_folder() / "xrays" / "phantom_test_rle.csv"
+
+
+def images_folder(subset: str) -> Path:
+    """The converted images of `train` or `test`."""
+    return paths.modified_data_folder() / "xrays" / subset
+
+
+def image_path(subset: str, image: str) -> Path:
+    """One converted image: grey, 8 bits, PNG."""
+    return images_folder(subset) / f"{image}.png"
+
+
+def mask_path(image: str) -> Path:
+    """The mask of one training image that has a pneumothorax, 0 or 255, PNG; an image without one has no file."""
+    return paths.modified_data_folder() / "xrays" / "masks" / f"{image}.png"
+
+
+def index(subset: str) -> Path:
+    """The conversion's table, a row a DICOM file."""
+    return paths.modified_data_folder() / "xrays" / f"{subset}.csv"
+
+
+def split_csv(folds: int = 5, seed: int = 42) -> Path:
+    """The table of folds; its name tells how it was made."""
+    return paths.modified_data_folder() / "xrays" / f"kfold_split_{folds}_{seed}.csv"
+
+
+def oof_csv(stage: str) -> Path:
+    """A row an image that a fold has not seen: pixels above each threshold, and in common with its mask."""
+    return paths.modified_data_folder() / "xrays" / f"{stage}_oof.csv"
+
+
+def probabilities_folder(stage: str) -> Path:
+    """A stage's probabilities of the test images, a PNG of 16 bits each."""
+    return paths.modified_data_folder() / "xrays" / f"{stage}_test"
+
+
+def rule_json(stage: str) -> Path:
+    """The rule chosen out of fold, by which a stage's probabilities become masks."""
+    return paths.models_folder() / stage / "rule.json"
+
+
+def answers_folder() -> Path:
+    """The submission, how it was made, and the report."""
+    return paths.submission_folder() / "pneumothorax"
+
+
+def submission_csv() -> Path:
+    """The answers as the competition asks for them: ImageId, EncodedPixels, a row an image."""
+    return answers_folder() / "submission.csv"
