@@ -3,15 +3,21 @@
 from stagewise.augment.adapter import FromVolumentations
 from stagewise.augment.blur import BoxBlur, GaussianBlur
 from stagewise.augment.choice import OneOf
-from stagewise.augment.curves import BrightnessContrast, PercentGamma
+from stagewise.augment.curves import BrightnessContrast, InversePercentGamma, MeanBrightness, PercentGamma
 from stagewise.augment.elastic import ElasticTransform
 from stagewise.augment.intensity import GaussianNoise, RandomGamma
 from stagewise.augment.noise import MultiplicativeNoise, SharedNoise, TruncatedNoise
 from stagewise.augment.plane_sizes import Channel, ResizePlanes
-from stagewise.augment.plane_warps import ElasticPlanes, GridDistortion, OpticalDistortion, ShiftScaleRotate
+from stagewise.augment.plane_warps import (
+    ElasticPlanes,
+    GridDistortion,
+    MirroredShiftScaleRotate,
+    OpticalDistortion,
+    ShiftScaleRotate,
+)
 from stagewise.augment.planes import DropPlanes, Flip, RandomCropFromBorders, RotateQuarters
 from stagewise.augment.resampling import Resize, Rotate
-from stagewise.augment.transform import Transform, augment
+from stagewise.augment.transform import Transform, augment, augment_with_mask
 from stagewise.augment.turns import Turn
 
 __all__ = [
@@ -26,6 +32,9 @@ __all__ = [
     "GaussianBlur",
     "GaussianNoise",
     "GridDistortion",
+    "InversePercentGamma",
+    "MeanBrightness",
+    "MirroredShiftScaleRotate",
     "MultiplicativeNoise",
     "OneOf",
     "OpticalDistortion",
@@ -42,4 +51,5 @@ __all__ = [
     "TruncatedNoise",
     "Turn",
     "augment",
+    "augment_with_mask",
 ]

@@ -38,6 +38,10 @@ class OneOf(Transform):
         """What the transform `chosen` makes of the volume."""
         return self.transforms[params["chosen"]].apply(volume, params["params"])
 
+    def apply_to_mask(self, mask: np.ndarray, params: Params) -> np.ndarray:
+        """What the transform `chosen` makes of the mask."""
+        return self.transforms[params["chosen"]].apply_to_mask(mask, params["params"])
+
     def describe(self) -> dict[str, Any]:
         """Its name, what each of `transforms` says of itself, and `p`."""
         children = [transform.describe() for transform in self.transforms]

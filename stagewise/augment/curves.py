@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stagewise.augment.transform import Params, Transform, check_probability, check_range, to_dtype
+from stagewise.augment.transform import GreyLevels, Params, check_probability, check_range, to_dtype
 from stagewise.messages.errors import InputError
 
 LEVEL = 1.0 / 255  # one grey level of the range 0-1
 
 
 @dataclass(frozen=True)
-class BrightnessContrast(Transform):
+class BrightnessContrast(GreyLevels):
     """Grey level v becomes a v + 255 b, with a = 1 + U(`contrast`) and b = U(`brightness`).
 
     Clipped, and in uint8 truncated: as RandomBrightnessContrast of albumentations 0.4.6, grey level for grey level.
@@ -40,7 +40,7 @@ class BrightnessContrast(Transform):
 
 
 @dataclass(frozen=True)
-class PercentGamma(Transform):
+class PercentGamma(GreyLevels):
     """Grey level v becomes 255 (v / 255)^g; 100 g is a whole number of `percent`, both ends included.
 
     In uint8 truncated: as RandomGamma of albumentations 0.4.6, which loses a grey level here and there even at
@@ -63,6 +63,39 @@ class PercentGamma(Transform):
     def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The volume with its middle grey levels raised (g < 1) or lowered; 0 and 255 stay."""
         return _follow(volume, lambda levels: (levels * LEVEL) ** params["gamma"] * 255)
+
+
+@dataclass(frozen=True)
+class InversePercentGamma(PercentGamma):
+    """The same with 1 / g in the place of g: as RandomGamma of albumentations 0.3.1."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
+        """`gamma`, the exponent."""
+        return {"gamma": 1 / super().draw(rng, shape)["gamma"]}
+
+
+@dataclass(frozen=True)
+class MeanBrightness(GreyLevels):
+    """Grey level v becomes v + b m, with b = U(`limits`) and m the volume's mean.
+
+    Clipped, and in uint8 truncated: as RandomBrightness of albumentations 0.3.1.
+    """
+
+    limits: tuple[float, float]
+    p: float
+
+    def __post_init__(self) -> None:
+        check_range(self, "limits", self.limits, -1, 1)
+        check_probability(self)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Params:
+        """`share` b."""
+        return {"share": float(rng.uniform(*self.limits))}
+
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
+        """The volume, brighter or darker by a share of its mean."""
+        shift = np.float32(params["share"] * volume.mean())
+        return _follow(volume, lambda levels: levels.astype(np.float32) + shift)
 
 
 def _follow(volume: np.ndarray, curve: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -5,12 +5,18 @@ float32 places as they are, but keeps the grid where it is given whole numbers a
 levels on noise.
 """
 
+from abc import abstractmethod
+from typing import ClassVar
+
 import cv2
 import numpy as np
+
+from stagewise.augment.transform import Params, Transform
 
 STEP_BITS = 5
 STEPS = 2**STEP_BITS  # places of the grid in a pixel
 TOGETHER = 4  # channels that OpenCV samples at once
+MIRRORED = cv2.BORDER_REFLECT_101  # about the border pixels, which are not repeated
 AFFINE_BITS = 10  # OpenCV's warpAffine rounds its sums to 1/1024 pixel, and these to the grid
 
 
@@ -38,6 +44,14 @@ def affine_places(to_source: np.ndarray, height: int, width: int) -> np.ndarray:
     return (places + 2 ** (bits - 1)) >> bits
 
 
+def nearest_planes(mask: np.ndarray, places: np.ndarray, border: int) -> np.ndarray:
+    """Every frame of a mask, at the pixels nearest to the places; arguments and result as for `sample_planes`."""
+    nearest = np.clip((places + STEPS // 2) >> STEP_BITS, -(2**15), 2**15 - 1).transpose(1, 2, 0)
+    nearest = np.ascontiguousarray(nearest, np.int16)
+    sampled = [cv2.remap(frame, nearest, None, cv2.INTER_NEAREST, borderMode=border) for frame in mask]
+    return np.stack(sampled).reshape(len(mask), *places.shape[1:], mask.shape[3])
+
+
 def sample_planes(volume: np.ndarray, places: np.ndarray, border: int) -> np.ndarray:
     """Every frame, bilinear at the places of the grid.
 
@@ -61,3 +75,25 @@ def sample_planes(volume: np.ndarray, places: np.ndarray, border: int) -> np.nda
     for frame, target in zip(volume, sampled, strict=True):
         cv2.remap(frame, whole, fraction, cv2.INTER_LINEAR, dst=target, borderMode=border)
     return sampled
+
+
+class PlaneWarp(Transform):
+    """A transform that takes each pixel from another place, in one pass or several."""
+
+    border: ClassVar[int] = MIRRORED  # how a frame goes on outside
+
+    @abstractmethod
+    def passes(self, height: int, width: int, params: Params) -> tuple[np.ndarray, ...]:
+        """The places of each pass, one after the other, as of `plane_maps.grid_places`."""
+
+    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
+        """The volume, every frame sampled alike, bilinear."""
+        for places in self.passes(*volume.shape[1:3], params):
+            volume = sample_planes(volume, places, self.border)
+        return volume
+
+    def apply_to_mask(self, mask: np.ndarray, params: Params) -> np.ndarray:
+        """The mask, sampled at the same places by its nearest pixels."""
+        for places in self.passes(*mask.shape[1:3], params):
+            mask = nearest_planes(mask, places, self.border)
+        return mask

@@ -35,10 +35,17 @@ class ResizePlanes(Transform):
 
     def apply(self, volume: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
         """The volume of shape (T, *`size`, C), rounded where it is uint8."""
+        return self._resized(volume, KERNELS[self.kernel])
+
+    def apply_to_mask(self, mask: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+        """The mask of that size, each pixel that of the source at its upper left corner (OpenCV's INTER_NEAREST)."""
+        return self._resized(mask, cv2.INTER_NEAREST)
+
+    def _resized(self, volume: np.ndarray, interpolation: int) -> np.ndarray:
         height, width = self.size
         resized = np.empty((len(volume), height, width, volume.shape[3]), volume.dtype)
         for frame, target in zip(volume, resized, strict=True):
-            cv2.resize(frame, (width, height), dst=target, interpolation=KERNELS[self.kernel])
+            cv2.resize(frame, (width, height), dst=target, interpolation=interpolation)
         return resized
 
 

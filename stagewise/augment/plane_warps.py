@@ -2,19 +2,18 @@
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
 
-from stagewise.augment.plane_maps import affine_places, grid_places, sample_planes
-from stagewise.augment.transform import Params, Transform, check_number, check_probability, check_range
+from stagewise.augment.plane_maps import MIRRORED, PlaneWarp, affine_places, grid_places
+from stagewise.augment.transform import Params, check_number, check_probability, check_range
 from stagewise.messages.errors import InputError
-
-MIRRORED = cv2.BORDER_REFLECT_101  # about the border pixels, which are not repeated
 
 
 @dataclass(frozen=True)
-class ElasticPlanes(Transform):
+class ElasticPlanes(PlaneWarp):
     """Move three anchor points, and so the plane by an affine map; then shift each pixel by a smooth random field.
 
     The anchors are corners of the centre square whose sides are twice a third of the plane's shorter side; each
@@ -39,15 +38,13 @@ class ElasticPlanes(Transform):
         anchors = rng.uniform(-self.anchor, self.anchor, (3, 2))
         return {"anchors": anchors.tolist(), "seed": int(rng.integers(2**63))}
 
-    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
-        """The volume after both passes."""
-        height, width = volume.shape[1:3]
+    def passes(self, height: int, width: int, params: Params) -> tuple[np.ndarray, ...]:
+        """The affine map's, and the field's."""
         to_source = cv2.invertAffineTransform(_anchored(params["anchors"], height, width))
-        moved = sample_planes(volume, affine_places(to_source, height, width), MIRRORED)
         noise = np.random.default_rng(params["seed"]).random((2, height, width))
         rows, columns = np.ogrid[:height, :width]
         across, down = self.fields(noise)
-        return sample_planes(moved, grid_places(columns + across, rows + down), MIRRORED)
+        return affine_places(to_source, height, width), grid_places(columns + across, rows + down)
 
     def fields(self, noise: np.ndarray) -> np.ndarray:
         """Shifts in pixels, (2, H, W) float32, columns first, out of noise of 0 to 1, (2, H, W) float64."""
@@ -67,7 +64,7 @@ def _anchored(shifts: list[list[float]], height: int, width: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class GridDistortion(Transform):
+class GridDistortion(PlaneWarp):
     """Stretch columns and rows of a grid of `cells` x `cells`, each by 1 + U(`stretch`), bilinear.
 
     The cells are laid end to end from the top left, so that the far edge moves by the sum of all stretches; what it
@@ -90,12 +87,11 @@ class GridDistortion(Transform):
         columns, rows = 1 + rng.uniform(*self.stretch, (2, self.cells + 1))
         return {"columns": columns.tolist(), "rows": rows.tolist()}
 
-    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
-        """The volume with its grid stretched."""
-        height, width = volume.shape[1:3]
+    def passes(self, height: int, width: int, params: Params) -> tuple[np.ndarray, ...]:
+        """Those of the stretched grid."""
         columns = self._stretched(params["columns"], width)
         rows = self._stretched(params["rows"], height)
-        return sample_planes(volume, grid_places(columns, rows[:, np.newaxis]), MIRRORED)
+        return (grid_places(columns, rows[:, np.newaxis]),)
 
     def _stretched(self, factors: list[float], length: int) -> np.ndarray:
         """Where the samples of an axis are taken from, (length,) float32 pixels."""
@@ -112,7 +108,7 @@ class GridDistortion(Transform):
 
 
 @dataclass(frozen=True)
-class OpticalDistortion(Transform):
+class OpticalDistortion(PlaneWarp):
     """Barrel or pincushion distortion, moved by whole pixels, bilinear.
 
     With u = (x - (W - 1) / 2) / W, v likewise and r^2 = u^2 + v^2, the source is x = W u (1 + k r^2 + k r^4) + W / 2 +
@@ -134,20 +130,18 @@ class OpticalDistortion(Transform):
         bend = float(rng.uniform(*self.bend))
         return {"bend": bend, "shift": np.rint(rng.uniform(-self.shift, self.shift, 2)).astype(int).tolist()}
 
-    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
-        """The distorted volume."""
-        height, width = volume.shape[1:3]
+    def passes(self, height: int, width: int, params: Params) -> tuple[np.ndarray, ...]:
+        """Those of the lens."""
         rows, columns = np.ogrid[:height, :width]
         u, v = (columns - (width - 1) / 2) / width, (rows - (height - 1) / 2) / height
         squared = u * u + v * v
         radial = 1 + params["bend"] * (squared + squared * squared)
         across, down = params["shift"]
-        places = grid_places(width * (u * radial + 0.5) + across, height * (v * radial + 0.5) + down)
-        return sample_planes(volume, places, MIRRORED)
+        return (grid_places(width * (u * radial + 0.5) + across, height * (v * radial + 0.5) + down),)
 
 
 @dataclass(frozen=True)
-class ShiftScaleRotate(Transform):
+class ShiftScaleRotate(PlaneWarp):
     """Rotate and scale about (W / 2, H / 2), then shift, in one bilinear pass; 0 outside.
 
     U(`degrees`) counterclockwise, U(`scale`) times as large, and U(-`shift`, `shift`) of the width and of the
@@ -158,6 +152,7 @@ class ShiftScaleRotate(Transform):
     scale: tuple[float, float]
     shift: float
     p: float
+    border: ClassVar[int] = cv2.BORDER_CONSTANT
 
     def __post_init__(self) -> None:
         check_range(self, "degrees", self.degrees, -180, 180)
@@ -170,13 +165,19 @@ class ShiftScaleRotate(Transform):
         degrees, scale = float(rng.uniform(*self.degrees)), float(rng.uniform(*self.scale))
         return {"degrees": degrees, "scale": scale, "shift": rng.uniform(-self.shift, self.shift, 2).tolist()}
 
-    def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
-        """The volume, every frame moved alike."""
-        height, width = volume.shape[1:3]
+    def passes(self, height: int, width: int, params: Params) -> tuple[np.ndarray, ...]:
+        """Those of the affine map."""
         angle, (across, down) = math.radians(params["degrees"]), params["shift"]
         cosine, sine = params["scale"] * math.cos(angle), params["scale"] * math.sin(angle)
         linear = np.array([[cosine, sine], [-sine, cosine]])
         centre = np.array([width / 2, height / 2])
         moved = centre - linear @ centre + [across * width, down * height]
         to_source = cv2.invertAffineTransform(np.column_stack([linear, moved]))
-        return sample_planes(volume, affine_places(to_source, height, width), cv2.BORDER_CONSTANT)
+        return (affine_places(to_source, height, width),)
+
+
+@dataclass(frozen=True)
+class MirroredShiftScaleRotate(ShiftScaleRotate):
+    """The same, mirrored at the border: as ShiftScaleRotate of albumentations 0.3.1 and 0.4.6 by default."""
+
+    border: ClassVar[int] = MIRRORED

@@ -82,6 +82,10 @@ class Flip(Transform):
         rows = np.ascontiguousarray(volume).reshape(-1, *volume.shape[2:])
         return cv2.flip(rows, 1).reshape(volume.shape)
 
+    def apply_to_mask(self, mask: np.ndarray, params: Params = NO_PARAMS) -> np.ndarray:
+        """The mask, likewise."""
+        return self.apply(mask, params)
+
 
 @dataclass(frozen=True)
 class RotateQuarters(Transform):

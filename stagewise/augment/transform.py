@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,9 +33,24 @@ class Transform(ABC):
     def apply(self, volume: np.ndarray, params: Params) -> np.ndarray:
         """The transformed volume; it depends on nothing but the arguments."""
 
+    def apply_to_mask(self, mask: np.ndarray, params: Params) -> np.ndarray:
+        """The mask that belongs to the transformed volume: moved as it is, its values kept.
+
+        mask: (T, H, W, 1) uint8. Raises InputError where the transform knows of no masks.
+        """
+        raise InputError(f"{type(self).__name__} moves no masks; take it out of the recipe's augmentation")
+
     def describe(self) -> dict[str, Any]:
         """Name and parameters as plain values, for config.json."""
         return {"transform": type(self).__name__, **dataclasses.asdict(self)}
+
+
+class GreyLevels(Transform):
+    """A transform that changes grey levels alone, and leaves every pixel where it is."""
+
+    def apply_to_mask(self, mask: np.ndarray, params: Params) -> np.ndarray:
+        """The mask as it is."""
+        return mask
 
 
 def augment(volume: np.ndarray, transforms: Iterable[Transform], rng: np.random.Generator) -> np.ndarray:
@@ -49,13 +64,35 @@ def augment(volume: np.ndarray, transforms: Iterable[Transform], rng: np.random.
     Raises InputError for another shape or dtype.
     """
     check_volume(volume)
-    transforms = tuple(transforms)
     result = volume
+    for transform, own in _chosen(transforms, rng):
+        result = transform.apply(result, transform.draw(own, result.shape))
+    return result.copy(order="C") if np.may_share_memory(result, volume) else result
+
+
+def augment_with_mask(
+    volume: np.ndarray, mask: np.ndarray, transforms: Iterable[Transform], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """`augment`, and what becomes of a mask by the same draws.
+
+    mask: (T, H, W, 1) uint8. Returns: the volume of `augment`, and its mask.
+    """
+    check_volume(volume)
+    for transform, own in _chosen(transforms, rng):
+        params = transform.draw(own, volume.shape)
+        volume, mask = transform.apply(volume, params), transform.apply_to_mask(mask, params)
+    return volume, mask
+
+
+def _chosen(
+    transforms: Iterable[Transform], rng: np.random.Generator
+) -> Iterator[tuple[Transform, np.random.Generator]]:
+    """The transforms that chance applies, each with its own generator."""
+    transforms = tuple(transforms)
     for transform, seed in zip(transforms, rng.integers(2**63, size=len(transforms)), strict=True):
         own = np.random.default_rng(seed)
         if own.random() < transform.p:
-            result = transform.apply(result, transform.draw(own, result.shape))
-    return result.copy(order="C") if np.may_share_memory(result, volume) else result
+            yield transform, own
 
 
 def check_volume(volume: np.ndarray) -> None:
