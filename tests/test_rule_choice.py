@@ -1,0 +1,143 @@
+"""The rule chosen out of fold, and what the choice is worth."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from stagewise.recipes.mask_rules import Doublet, Triplet
+from stagewise.scores.dice import dice
+from stagewise.scores.mask_counts import MaskCounts, count_image, dice_of, joined
+from stagewise.scores.rule_choice import ALL, NEGATIVE, POSITIVE, choose_rules, grid_sums
+from stagewise.scores.rule_table import content, told
+
+GRID = (0.1, 0.3, 0.5, 0.7, 0.9)
+AREAS = (0, 3000, 20_000, 60_000)
+
+
+def answers(images: int, seed: int = 0) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Masks, half of them empty, and probabilities of a net that is at times faintly sure of what is not there."""
+    generator, masks, probabilities = np.random.default_rng(seed), [], []
+    for number in range(images):
+        truth = np.zeros((32, 32), bool)
+        top, left = generator.integers(2, 20, 2)
+        truth[top : top + 9, left : left + 9] = number % 2
+        sure = 0.85 * truth if number % 2 else 0.6 * np.pad(np.ones((7, 7)), ((3, 22), (5, 20))) * (number % 4 == 0)
+        noise = generator.normal(0, 0.12, truth.shape)
+        masks.append(truth)
+        probabilities.append(np.clip(sure + noise, 0, 1).astype(np.float32))
+    return masks, probabilities
+
+
+MASKS, PROBABILITIES = answers(40)
+FOLDS = np.arange(40) // 8
+COUNTS = joined([count_image(p, t, GRID) for p, t in zip(PROBABILITIES, MASKS, strict=True)])
+
+
+def mean_dice(rule, rows) -> float:
+    return np.mean([dice(MASKS[row], rule.mask(PROBABILITIES[row])) for row in rows])
+
+
+def every_rule(kind: str) -> list:
+    if kind == "triplet":
+        return [Triplet(t, a, b) for t, a, b in itertools.product(GRID, AREAS, GRID) if t >= b]
+    return [Doublet(s, a) for s in GRID for a in (AREAS if kind == "doublet" else (0,))]
+
+
+@pytest.fixture(scope="module")
+def choice():
+    return choose_rules(COUNTS, FOLDS, {"always empty": Doublet(0.9, 10**6)}, AREAS, seed=1)
+
+
+@pytest.mark.parametrize("kind", ["triplet", "doublet", "threshold"])
+def test_the_best_of_all_rules_of_a_kind_is_chosen(choice, kind):
+    candidate = choice.named(kind)
+    best = max(mean_dice(rule, range(40)) for rule in every_rule(kind))
+    assert mean_dice(candidate.rule, range(40)) == pytest.approx(best, abs=1e-9)
+    assert candidate.own.mean() == pytest.approx(best, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["triplet", "doublet", "threshold"])
+def test_each_fold_is_scored_by_the_rule_that_the_others_choose(choice, kind):
+    candidate = choice.named(kind)
+    for fold in range(5):
+        inside = np.isin(FOLDS, fold)
+        own, others = np.flatnonzero(inside), np.flatnonzero(~inside)
+        rule = candidate.of_folds[fold]
+        assert mean_dice(rule, others) == pytest.approx(max(mean_dice(r, others) for r in every_rule(kind)), abs=1e-9)
+        expected = [dice(MASKS[row], rule.mask(PROBABILITIES[row])) for row in own]
+        assert candidate.nested[own] == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_folds_own_images_have_no_say_in_its_rule(choice):
+    """Quirk of the original: thresholds were scored on the fold that they were chosen on."""
+    spoilt = MaskCounts(GRID, *(np.copy(v) for v in (COUNTS.pixels, COUNTS.truth, COUNTS.above, COUNTS.common)))
+    spoilt.common[FOLDS == 2] = 0
+    changed = choose_rules(spoilt, FOLDS, areas=AREAS).named("triplet")
+    assert changed.of_folds[2] == choice.named("triplet").of_folds[2]
+
+
+def test_a_richer_kind_is_no_worse_on_the_images_that_it_was_chosen_on(choice):
+    triplet, doublet, threshold, empty = choice.own[:, ALL]
+    assert triplet >= doublet >= threshold and triplet > empty
+    assert (empty, choice.empty) == (pytest.approx(0.5), pytest.approx(0.5))
+    assert choice.nested[3].tolist() == choice.own[3].tolist()
+    assert (choice.own[3, POSITIVE], choice.own[3, NEGATIVE]) == (pytest.approx(0, abs=1e-6), 1)
+
+
+def test_the_means_are_of_the_images_of_each_kind(choice):
+    for row, candidate in enumerate(choice.candidates):
+        for group, of in ((ALL, np.ones(40, bool)), (POSITIVE, COUNTS.positive), (NEGATIVE, ~COUNTS.positive)):
+            assert choice.nested[row, group] == pytest.approx(candidate.nested[of].mean())
+            low, high = choice.nested_interval[row, group]
+            assert low <= choice.nested[row, group] <= high
+    leads = choice.nested[0, ALL] - choice.nested[:, ALL]
+    assert choice.difference == pytest.approx(leads) and choice.difference_interval[0].tolist() == [0, 0]
+    low, high = choice.difference_interval[3]
+    assert 0 < low < choice.difference[3] < high
+
+
+def test_the_sums_of_the_grid_are_those_of_every_rule():
+    sums = grid_sums(COUNTS, AREAS)
+    for rule in every_rule("triplet"):
+        place = GRID.index(rule.top), AREAS.index(rule.area), GRID.index(rule.bottom)
+        assert sums[place] == pytest.approx(dice_of(COUNTS, rule).sum())
+
+
+def test_of_equal_rules_the_one_in_their_middle_is_taken():
+    truth = np.zeros((32, 32), bool)
+    truth[:16] = True
+    counts = joined([count_image(np.where(truth, 0.95, 0.2).astype(np.float32), truth, GRID)] * 4)
+    chosen = choose_rules(counts, np.arange(4) % 2, areas=(0,))
+    assert chosen.named("threshold").rule == Doublet(0.5)  # 0.3 to 0.9 are alike
+    assert chosen.named("threshold").own.tolist() == [1] * 4
+
+
+@pytest.mark.parametrize("rows", [FOLDS == 3, (FOLDS == 3) & ~COUNTS.positive])
+def test_one_fold_or_one_kind_of_image_leaves_scores_undefined_and_says_so(rows):
+    choice = choose_rules(COUNTS.rows(rows), FOLDS[rows], areas=AREAS)
+    assert np.isnan(choice.nested).all() and np.isfinite(choice.own[:, ALL]).all()
+    assert "one fold alone is there" in told(choice)
+    assert json.loads(json.dumps(content(choice), allow_nan=False))["candidates"]["triplet"]["of_folds"] == []
+
+
+def test_the_same_seed_gives_the_same_intervals(choice):
+    again = choose_rules(COUNTS, FOLDS, {"always empty": Doublet(0.9, 10**6)}, AREAS, seed=1)
+    assert told(again) == told(choice) and content(again) == content(choice)
+    assert (
+        content(choose_rules(COUNTS, FOLDS, areas=AREAS, seed=2))["candidates"]["triplet"]
+        != (content(choice)["candidates"]["triplet"])
+    )
+
+
+def test_it_is_told_as_a_table(choice):
+    lines = told(choice).splitlines()
+    assert lines[0].startswith("out of fold, 40 images, 20 with a pneumothorax")
+    assert str(choice.named("triplet").rule) in lines[2]
+    assert lines[5].startswith("  always empty: doublet (0.9, 1000000)  0.5000 (")
+    assert lines[6].split() == ["empty", "masks", "0.5000", "0.0000", "1.0000", "0.5000"]
+    assert lines[7].startswith("the triplet's Dice less that of another: doublet ")
+    plain = json.loads(json.dumps(content(choice), allow_nan=False))
+    assert plain["candidates"]["always empty"]["rule"] == {"top": 0.9, "area": 10**6, "bottom": 0.9}
+    assert plain["candidates"]["threshold"]["dice"]["all"]["own"] == choice.own[2, ALL]
