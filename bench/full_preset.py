@@ -52,7 +52,7 @@ def measure(workers: int) -> None:
     print(f"{plan}\n20 batches accumulated into one step, and a validation pass: {seconds:.0f} s, compiling included")
     model = compiled(changed(stage, accumulation_steps=1))
     start(model, plan)
-    task = TrainingBatches(stage, plan.training.volumes, plan.training.stalled, 0, 42).task(0, 0)
+    task = TrainingBatches(stage, plan.training.volumes, plan.training.labels, 0, 42).task(0, 0)
     clips, stalled = load_clips(task).clips, np.array(task.stalled, np.float32)[:, None]
     losses = [float(model.train_on_batch(clips, stalled)) for _ in range(FIXED_BATCH_STEPS)]
     print("loss on one fixed batch:", *(f"{loss:.4f}" for loss in losses))

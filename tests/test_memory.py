@@ -16,7 +16,7 @@ from stagewise.messages.errors import StagewiseError
 from stagewise.recipes.d121 import D121, DEMO_NET, demo
 from stagewise.scores.score import mcc_curve, note_on_constant
 from stagewise.training import memory
-from stagewise.training.callbacks import ValidationScores
+from stagewise.training.clip_scores import ValidationScores
 from stagewise.training.footprint import GIBIBYTE, footprint, size
 from stagewise.training.plans import plan_training
 from stagewise.training.stage import train_stage

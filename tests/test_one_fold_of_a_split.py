@@ -34,7 +34,7 @@ def stage(tmp_path_factory):
         tiny.write_test_set()
         stage = tiny.recipe(rows=Tier1(), epochs=1)
         plan = plan_training(stage, stage.rows.of(read_split(None)), FOLD, seed=1)
-        assert (len(plan.training.stalled), plan.folder.name) == (10, "fold_2")
+        assert (len(plan.training.labels), plan.folder.name) == (10, "fold_2")
         tiny.train(plan, workers=0, force=False)
         yield stage
 

@@ -12,7 +12,7 @@ from stagewise.files.leftovers import remove_leftovers
 from stagewise.folds import runs
 from stagewise.folds.checkpoints import Progress, load_state, save_state
 from stagewise.messages.errors import InputError
-from stagewise.training import callbacks
+from stagewise.training import callbacks, clip_scores
 from stagewise.training.plans import plan_training, started_config
 
 # the best epoch is the second; the rate falls after the third, and patience ends with the fourth
@@ -59,13 +59,13 @@ def artefacts(plan) -> dict[str, bytes]:
 
 
 def scored(monkeypatch, scores) -> None:
-    score = callbacks.ValidationScores.on_epoch_end
+    score = clip_scores.ValidationScores.on_epoch_end
 
     def scored_as_told(self, epoch: int, logs: dict) -> None:
         score(self, epoch, logs)
         logs["val_mcc"] = scores[epoch]
 
-    monkeypatch.setattr(callbacks.ValidationScores, "on_epoch_end", scored_as_told)
+    monkeypatch.setattr(clip_scores.ValidationScores, "on_epoch_end", scored_as_told)
 
 
 def train_until_after(epoch: int, plan) -> None:

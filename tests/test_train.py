@@ -18,7 +18,7 @@ from stagewise.folds import runs
 from stagewise.messages.errors import BusyError, InputError, NumericalError
 from stagewise.recipes.starts import ParentSnapshot, ParentStage
 from stagewise.scores.score import best_threshold
-from stagewise.training import callbacks
+from stagewise.training import callbacks, clip_scores
 from stagewise.training.plans import plan_training
 from stagewise.training.train import train_folds
 
@@ -113,7 +113,7 @@ def test_the_log_tells_of_every_sitting_and_force_begins_it_anew(split, monkeypa
 
 def test_plateau_and_early_stopping_remember_across_an_interruption(split, monkeypatch):
     # a monitor that never rises: the rate falls after every epoch, and training stops after the third
-    monkeypatch.setattr(callbacks, "mcc_curve", lambda labels, probabilities: np.zeros(96))
+    monkeypatch.setattr(clip_scores, "mcc_curve", lambda labels, probabilities: np.zeros(96))
     wanted = plan(split, monitor="mcc", epochs=9)
     with monkeypatch.context() as patched, pytest.raises(Stop):
         interrupt_after(patched, 1)
@@ -197,7 +197,7 @@ def test_folds_trained_in_one_process_or_alone_give_the_same_files(split):
 
 def test_best_weights_are_those_of_the_best_epoch_and_not_the_last(split, monkeypatch):
     curves = iter([0.5, 0.9, 0.1])
-    monkeypatch.setattr(callbacks, "mcc_curve", lambda labels, probabilities: np.full(96, next(curves)))
+    monkeypatch.setattr(clip_scores, "mcc_curve", lambda labels, probabilities: np.full(96, next(curves)))
     saved = []
     save = callbacks.BestWeights.on_epoch_end
 
@@ -322,7 +322,7 @@ def test_a_loss_that_is_not_finite_stops_at_its_batch_and_saves_nothing(split, m
 
 def test_probabilities_that_are_not_finite_stop_after_their_epoch_with_the_same_mend(split, monkeypatch):
     predict = iter([np.array([0.2, 0.4, 0.6, 0.8, 0.1, 0.9]), np.array([0.2, np.nan, 0.6, 0.8, 0.1, np.inf])])
-    monkeypatch.setattr("stagewise.training.train.predict_volumes", lambda *settings, **kept: next(predict)[:, None])
+    monkeypatch.setattr("stagewise.prediction.predict.predict_volumes", lambda *settings, **kept: next(predict)[:, None])
     wanted = plan(split)
     with pytest.raises(NumericalError, match=r"2 of 6 .* not finite after epoch 2; .*; lower learning_rate .* --force"):
         train(wanted, workers=0, force=False)
@@ -358,10 +358,10 @@ def test_gradients_of_accumulated_batches_are_averaged_into_one_step(split):
 
 def test_history_holds_the_middle_of_equally_good_thresholds_as_r41_chooses_it(split, monkeypatch):
     wanted = plan(split, epochs=1)
-    probabilities = np.where(wanted.validation.stalled == 1, 0.8, 0.2)  # all thresholds from 0.20 to 0.79 are right
-    monkeypatch.setattr("stagewise.training.train.predict_volumes", lambda *settings, **kept: probabilities[:, None])
+    probabilities = np.where(wanted.validation.labels == 1, 0.8, 0.2)  # all thresholds from 0.20 to 0.79 are right
+    monkeypatch.setattr("stagewise.prediction.predict.predict_volumes", lambda *settings, **kept: probabilities[:, None])
     train(wanted, workers=0, force=False)
-    chosen = best_threshold(wanted.validation.stalled, probabilities).threshold
+    chosen = best_threshold(wanted.validation.labels, probabilities).threshold
     assert pd.read_csv(wanted.folder / runs.HISTORY)["val_threshold"].tolist() == [chosen] == [0.5]
 
 

@@ -1,7 +1,7 @@
 """The clips of a split: their volumes, all of them there, and their labels."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,22 @@ from stagewise.volumes.packed import current_pack
 
 @dataclass(frozen=True)
 class Rows:
-    """Clips with their labels: files, and (n,) 0 flowing or 1 stalled."""
+    """Clips, or images, with their labels: files, and (n,) 0 flowing or 1 stalled, or 1 of a positive image.
+
+    words: what they are called, and what those of label 1 are.
+    """
 
     volumes: tuple[Path, ...]
-    stalled: np.ndarray
+    labels: np.ndarray
+    words: tuple[str, str] = ("clips", "stalled")
+
+    def of(self, chosen: np.ndarray) -> "Rows":
+        """Those of these numbers."""
+        return replace(self, volumes=tuple(self.volumes[row] for row in chosen), labels=self.labels[chosen])
 
     def __str__(self) -> str:
-        return f"{len(self.stalled)} clips ({int(self.stalled.sum())} stalled)"
+        what, positive = self.words
+        return f"{len(self.labels)} {what} ({int(self.labels.sum())} {positive})"
 
 
 def volumes_of(subset: str, filenames: Iterable[str], split: Split) -> tuple[Path, ...]:

@@ -15,6 +15,7 @@ from stagewise.messages.commands import TRAIN, fold_options, script_of
 from stagewise.messages.errors import InputError
 
 BEST_WEIGHTS = "best.weights.h5"
+SNAPSHOTS = "snapshot_*.weights.h5"  # of epochs, by their numbers
 RESUME_STATE = "resume_state.npz"
 PREVIOUS_STATE = "previous_state.npz"
 HISTORY = "history.csv"
@@ -115,7 +116,7 @@ def finished_config(stage: str, fold: int, split_sha256: str, alike: dict[str, A
 
 def snapshot_weights(epoch: int) -> str:
     """The name of the file that holds an epoch's weights, by its number from 1."""
-    return f"snapshot_{epoch:04d}.weights.h5"
+    return SNAPSHOTS.replace("*", f"{epoch:04d}")
 
 
 def kept_sha256(stage: str, fold: int, config: dict[str, Any], epoch: int | None) -> str:

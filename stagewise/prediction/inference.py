@@ -185,7 +185,7 @@ def answering_sha256(recipe: Recipe, fold: int, config: dict[str, Any]) -> str:
 def _answering(recipe: Recipe, fold: int, config: dict[str, Any]) -> list[tuple[str, int, dict[str, Any], int | None]]:
     """Stage, fold, config and epoch of each weights of a fold that answer, as `runs.kept_weights` takes them."""
     found, configs = [], {recipe.name: config}
-    for stage, epoch in recipe.kept.answering(recipe.name):
+    for stage, epoch in recipe.kept.answering(recipe.name, list(map(int, config.get("snapshots", ())))):
         if stage not in configs:
             configs[stage] = runs.finished_config(stage, fold, config["split"]["sha256"])
             runs.require_same_net(stage, fold, configs[stage], config)

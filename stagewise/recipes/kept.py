@@ -1,5 +1,6 @@
 """Which epochs' weights are kept, by which clips the best one is found, and which of them answer."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,10 @@ class BestEpoch:
         chosen = np.random.default_rng([seed, fold]).choice(negative, wanted, replace=False)
         return np.sort(np.concatenate([positive, chosen]))
 
+    def __str__(self) -> str:
+        numbers = ", ".join(map(str, self.snapshots))
+        return f"best epoch by {self.monitor}" + f"; keeps epochs {numbers}" * bool(numbers)
+
     def improves(self, score: float, best: float) -> bool:
         """Whether an epoch's score makes it the best one. best: that so far, -inf before the first."""
         return score > best
@@ -43,8 +48,20 @@ class BestEpoch:
         """Numbers of the epochs, from 1, that are kept whatever their scores."""
         return ()
 
-    def answering(self, stage: str) -> tuple[Weights, ...]:
-        """Which weights of a fold answer together. stage: the name of the recipe's own."""
+    @property
+    def files(self) -> int:
+        """How many epochs' weights a finished fold keeps beside the best one's."""
+        return len(self.snapshots)
+
+    def kept_of(self, scores: Mapping[int, float]) -> set[int]:
+        """Those of the epochs so far that are kept beside the best one. scores: by their numbers, from 1."""
+        return set(self.snapshots) & scores.keys()
+
+    def answering(self, stage: str, kept: Collection[int] = ()) -> tuple[Weights, ...]:
+        """Which weights of a fold answer together.
+
+        stage: the name of the recipe's own; kept: the epochs that its finished fold keeps beside the best one.
+        """
         return ((stage, None),)
 
 
@@ -85,6 +102,39 @@ class Snapshots(BestEpoch):
         """Those of this stage."""
         return self.kept_epochs
 
-    def answering(self, stage: str) -> tuple[Weights, ...]:
+    def answering(self, stage: str, kept: Collection[int] = ()) -> tuple[Weights, ...]:
         """Earlier stages' snapshots, then its own."""
         return (*self.earlier, *((stage, epoch) for epoch in self.kept_epochs))
+
+
+@dataclass(frozen=True)
+class TopEpochs(BestEpoch):
+    """The epochs with the highest validation scores, which answer together; the first of them is the best one.
+
+    monitor: "dice", the mean over all images by the best of `triplets`; count: how many, of equal ones the earlier;
+    triplets: (top, area, bottom) of `mask_rules.Triplet`.
+    """
+
+    flowing_per_stalled: None = None
+    count: int = 3
+    triplets: tuple[tuple[float, int, float], ...] = ()
+
+    def validation_rows(self, stalled: np.ndarray, seed: int, fold: int) -> np.ndarray:
+        """All of them."""
+        return np.arange(len(stalled))
+
+    def __str__(self) -> str:
+        return f"best epoch by {self.monitor}; keeps the best {self.count}"
+
+    @property
+    def files(self) -> int:
+        """As many as count."""
+        return self.count
+
+    def kept_of(self, scores: Mapping[int, float]) -> set[int]:
+        """Those with the highest scores."""
+        return set(sorted(scores, key=lambda epoch: (-scores[epoch], epoch))[: self.count])
+
+    def answering(self, stage: str, kept: Collection[int] = ()) -> tuple[Weights, ...]:
+        """All that are kept."""
+        return tuple((stage, epoch) for epoch in sorted(kept))

@@ -131,6 +131,27 @@ class CycledAdam:
         return SettableAdam(self.learning_rate, **options, **_accumulation(self))
 
 
+@dataclass(frozen=True)
+class ClippedAdam:
+    """Adam of gradients that are clipped together, and to which a share of each weight is added then.
+
+    clip: the largest norm over all parameters; decay: that share, biases' and BatchNorm's too; accumulation_steps: as
+    Adam's.
+    """
+
+    learning_rate: float
+    clip: float
+    decay: float
+    accumulation_steps: int
+
+    def made(self) -> "keras.optimizers.Optimizer":
+        """Keras' Adam with the decay within the gradient; its own would be beside it, decoupled."""
+        from stagewise.recipes.coupled_adam import CoupledAdam
+
+        options = {"epsilon": 1e-8, "global_clipnorm": self.clip}  # epsilon: the winner's, of PyTorch
+        return CoupledAdam(self.learning_rate, decay=self.decay, **options, **_accumulation(self))
+
+
 def _accumulation(optimizer: Optimizer) -> dict[str, int]:
     """Keras' option for it; one batch is none."""
     steps = optimizer.accumulation_steps

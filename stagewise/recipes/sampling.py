@@ -72,14 +72,15 @@ class ByChance:
         return self.share
 
 
-@dataclass(frozen=True)
-class EachStalledOnce:
-    """Every stalled clip once an epoch, and for each `flowing_for_each` flowing ones drawn with replacement, shuffled.
+class _PositivesOnce:
+    """Every stalled clip, or positive image, once an epoch, and others drawn with replacement, shuffled.
 
-    A last batch that is not full is filled up with further flowing clips.
+    A last batch that is not full is filled up with further ones of the others.
     """
 
-    flowing_for_each: int
+    def others(self, stalled: int) -> int:
+        """How many of the others come with so many stalled clips."""
+        raise NotImplementedError
 
     def steps(self, stalled: np.ndarray, batch_size: int) -> int:
         """As many as that takes: the number of stalled clips where a batch has one and the flowing ones for it."""
@@ -88,10 +89,11 @@ class EachStalledOnce:
     def draws(self, stalled: np.ndarray) -> Draw:
         """The epoch's order is shuffled once an epoch, by (seed, stage, fold, epoch); each draw takes as long."""
         stalled_rows, flowing_rows = (np.flatnonzero(stalled == value) for value in (1, 0))
+        count = self._items(stalled)
 
         @lru_cache(maxsize=2)  # keys come epoch after epoch
         def order(epoch: SampleKey) -> np.ndarray:
-            return epoch.generator(ORDER).permutation(self._items(stalled))
+            return epoch.generator(ORDER).permutation(count)
 
         def row(key: SampleKey) -> int:
             items = order(replace(key, index=0))
@@ -102,12 +104,42 @@ class EachStalledOnce:
 
         return row
 
+    def _items(self, stalled: np.ndarray) -> int:
+        positives = int(np.sum(stalled == 1))
+        return positives + self.others(positives)
+
+
+@dataclass(frozen=True)
+class EachStalledOnce(_PositivesOnce):
+    """Every stalled clip once an epoch, and for each `flowing_for_each` flowing ones."""
+
+    flowing_for_each: int
+
+    def others(self, stalled: int) -> int:
+        """As many times as many."""
+        return self.flowing_for_each * stalled
+
     def stalled_share(self) -> float:
         """One of all that come with it."""
         return 1 / (1 + self.flowing_for_each)
 
-    def _items(self, stalled: np.ndarray) -> int:
-        return (1 + self.flowing_for_each) * int(np.sum(stalled == 1))
+
+@dataclass(frozen=True)
+class SlidingShare(_PositivesOnce):
+    """Every positive image once an epoch, and as many negative ones as give positives this share.
+
+    A stage has one share; from stage to stage it slides towards the data's own. share: of positives, 0-1.
+    """
+
+    share: float
+
+    def others(self, stalled: int) -> int:
+        """Truncated, in floating point from left to right: winner's, whose 2,200 positives at 0.8 get 549."""
+        return int(stalled * (1 - self.share) / self.share)
+
+    def stalled_share(self) -> float:
+        """As drawn."""
+        return self.share
 
 
 @dataclass(frozen=True)

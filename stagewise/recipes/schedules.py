@@ -63,14 +63,49 @@ class SawTooth:
 
         That of PyTorch's CosineAnnealingLR, stepped once an epoch (Loshchilov and Hutter, "SGDR", ICLR 2017).
         """
-        share = (1 + math.cos(math.pi * epoch / self.half_period)) / 2
-        return self.minimum_learning_rate + (learning_rate - self.minimum_learning_rate) * share
+        return self.along_cosine(epoch / self.half_period, learning_rate)
+
+    def along_cosine(self, share: float, learning_rate: float) -> float:
+        """The rate after a share of the way from the highest, `learning_rate`, to the least."""
+        height = (1 + math.cos(math.pi * share)) / 2
+        return self.minimum_learning_rate + (learning_rate - self.minimum_learning_rate) * height
 
     def callbacks(self, monitor: str, learning_rate: float) -> list["keras.callbacks.Callback"]:
         """What sets each epoch's rate as it begins, whatever came before."""
         import keras
 
         return [keras.callbacks.LearningRateScheduler(lambda epoch, _: self.rate(epoch, learning_rate))]
+
+
+@dataclass(frozen=True)
+class SawToothUntilFlat(SawTooth):
+    """The same, until the score has not risen for `stop_patience` epochs in a row."""
+
+    stop_patience: int
+
+    def callbacks(self, monitor: str, learning_rate: float) -> list["keras.callbacks.Callback"]:
+        """What sets each epoch's rate, and Keras' early stopping."""
+        import keras
+
+        stop = keras.callbacks.EarlyStopping(monitor, mode="max", patience=self.stop_patience)
+        return [*super().callbacks(monitor, learning_rate), stop]
+
+
+@dataclass(frozen=True)
+class WarmRestarts(SawToothUntilFlat):
+    """The rate falls along a cosine, and jumps back to the highest; each fall takes `longer` times as many epochs.
+
+    half_period: epochs of the first fall. As PyTorch's CosineAnnealingWarmRestarts (Loshchilov and Hutter, ICLR 2017).
+    """
+
+    longer: int
+
+    def rate(self, epoch: int, learning_rate: float) -> float:
+        """The rate of an epoch, counted from 0; learning_rate: the highest."""
+        length = self.half_period
+        while epoch >= length:
+            epoch, length = epoch - length, length * self.longer
+        return self.along_cosine(epoch / length, learning_rate)
 
 
 @dataclass(frozen=True)

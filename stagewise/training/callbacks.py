@@ -5,7 +5,6 @@ here read them there, so their order in `epoch_callbacks` is part of what they d
 """
 
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -16,54 +15,12 @@ from stagewise.console.run_log import say
 from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.checkpoints import Progress, save_state
-from stagewise.messages.errors import DIVERGED_MEND, NumericalError
 from stagewise.recipes.kept import BestEpoch
 from stagewise.recipes.recipe import Recipe
 from stagewise.scores.curves import draw_curves
-from stagewise.scores.score import (
-    THRESHOLDS,
-    confusion,
-    is_stalled,
-    mcc_curve,
-    mcc_of_counts,
-    middle_of_the_best,
-    note_on_constant,
-    roc_auc,
-)
 
+SCORES = ("auc", "mcc", "mcc_at_half", "dice")  # that a snapshot's entry tells, where its epoch has them
 REMEMBERED = ("best", "best_epoch", "snapshots", "wait", "cooldown_counter", "stopped_epoch")
-
-
-class ValidationScores(keras.callbacks.Callback):
-    """Predict the validation clips and put val_loss, val_auc, val_mcc and val_threshold into the logs.
-
-    And what else the best epoch is chosen by: `monitor` of `recipes.kept`.
-    """
-
-    def __init__(self, predict: Callable[[], np.ndarray], stalled: np.ndarray, monitor: str) -> None:
-        """predict: the probabilities of the validation rows, (n,); stalled: their labels (n,) 0 or 1."""
-        super().__init__()
-        self.predict, self.stalled, self.monitor = predict, np.asarray(stalled), monitor
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        """Score the epoch. Raises NumericalError where a probability is not finite."""
-        probabilities = self.predict()
-        if bad := np.sum(~np.isfinite(probabilities)):
-            raise NumericalError(
-                f"{bad} of {len(probabilities)} validation probabilities are not finite after epoch {epoch + 1}; "
-                f"{DIVERGED_MEND}"
-            )
-        if note := note_on_constant(probabilities):
-            say(f"epoch {epoch + 1}: {note}")
-        curve = mcc_curve(self.stalled, probabilities)
-        clipped = np.clip(probabilities, 1e-7, 1 - 1e-7)  # keras.losses.BinaryCrossentropy's own bound
-        logs["val_loss"] = float(-np.mean(np.log(np.where(self.stalled == 1, clipped, 1 - clipped))))
-        logs["val_auc"] = roc_auc(self.stalled, probabilities)
-        logs["val_mcc"] = float(curve.max())
-        logs["val_threshold"] = float(THRESHOLDS[middle_of_the_best(curve)])
-        if self.monitor == "mcc_at_half":
-            counts = confusion(self.stalled, is_stalled(probabilities, 0.5))
-            logs["val_mcc_at_half"] = float(mcc_of_counts(*counts))
 
 
 class BestWeights(keras.callbacks.Callback):
@@ -91,21 +48,39 @@ class BestWeights(keras.callbacks.Callback):
 
 
 class SnapshotWeights(keras.callbacks.Callback):
-    """Write the weights of chosen epochs as they end; remembers their hashes and scores."""
+    """Write the weights of the epochs that the recipe's part `kept` asks for; remembers their hashes and scores.
 
-    def __init__(self, folder: Path, epochs: Sequence[int]) -> None:
-        """epochs: their numbers, from 1."""
+    The file of one that others have outdone goes when the next epoch begins, and so after the state that knows of it
+    no more is on the disk.
+    """
+
+    def __init__(self, folder: Path, kept: BestEpoch) -> None:
         super().__init__()
-        self.folder, self.epochs = folder, epochs
-        self.snapshots: dict[str, dict[str, float | str]] = {}
+        self.folder, self.kept = folder, kept
+        self.snapshots: dict[str, dict[str, float | str]] = {}  # by their numbers, from 1
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Remove files of epochs that are kept no more, or that a run wrote just before it was killed."""
+        self.remove_others()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Write a file, if the epoch is one of them; one that is trained again replaces it."""
-        if (number := epoch + 1) in self.epochs:
-            path = self.folder / runs.snapshot_weights(number)
+        number, monitor = str(epoch + 1), self.kept.monitor
+        scores = {int(known): of[monitor] for known, of in self.snapshots.items() if monitor in of}
+        chosen = self.kept.kept_of(scores | {epoch + 1: logs[f"val_{monitor}"]})
+        if epoch + 1 in chosen:
+            path = self.folder / runs.snapshot_weights(epoch + 1)
             _save_weights(self.model, path)
-            scores = {name: float(logs[f"val_{name}"]) for name in ("auc", "mcc")}
-            self.snapshots = {**self.snapshots, str(number): {**scores, "sha256": paths.sha256_of(path)}}
+            told = {name: float(logs[f"val_{name}"]) for name in SCORES if f"val_{name}" in logs}
+            self.snapshots = {**self.snapshots, number: {**told, "sha256": paths.sha256_of(path)}}
+        self.snapshots = {known: of for known, of in self.snapshots.items() if int(known) in chosen}
+
+    def remove_others(self) -> None:
+        """Remove the files of all epochs but those that are kept."""
+        known = {runs.snapshot_weights(int(number)) for number in self.snapshots}
+        for path in self.folder.glob(runs.SNAPSHOTS):
+            if path.name not in known:
+                path.unlink()
 
 
 def _save_weights(model: keras.Model, path: Path) -> None:
@@ -182,16 +157,18 @@ class Recorder(keras.callbacks.Callback):
 def epoch_callbacks(
     recipe: Recipe,
     folder: Path,
-    predict: Callable[[], np.ndarray],
-    stalled: np.ndarray,
+    scores: keras.callbacks.Callback,
     progress: Progress,
     best: BestWeights,
     snapshots: SnapshotWeights,
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of one training, in the order in which they must run; best, snapshots: what keeps weights."""
+    """The callbacks of one training, in the order in which they must run.
+
+    scores: puts those of validation into the logs; best, snapshots: what keeps weights.
+    """
     deciding = recipe.schedule.callbacks(best.monitor, recipe.optimizer.learning_rate)
     return [
-        ValidationScores(predict, stalled, recipe.kept.monitor),
+        scores,
         *deciding,
         best,
         snapshots,

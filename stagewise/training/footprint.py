@@ -54,7 +54,7 @@ def footprint(recipe: Recipe, workers: int) -> Footprint:
     batch = prod(recipe.prepared.largest) * recipe.batch_size  # uint8
     net = IN_MEMORY * weights + activations
     prepared = workers * WORKER + STREAMS * slots_of(workers) * batch
-    files = 1 + len(recipe.kept.snapshots)
+    files = 1 + recipe.kept.files
     return Footprint(
         ram=ceil(LOADED + net + prepared),
         gpu=net + batch,

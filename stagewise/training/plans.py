@@ -4,10 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from stagewise.data.clips import Rows, volumes_of
-from stagewise.data.split_checks import require_learnable
+from stagewise.data.clips import Rows
 from stagewise.data.splits import Split
 from stagewise.files import paths
 from stagewise.folds import runs
@@ -15,6 +12,8 @@ from stagewise.folds.formats import FORMAT
 from stagewise.messages.errors import InputError
 from stagewise.recipes.recipe import GPU_PRECISIONS, Recipe
 from stagewise.recipes.starts import ParentStage, RandomStart
+from stagewise.training.clips import CLIPS
+from stagewise.training.tasks import Task
 from stagewise.volumes.packed import told
 
 
@@ -32,6 +31,12 @@ class TrainingPlan:
     validation: Rows
     start_weights: Path | None
     made_from: dict[str, Any]
+    task: Task
+
+    @property
+    def name(self) -> str:
+        """How a progress line names the training: folds may share a terminal."""
+        return f"{self.recipe.name} fold {self.fold}"
 
     @property
     def folder(self) -> Path:
@@ -46,24 +51,22 @@ class TrainingPlan:
     @property
     def steps(self) -> int:
         """Batches in an epoch."""
-        return self.recipe.sampling.steps(self.training.stalled, self.recipe.batch_size)
+        return self.recipe.sampling.steps(self.training.labels, self.recipe.batch_size)
 
     def __str__(self) -> str:
         recipe, start = self.recipe, self.start_weights and paths.shown(self.start_weights)
         batches = f"{self.steps} batches of {recipe.batch_size}"
-        numbers = ", ".join(map(str, recipe.kept.snapshots))
-        kept = f"best epoch by {recipe.kept.monitor}" + f"; keeps epochs {numbers}" * bool(numbers)
         if recipe.optimizer.accumulation_steps > 1:
             batches += f", {recipe.optimizer.accumulation_steps} accumulated"
         return (
             f"{recipe.name} fold {self.fold}: {recipe.net}, up to {recipe.schedule.epochs} epochs of {batches}\n"
             f"  starts from {start or 'random weights'}\n"
-            f"  trains on {self.training}\n  validates on {self.validation}, {kept}\n"
+            f"  trains on {self.training}\n  validates on {self.validation}, {recipe.kept}\n"
             f"  writes {paths.shown(self.folder)}/{told(self.training.volumes)}"
         )
 
 
-def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> TrainingPlan:
+def plan_training(recipe: Recipe, split: Split, fold: int, seed: int, task: Task = CLIPS) -> TrainingPlan:
     """Everything one fold's training needs, all of it there. Raises InputError naming what is not."""
     if recipe.gpu_precision not in GPU_PRECISIONS:
         raise InputError(
@@ -88,19 +91,20 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int) -> Trainin
             "recipe's page"
         )
     start_weights = _start_weights(recipe, made_from)
-    require_learnable(split, [fold])
+    task.require_learnable(split, [fold])
     held_out = split.table["fold"] == fold
-    training, validation = _rows(split, ~held_out), _rows(split, held_out)
-    chosen = recipe.kept.validation_rows(validation.stalled, seed, fold)
+    training, validation = task.rows(split, ~held_out), task.rows(split, held_out)
+    chosen = recipe.kept.validation_rows(validation.labels, seed, fold)
     return TrainingPlan(
         recipe=recipe,
         fold=fold,
         seed=seed,
         training=training,
-        validation=Rows(tuple(validation.volumes[row] for row in chosen), validation.stalled[chosen]),
+        validation=validation.of(chosen),
         start_weights=start_weights,
         made_from=made_from
         | {"start": {"from": recipe.start.label, "sha256": start_weights and paths.sha256_of(start_weights)}},
+        task=task,
     )
 
 
@@ -111,11 +115,6 @@ def started_config(plan: TrainingPlan) -> dict[str, Any] | None:
     config = runs.read_config(plan.recipe.name, plan.fold)
     runs.require_same(plan.folder, config, plan.made_from, plan.command)
     return config
-
-
-def _rows(split: Split, chosen: pd.Series) -> Rows:
-    rows = split.table[chosen]
-    return Rows(volumes_of("train", rows["filename"], split), rows["stalled"].to_numpy())
 
 
 def _start_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path | None:

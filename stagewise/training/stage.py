@@ -10,29 +10,29 @@ from stagewise.console.ending import command, ending
 from stagewise.messages.commands import TRAIN, script_of, training_scripts
 from stagewise.recipes.recipe import Recipe
 from stagewise.recipes.starts import ParentStage, RandomStart
+from stagewise.training.clips import CLIPS
 from stagewise.training.footprint import Footprint, footprint
+from stagewise.training.tasks import Task
 
 Presets = Mapping[str, Callable[[Recipe], Recipe]]  # by their names on the command line
 
 
-def train_stage(stage: Recipe, presets: Presets, doc: str, following: str) -> None:
+def train_stage(stage: Recipe, presets: Presets, doc: str, following: str, task: Task = CLIPS) -> None:
     """Parse a stage script's command line, check everything that can be checked, and train fold after fold.
 
     presets: of the recipe's page; following: the script to run next, which the last line names with the options that
-    it shares.
+    it shares; task: what the stage learns.
     Raises the errors of `plans.plan_training` before, and of `train.train_folds` while training.
     """
     arguments = _arguments(stage, doc)
-    from stagewise.data.split_checks import require_learnable
-    from stagewise.data.splits import read_split
     from stagewise.training.plans import plan_training, started_config
 
     recipe = _recipe(stage, presets, arguments)
-    split = read_split(arguments.split)
+    split = task.split(arguments.split)
     folds = split.chosen_folds(arguments.folds)
-    require_learnable(split, folds)  # as every stage will read it, and not the present one alone
+    task.require_learnable(split, folds)  # as every stage will read it, and not the present one alone
     rows = recipe.rows.of(split)
-    plans = [plan_training(recipe, rows, fold, arguments.seed) for fold in folds]
+    plans = [plan_training(recipe, rows, fold, arguments.seed, task) for fold in folds]
     needed = footprint(recipe, arguments.workers)
     notes = filter(None, (split.note, recipe.rows.note(split)))
     print(*notes, *plans, f"needs {needed}", sep="\n", flush=True)

@@ -1,12 +1,11 @@
 """Training one fold of one stage; the same function serves every stage, and a run that goes on."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
 
 from stagewise.console.run_log import logged, say
-from stagewise.data.batches import TrainingBatches
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.files.locks import owned
@@ -17,7 +16,6 @@ from stagewise.machine import device
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.errors import DIVERGED_MEND, NumericalError
 from stagewise.messages.progress import progress
-from stagewise.prediction.predict import predict_volumes
 from stagewise.recipes.recipe import Recipe
 from stagewise.recipes.starts import WeightsFile
 from stagewise.training.callbacks import BestWeights, SnapshotWeights, epoch_callbacks
@@ -109,20 +107,11 @@ def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> No
     start(model, plan)
     so_far = load_state(plan.folder, model, plan.command)
     best = BestWeights(plan.recipe.kept, so_far.best_weights)
-    validation = _validation(model, plan, pool), plan.validation.stalled
-    snapshots = SnapshotWeights(plan.folder, plan.recipe.kept.snapshots)
-    callbacks = epoch_callbacks(plan.recipe, plan.folder, *validation, so_far, best, snapshots)
+    snapshots = SnapshotWeights(plan.folder, plan.recipe.kept)
+    scores = plan.task.scores(model, plan, pool)
+    callbacks = epoch_callbacks(plan.recipe, plan.folder, scores, so_far, best, snapshots)
     _fit(model, plan, pool, callbacks, so_far)
     _finish(plan, best, snapshots)
-
-
-def _validation(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> Callable[[], np.ndarray]:
-    def predict() -> np.ndarray:
-        volumes, recipe = plan.validation.volumes, plan.recipe
-        settings = (recipe.prepared, pool, recipe.batch_size, f"{_name(plan)} validation")
-        return predict_volumes(model.predict_on_batch, volumes, *settings, kept=False)[:, 0]
-
-    return predict
 
 
 def _fit(
@@ -133,15 +122,12 @@ def _fit(
     so_far: Progress,
 ) -> None:
     """The epochs. `model.fit` is not used because TensorFlow's iterator would bury a dead worker's error."""
-    recipe, first_epoch = plan.recipe, len(so_far.history)
+    first_epoch = len(so_far.history)
     model.stop_training = so_far.stopped
     listeners = keras.callbacks.CallbackList(callbacks, model=model, steps=plan.steps)
-    clips = plan.training
-    lengths = recipe.prepared.lengths if device.compiles_each_shape() else ()
-    batches = TrainingBatches(recipe, clips.volumes, clips.stalled, plan.fold, plan.seed, lengths)
-    stream = batches.stream(pool, first_epoch)
+    stream = plan.task.batches(plan, pool, first_epoch)
     listeners.on_train_begin()
-    for epoch in range(first_epoch, recipe.schedule.epochs):
+    for epoch in range(first_epoch, plan.recipe.schedule.epochs):
         if model.stop_training:
             break
         listeners.on_epoch_begin(epoch)
@@ -154,30 +140,25 @@ def _train_epoch(
 ) -> float:
     """One epoch's mean loss. Raises NumericalError at the first batch whose loss is not finite."""
     total, steps = 0.0, plan.steps
-    weight = plan.recipe.loss.stalled_weight(plan.training.stalled)
-    with progress(steps, f"{_name(plan)} epoch {epoch + 1}", "batches", kept=False) as line:
+    weight = plan.recipe.loss.stalled_weight(plan.training.labels)
+    with progress(steps, f"{plan.name} epoch {epoch + 1}", "batches", kept=False) as line:
         for step in range(steps):
-            clips, stalled = next(stream)
+            shown, wanted = next(stream)
             listeners.on_train_batch_begin(step)
-            loss = _train_on(model, clips, stalled, weight)
+            loss = _train_on(model, shown, wanted, weight)
             if not np.isfinite(loss):
                 raise NumericalError(
-                    f"the loss is {loss} at batch {step + 1} of epoch {epoch + 1} of {_name(plan)}; {DIVERGED_MEND}"
+                    f"the loss is {loss} at batch {step + 1} of epoch {epoch + 1} of {plan.name}; {DIVERGED_MEND}"
                 )
             total += loss
             line.advance(loss=f"{total / (step + 1):.4f}")
     return total / steps
 
 
-def _train_on(model: keras.Model, clips: np.ndarray, stalled: np.ndarray, weight: float | None) -> float:
-    """One step; the loss of this batch alone. stalled: (B, 1) float32; weight: of a stalled clip, if there are any."""
-    weights = None if weight is None else np.where(stalled[:, 0] == 1, weight, 1).astype(np.float32)
-    return float(model.train_on_batch(clips, stalled, sample_weight=weights))
-
-
-def _name(plan: TrainingPlan) -> str:
-    """How a progress line names the training: folds may share a terminal."""
-    return f"{plan.recipe.name} fold {plan.fold}"
+def _train_on(model: keras.Model, shown: np.ndarray, wanted: np.ndarray, weight: float | None) -> float:
+    """One step; the loss of this batch alone. weight: of a stalled clip, where a label, (B, 1), is what is wanted."""
+    weights = None if weight is None else np.where(wanted[:, 0] == 1, weight, 1).astype(np.float32)
+    return float(model.train_on_batch(shown, wanted, sample_weight=weights))
 
 
 def _finish(plan: TrainingPlan, best: BestWeights, snapshots: SnapshotWeights) -> None:
@@ -189,7 +170,8 @@ def _finish(plan: TrainingPlan, best: BestWeights, snapshots: SnapshotWeights) -
         "sha256": paths.sha256_of(plan.folder / runs.BEST_WEIGHTS),
     }
     config = runs.read_config(plan.recipe.name, plan.fold)
-    kept = {"snapshots": snapshots.snapshots} if snapshots.epochs else {}
+    snapshots.remove_others()
+    kept = {"snapshots": snapshots.snapshots} if snapshots.snapshots else {}
     runs.write_json(plan.folder / runs.CONFIG, {**config, "finished": True, "best": summary, **kept})
     remove_states(plan.folder)
     say(f"{paths.shown(plan.folder)}: best {plan.recipe.kept.monitor} {best.best:.4f} in epoch {best.best_epoch + 1}")
