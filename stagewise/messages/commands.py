@@ -11,6 +11,7 @@ MAKE_PHANTOM = "python preproc_data/r00_make_phantom.py"
 EXTRACT = "python preproc_data/r01_extract_roi.py"  # and train or test
 VERIFY_DATA = "python preproc_data/r02_verify_data.py"
 MAKE_SPLIT = "python preproc_data/r03_gen_kfold_split.py"
+MAKE_XRAYS = "python pneumothorax/r00_make_phantom.py"
 CONVERT_DICOM = "python pneumothorax/r01_convert_dicom.py"  # and train or test
 VERIFY_XRAYS = "python pneumothorax/r02_verify_data.py"
 MAKE_XRAY_SPLIT = "python pneumothorax/r03_gen_kfold_split.py"

@@ -18,7 +18,7 @@ ITEM = b"\xfe\xff\x00\xe0"
 PLAIN = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 JPEG = (JPEGBaseline8Bit, JPEGExtended12Bit)  # Pillow reads those of 8 bits
 CONVERT_RAW = "convert it: gdcmconv --raw OLD.dcm NEW.dcm"
-LONGEST_NAME = 64  # characters of a coding in a message
+LONGEST_NAME = 128  # characters of a coding in a message
 PHOTOMETRIC = ("MONOCHROME1", "MONOCHROME2")  # 0 is white, 0 is black
 KEPT = {
     "SamplesPerPixel": 0x00280002,
