@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 from stagewise.crops.roi import extract_roi
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
-from stagewise.phantom import anatomy, clip, dataset, rendering, tables
+from stagewise.phantom import anatomy, begun, clip, dataset, rendering, tables
 
 SCRIPT = Path(__file__).parents[1] / "preproc_data" / "r00_make_phantom.py"
 SMALL = dataset.Order(train=4, test=2, stalled_share=0.5, tier1_share=0.5, projects=3, seed=8)
@@ -169,11 +169,11 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypat
     lost = next((root / "input" / "train").iterdir())
     lost.unlink()
     (root / "input" / "train" / ".tmp-1-100000.mp4").write_bytes(b"half")
-    (root / "input" / dataset.MARKER).write_text(json.dumps(dataclasses.asdict(SMALL)))
+    (root / "input" / begun.MARKER).write_text(json.dumps(dataclasses.asdict(SMALL)))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(rendering, "write_clip", interrupt)
         dataset.make(SMALL, workers=0)
-    assert (root / "input" / dataset.MARKER).exists()
+    assert (root / "input" / begun.MARKER).exists()
     assert not list((root / "input").glob("*.csv"))
     with pytest.raises(InputError, match=r"unfinished.*start over: rm -r"):
         dataset.make(dataclasses.replace(SMALL, **other), workers=0)
@@ -186,7 +186,7 @@ def test_a_damaged_marker_is_named_with_the_command_that_starts_anew(tmp_path, m
     monkeypatch.setenv("STAGEWISE_ROOT", str(tmp_path / "a root"))
     folder = paths.input_folder()
     (folder / "train").mkdir(parents=True)
-    (folder / dataset.MARKER).write_bytes(content)
+    (folder / begun.MARKER).write_bytes(content)
     with pytest.raises(InputError, match=r"input/\.phantom-unfinished\.json is damaged.*start over: rm -r ") as error:
         dataset.make(SMALL, workers=0)
     subprocess.run(str(error.value).rpartition("start over: ")[2], shell=True, check=True)

@@ -1,24 +1,19 @@
 """A whole phantom competition: which clip is train or test, stalled or flowing, and the work of making them."""
 
 import dataclasses
-import json
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from stagewise.console.ending import command, ending
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.machine.workers import WorkerPool
-from stagewise.messages.errors import InputError
 from stagewise.messages.progress import progress
-from stagewise.phantom import clip, rendering, tables
+from stagewise.phantom import begun, clip, rendering, tables
 from stagewise.phantom.appearance import Half
 
 FIRST_NUMBER = 100_000  # the real files' numbers have six digits from here on
-MARKER = ".phantom-unfinished.json"
 
 
 @dataclass(frozen=True)
@@ -79,34 +74,8 @@ def _row(order: Order, index: int, subset: str, stalled: bool) -> tables.Row:
 
 
 def check_folder(folder: Path, order: Order) -> None:
-    """Refuse a folder that holds anything but `.gitkeep` or an interrupted run of the same order.
-
-    Raises InputError, naming what is there and how to go on.
-    """
-    there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    marker = folder / MARKER
-    if marker.exists():
-        anew = f"start over: rm -r {shlex.join(str(folder / name) for name in there if name != '.gitkeep')}"
-        try:
-            begun = json.loads(paths.read_text(marker))
-        except ValueError as error:
-            raise InputError(
-                f"{paths.shown(marker)} is damaged ({error}), so that nothing tells what the phantom data there was to "
-                f"become; {anew}"
-            ) from error
-        if begun != dataclasses.asdict(order):
-            raise InputError(
-                f"{paths.shown(folder)} holds an unfinished phantom data set made with {begun}; finish it with the "
-                f"same command as then, or {anew}"
-            )
-        return
-    foreign = [name for name in there if name != ".gitkeep" and not name.startswith(paths.TEMPORARY)]
-    if foreign:
-        raise InputError(
-            f"{paths.shown(folder)} is not empty (it holds {', '.join(foreign[:5])}), and phantom data takes a folder "
-            "of its own: choose one with STAGEWISE_ROOT=FOLDER; "
-            f"to go on with what is there:\n{ending([], command('preproc_data/r01_extract_roi.py'))}"
-        )
+    """Refuse a folder that is neither empty nor holds an interrupted run of the same order (InputError)."""
+    begun.check_folder(folder, dataclasses.asdict(order), "preproc_data/r01_extract_roi.py")
 
 
 def make(order: Order, workers: int) -> None:
@@ -118,8 +87,11 @@ def make(order: Order, workers: int) -> None:
     folder = paths.input_folder()
     check_folder(folder, order)
     remove_leftovers(folder)
-    with paths.replacing(folder / MARKER) as temporary:
-        temporary.write_text(json.dumps(dataclasses.asdict(order)), encoding="utf-8")
+    with begun.unfinished(folder, dataclasses.asdict(order)):
+        _make(order, folder, workers)
+
+
+def _make(order: Order, folder: Path, workers: int) -> None:
     rows = plan_rows(order)
     for subset in paths.SUBSETS:
         paths.videos_folder(subset).mkdir(exist_ok=True)
@@ -136,7 +108,6 @@ def make(order: Order, workers: int) -> None:
                 clip_file.replace(temporary)
             line.advance()
     tables.write_tables(folder, rows)
-    (folder / MARKER).unlink()
 
 
 def make_clip(task: ClipTask) -> Path:
