@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from stagewise.nets.residual import WHOLE, Axes, Maker, ResidualNet, check, joined, stage
+from stagewise.nets.maker import Maker
+from stagewise.nets.residual import ResidualNet, check
+from stagewise.nets.residual_blocks import basic, bottleneck, stages
 
-EXPANSION = 4  # a bottleneck's last convolution has 4 x its width (He et al., CVPR 2016)
 STEM_STRIDES = (1, 2, 2)  # winner's value: no frame is lost before the first pooling
 
 
@@ -39,24 +40,5 @@ class ResNet3D(ResidualNet):
         x = make.convolve(clip, self.widths[0], (7, 7, 7), STEM_STRIDES, "conv1")
         x = make.relu(make.normalize(x, "bn1"), "relu")
         x = make.max_pool(x, "maxpool")
-        block, ends = _bottleneck if self.bottleneck else _basic, []
-        for number, (depth, width) in enumerate(zip(self.blocks, self.widths, strict=True), start=1):
-            x = stage(make, x, block, depth, width, WHOLE if number == 1 else (2, 2, 2), f"layer{number}")
-            ends.append(x)
-        return ends
-
-
-def _bottleneck(make: Maker, x: Any, width: int, strides: Axes, name: str) -> Any:
-    y = make.convolve(x, width, WHOLE, WHOLE, f"{name}.conv1")
-    y = make.relu(make.normalize(y, f"{name}.bn1"), f"{name}.relu1")
-    y = make.convolve(y, width, (3, 3, 3), strides, f"{name}.conv2")
-    y = make.relu(make.normalize(y, f"{name}.bn2"), f"{name}.relu2")
-    y = make.convolve(y, EXPANSION * width, WHOLE, WHOLE, f"{name}.conv3")
-    return joined(make, x, make.normalize(y, f"{name}.bn3"), strides, name)
-
-
-def _basic(make: Maker, x: Any, width: int, strides: Axes, name: str) -> Any:
-    y = make.convolve(x, width, (3, 3, 3), strides, f"{name}.conv1")
-    y = make.relu(make.normalize(y, f"{name}.bn1"), f"{name}.relu1")
-    y = make.convolve(y, width, (3, 3, 3), WHOLE, f"{name}.conv2")
-    return joined(make, x, make.normalize(y, f"{name}.bn2"), strides, name)
+        block = bottleneck if self.bottleneck else basic
+        return stages(make, x, block, self.blocks, self.widths, (2, 2, 2))

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from stagewise.messages.errors import InputError
-from stagewise.nets.residual import layer_name
+from stagewise.nets.maker import layer_name
 
 COUNTER = "num_batches_tracked"  # of a BatchNorm's batches, which nothing but a momentum of None reads
 RUNNING = ("running_mean", "running_var")

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from stagewise.messages.errors import InputError
-from stagewise.nets.residual import WHOLE, Axes, Maker, ResidualNet, check, joined, stage
+from stagewise.nets.maker import Axes, Maker
+from stagewise.nets.residual import ResidualNet, check
+from stagewise.nets.residual_blocks import Block, joined, stage
 
 # Kinetics-400's statistics, in RGB order, laid on BGR channels: the winner's, whose weights were trained on RGB
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)
 STEM_STRIDES = (1, 2, 2)
+WHOLE = (1, 1, 1)  # a stride that leaves every place
 
 # maker, tensor, filters, middle width of a pair, strides, name
 Convolution = Callable[[Maker, Any, int, int, Axes, str], Any]
@@ -69,7 +72,7 @@ class VideoResNet(ResidualNet):
         return _normalized(make, make.convolve(x, self.widths[0], (3, 1, 1), WHOLE, "stem.3"), "stem.4")
 
 
-def _block(convolve: Convolution) -> Callable[[Maker, Any, int, Axes, str], Any]:
+def _block(convolve: Convolution) -> Block:
     def block(make: Maker, x: Any, width: int, strides: Axes, name: str) -> Any:
         middle = _middle(make.channels(x), width)
         y = convolve(make, x, width, middle, strides, f"{name}.conv1.0")
