@@ -1,0 +1,1 @@
+"""Chest X-rays: their files, and the masks of them."""
