@@ -1,1 +1,1 @@
-"""Chest X-rays: their files, and the masks of them."""
+"""Chest X-rays: DICOM files and tables of run lengths in, checked images, masks and splits out."""
