@@ -1,78 +1,101 @@
-"""Grey PNG files, whole or refused: every chunk's checksum is compared, and sizes before anything is made of them."""
+"""Grey PNG files of 8 or 16 bits, whole or refused.
+
+OpenCV gives the upper part of a PNG that is cut off, and pixels that a flipped bit has changed, without a word. So the
+checksum of every chunk and the length of what they unpack to are checked before it decodes.
+"""
 
 import struct
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
+from isal import isal_zlib
 
+from stagewise.files import paths
+
+LARGEST_PIXELS = 1 << 24  # 4096 x 4096; the largest detectors of chest X-rays have 4280 x 3520
+LARGEST_OVERHEAD = 1 << 20  # bytes of a file beyond its pixels': what hardly compresses grows by a thousandth
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SIZES = struct.Struct(">IIBBBBB")  # width, height, bits, colour, compression, filter, interlace
-LENGTH, CHECKSUM = struct.Struct(">I"), struct.Struct(">I")
-GREY = 0  # kind of colour
-LARGEST_SIDE = 1 << 14
+CHUNK = struct.Struct(">I4s")  # length, kind
+HEADER = struct.Struct(">IIBBBBB")  # width, height, bits, colour, compression, filter, interlace
+GREY = (0, 0, 0, 0)  # colour and so on of the files that are read
+DEPTHS = {8: np.uint8, 16: np.uint16}  # by the bits of a pixel
 
 
-class PngError(ValueError):
-    """Content that is no grey PNG of the kind asked for; the message goes on after the file's name."""
+class NotAnImageError(ValueError):
+    """Bytes that are no whole grey PNG; the message says why, without naming the file."""
 
 
-def grey_png(pixels: np.ndarray) -> bytes:
-    """The content of a PNG file. pixels: (H, W) uint8 or uint16."""
-    if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f"{pixels.dtype} {pixels.shape} is no grey picture: (H, W) uint8 or uint16")
-    return cv2.imencode(".png", pixels)[1].tobytes()
+def grey_png(pixels: np.ndarray, *options: int) -> bytes:
+    """The content of a file. pixels: (H, W) uint8 or uint16; options: OpenCV's. Raises ValueError for another array."""
+    known = pixels.dtype in DEPTHS.values() and pixels.ndim == 2
+    if not known or not 0 < pixels.size <= LARGEST_PIXELS:
+        depths = "uint8 or uint16"
+        raise ValueError(
+            f"{pixels.dtype} {pixels.shape} is not a grey image: (H, W) {depths} of {LARGEST_PIXELS} at most"
+        )
+    return cv2.imencode(".png", pixels, options)[1].tobytes()
 
 
-def grey_pixels(content: bytes, dtype: type, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """The pixels of a PNG file. dtype: uint8 or uint16; shape: (H, W) that it must have.
+def read_grey(path: Path, bits: int) -> np.ndarray:
+    """A file's pixels: (H, W) uint8 or uint16, C order, writable. bits: 8 or 16, of a pixel.
 
-    Returns: (H, W). Raises PngError for a file that is damaged, cut off, of another size, depth or colour.
+    Raises FileNotFoundError, and NotAnImageError for a file that is damaged, too large or of another kind.
     """
-    chunks = _chunks(content)
-    name, header = next(chunks)
-    if name != b"IHDR" or len(header) != SIZES.size:
-        raise PngError("has no header of a PNG file")
-    width, height, bits, colour, _, _, interlace = SIZES.unpack(header)
-    if (bits, colour, interlace) != (8 * np.dtype(dtype).itemsize, GREY, 0):
-        raise PngError(f"is not grey of {8 * np.dtype(dtype).itemsize} bits, but of {bits} and colour type {colour}")
-    if not 0 < max(width, height) <= LARGEST_SIDE or min(width, height) < 1:
-        raise PngError(f"is of {height}x{width} pixels")
-    if shape not in (None, (height, width)):
-        raise PngError(f"is of {height}x{width} pixels, not {shape[0]}x{shape[1]}")
-    _require_rows(b"".join(data for name, data in chunks if name == b"IDAT"), height, 1 + width * bits // 8)
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.shape != (height, width) or pixels.dtype != dtype:
-        raise PngError("cannot be decoded")
-    return pixels
-
-
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and data of every chunk, each compared with its checksum, the last one the file's end."""
+    most = LARGEST_PIXELS * bits // 8 + LARGEST_OVERHEAD
+    with paths.naming(path), path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise NotAnImageError(f"is larger than {most >> 20} MiB")
     if not content.startswith(SIGNATURE):
-        raise PngError("is no PNG file")
-    place, name = len(SIGNATURE), b""
-    while name != b"IEND":
-        if len(content) < place + 12:
-            raise PngError("is cut off")
-        (length,) = LENGTH.unpack_from(content, place)
-        end = place + 8 + length
-        if len(content) < end + 4:
-            raise PngError("is cut off")
-        name, data = content[place + 4 : place + 8], content[place + 8 : end]
-        if CHECKSUM.unpack_from(content, end)[0] != zlib.crc32(content[place + 4 : end]):
-            raise PngError("is damaged: a checksum does not fit")
-        yield name, data
-        place = end + 4
+        raise NotAnImageError("is no PNG")
+    shape = _checked(content, bits)
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None or image.dtype != DEPTHS[bits] or image.shape != shape:
+        raise NotAnImageError("cannot be decoded")
+    return image
 
 
-def _require_rows(compressed: bytes, height: int, row: int) -> None:
-    """Raise PngError unless so many rows of so many bytes, and no more, are compressed."""
-    decompressor, wanted = zlib.decompressobj(), height * row
+def _checked(content: bytes, bits: int) -> tuple[int, int]:
+    """(H, W) of a file whose chunks are whole, and unpack to as many bytes as its pixels have."""
+    chunks = _chunks(content)
+    kind, data = next(chunks)
+    if kind != b"IHDR" or len(data) != HEADER.size:
+        raise NotAnImageError("is a PNG without a header")
+    width, height, *form = HEADER.unpack(data)
+    if tuple(form) != (bits, *GREY):
+        raise NotAnImageError(f"is not grey of {bits} bits, row by row")
+    if not 0 < width * height <= LARGEST_PIXELS:
+        raise NotAnImageError(f"has {width} x {height} pixels, where {LARGEST_PIXELS:,} are the most")
+    _check_pixels(b"".join(data for kind, data in chunks if kind == b"IDAT"), height * (width * bits // 8 + 1))
+    return height, width
+
+
+def _check_pixels(packed: bytes, expected: int) -> None:
+    unpacker = isal_zlib.decompressobj()
     try:
-        rows = decompressor.decompress(compressed, wanted + 1)
-    except zlib.error as error:
-        raise PngError(f"is damaged ({error})") from error
-    if len(rows) != wanted or not decompressor.eof:
-        raise PngError("does not hold as many pixels as it says")
+        length = len(unpacker.decompress(packed, expected + 1))
+    except isal_zlib.error as error:
+        raise NotAnImageError(f"holds damaged pixels ({error})") from error
+    if length != expected or not unpacker.eof or unpacker.unused_data:
+        raise NotAnImageError(f"does not hold the {expected} bytes of its pixels")
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Kind and data of each chunk up to the end, with its checksum checked."""
+    view, place, kind = memoryview(content), len(SIGNATURE), b""
+    while kind != b"IEND":
+        if len(content) < place + CHUNK.size:
+            raise NotAnImageError("ends before its last chunk (truncated)")
+        length, kind = CHUNK.unpack_from(content, place)
+        end = place + CHUNK.size + length
+        if len(content) < end + 4:
+            raise NotAnImageError("ends before its last chunk (truncated)")
+        if zlib.crc32(view[place + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+            raise NotAnImageError("is damaged (a checksum does not fit)")
+        yield kind, view[place + CHUNK.size : end]
+        place = end + 4
+    if place != len(content):
+        raise NotAnImageError("has bytes after its end")

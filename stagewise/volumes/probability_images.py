@@ -11,7 +11,7 @@ import numpy as np
 
 from stagewise.files import paths
 from stagewise.messages.errors import InputError
-from stagewise.volumes.grey_png import PngError, grey_pixels, grey_png
+from stagewise.volumes.grey_png import NotAnImageError, grey_png, read_grey
 
 STEPS = 65_000  # of the 65,535 that there are: a multiple of 1,000, so that thresholds are steps themselves
 LEVELS = (np.arange(STEPS + 1) / STEPS).astype(np.float32)
@@ -28,22 +28,18 @@ def save_probabilities(path: Path, probabilities: np.ndarray) -> None:
         temporary.write_bytes(grey_png(steps.astype(np.uint16)))
 
 
-def load_probabilities(path: Path, mend: str, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """One image: (H, W) float32, 0-1. shape: that it must have; mend: ends a message.
-
-    Raises InputError where it is missing, damaged, or of another kind.
-    """
+def load_probabilities(path: Path, mend: str) -> np.ndarray:
+    """One image: (H, W) float32, 0-1. Raises InputError where it is missing or damaged, ending with `mend`."""
     try:
-        with paths.naming(path):
-            content = path.read_bytes()
-        steps = grey_pixels(content, np.uint16, shape)
+        steps = read_grey(path, 16)
         if steps.max() > STEPS:
-            raise PngError(f"holds {steps.max()}, where {STEPS} is a probability of 1")
+            raise NotAnImageError(f"holds {steps.max()}, where {STEPS} is a probability of 1")
         return LEVELS[steps]
     except FileNotFoundError:
-        raise InputError(f"no probabilities {paths.shown(path)}; {mend}") from None
-    except PngError as error:
-        raise InputError(f"{paths.shown(path)} {error}; {mend}") from error
+        problem = "is not there"
+    except NotAnImageError as error:
+        problem = str(error)
+    raise InputError(f"probabilities {paths.shown(path)}: {problem}; {mend}")
 
 
 def probabilities_of(folder: Path, names: Sequence[str], mend: str) -> Iterator[np.ndarray]:
