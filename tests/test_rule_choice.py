@@ -6,11 +6,15 @@ import json
 import numpy as np
 import pytest
 
+from stagewise.files import paths, xray_paths
+from stagewise.messages.errors import InputError
+from stagewise.prediction.mask_rule import read_rule, write_rule
 from stagewise.recipes.mask_rules import Doublet, Triplet
 from stagewise.scores.dice import dice
 from stagewise.scores.mask_counts import MaskCounts, count_image, dice_of, joined
 from stagewise.scores.rule_choice import ALL, NEGATIVE, POSITIVE, choose_rules, grid_sums
 from stagewise.scores.rule_table import content, told
+from stagewise.xrays.counts_table import read_counts, write_counts
 
 GRID = (0.1, 0.3, 0.5, 0.7, 0.9)
 AREAS = (0, 3000, 20_000, 60_000)
@@ -141,3 +145,84 @@ def test_it_is_told_as_a_table(choice):
     plain = json.loads(json.dumps(content(choice), allow_nan=False))
     assert plain["candidates"]["always empty"]["rule"] == {"top": 0.9, "area": 10**6, "bottom": 0.9}
     assert plain["candidates"]["threshold"]["dice"]["all"]["own"] == choice.own[2, ALL]
+
+
+NAMES = [f"image_{number}" for number in range(40)]
+
+
+@pytest.fixture
+def table(root):
+    path = xray_paths.oof_csv("stage")
+    write_counts(path, NAMES, FOLDS, COUNTS)
+    return path
+
+
+def test_the_table_comes_back(table):
+    names, folds, counts = read_counts(table, "run: r41")
+    assert names == NAMES and folds.tolist() == FOLDS.tolist() and counts.grid == GRID
+    for name in ("pixels", "truth", "above", "common"):
+        assert np.array_equal(getattr(counts, name), getattr(COUNTS, name))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "problem"),
+    [
+        ("above_0.5", "-1", "is less than 0"),
+        ("above_0.5", "x", "is not a number"),
+        ("above_0.5", "1025", "pixels '1024' is less than those above a threshold"),
+        ("above_0.9", "1000", "is less than at a higher threshold"),
+        ("common_0.9", "500", "is less than those of the mask above a threshold"),
+        ("mask_pixels", "5000", "pixels '1024' is less than its mask's"),
+        ("fold", "", "is blank"),
+        ("filename", "image_0", "stands there a second time"),
+    ],
+)
+def test_a_row_that_no_image_has_is_refused_by_its_line(table, column, value, problem):
+    lines = table.read_text().splitlines()
+    cells = lines[3].split(",")
+    cells[lines[0].split(",").index(column)] = value
+    table.write_text("\n".join([*lines[:3], ",".join(cells), *lines[4:]]))
+    with pytest.raises(InputError) as error:
+        read_counts(table, "run: r41")
+    assert f"{paths.shown(table)}, line 4: " in str(error.value)
+    assert problem in str(error.value) and str(error.value).endswith("; run: r41")
+
+
+@pytest.mark.parametrize(("before", "after"), [("common_0.5", "common_0.6"), ("above_0.5", "above_x")])
+def test_thresholds_that_do_not_fit_are_refused(table, before, after):
+    table.write_text(table.read_text().replace(before, after))
+    with pytest.raises(InputError, match="not the same ascending thresholds"):
+        read_counts(table, "run: r41")
+
+
+WEIGHTS = {"0": "a" * 64, "1": "b" * 64}
+
+
+@pytest.fixture
+def rule(root, choice):
+    return write_rule("stage", choice, "triplet", WEIGHTS, 32, 1)
+
+
+def test_the_rule_comes_back_for_the_same_weights(rule, choice):
+    assert rule == choice.named("triplet").rule == read_rule("stage", WEIGHTS, "run: r41")
+    written = json.loads(xray_paths.rule_json("stage").read_text())
+    assert written["rule"] == {"kind": "triplet", "top": rule.top, "area": rule.area, "bottom": rule.bottom}
+    assert (written["side"], written["area_of_side"], written["seed"]) == (32, 1024, 1)
+    assert written["grid"] == {"scores": list(GRID), "areas": list(AREAS)}
+    with pytest.raises(InputError, match=r"rule\.json was not chosen with the present weights of fold 1; run: r41"):
+        read_rule("stage", WEIGHTS | {"1": "c" * 64}, "run: r41")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [('"top"', '"tip"'), ('"area_of_side": 1024', '"area_of_side": 512'), ("{", "")]
+)
+def test_a_damaged_rule_is_refused(rule, before, after):
+    path = xray_paths.rule_json("stage")
+    path.write_text(path.read_text().replace(before, after, 1 if before != '"top"' else -1))
+    with pytest.raises(InputError, match=r"rule\.json .*; run: r41"):
+        read_rule("stage", WEIGHTS, "run: r41")
+
+
+def test_a_missing_rule_names_what_makes_it(root):
+    with pytest.raises(InputError, match=r"no rule models/stage/rule\.json; run: r41"):
+        read_rule("stage", WEIGHTS, "run: r41")

@@ -17,7 +17,7 @@ NOTHING = "-"
 
 def told(choice: RuleChoice) -> str:
     """The candidates, a line each, with their scores on the other folds' images, and how far the first one leads."""
-    names = [_name(candidate) for candidate in choice.candidates]
+    names = [shown_name(candidate) for candidate in choice.candidates]
     width = max(map(len, names))
     lines = [
         f"out of fold, {choice.images:,} images, {choice.positives:,} with a pneumothorax; Dice by the rule that the "
@@ -26,7 +26,7 @@ def told(choice: RuleChoice) -> str:
         LINE.format("", *HEADS, width=width),
     ]
     for row, name in enumerate(names):
-        cells = [_with_interval(choice.nested[row, k], choice.nested_interval[row, k]) for k in GROUPS.values()]
+        cells = [with_interval(choice.nested[row, k], choice.nested_interval[row, k]) for k in GROUPS.values()]
         lines.append(LINE.format(name, *cells, _fixed(choice.own[row, ALL]), width=width))
     empty = _fixed(choice.empty), "0.0000", "1.0000"
     lines.append(LINE.format("empty masks", *empty, _fixed(choice.empty), width=width))
@@ -36,7 +36,7 @@ def told(choice: RuleChoice) -> str:
 def _leads(choice: RuleChoice) -> list[str]:
     first = choice.candidates[0].name
     pairs = zip(choice.candidates, choice.difference, choice.difference_interval, strict=True)
-    leads = [f"{candidate.name} {_with_interval(lead, ends, '+')}" for candidate, lead, ends in pairs]
+    leads = [f"{candidate.name} {with_interval(lead, ends, '+')}" for candidate, lead, ends in pairs]
     return [f"the {first}'s Dice less that of another: {', '.join(leads[1:])}"]
 
 
@@ -53,12 +53,14 @@ def _of_folds(choice: RuleChoice) -> list[str]:
     return lines
 
 
-def _name(candidate: Candidate) -> str:
+def shown_name(candidate: Candidate) -> str:
+    """A candidate by its rule, and by its name where that is not the rule's kind."""
     rule = str(candidate.rule)
     return rule if rule.startswith(candidate.name) else f"{candidate.name}: {rule}"
 
 
-def _with_interval(value: float, ends: np.ndarray, sign: str = "") -> str:
+def with_interval(value: float, ends: np.ndarray, sign: str = "") -> str:
+    """A score and its interval, a dash where it is undefined. ends: (2,); sign: "+" for one before each number."""
     if math.isnan(value):
         return NOTHING
     return f"{value:{sign}.4f} ({ends[0]:{sign}.4f} to {ends[1]:{sign}.4f})"

@@ -1,0 +1,73 @@
+"""The figures of a report on masks: Dice over thresholds, and by how large the pneumothorax is."""
+
+from itertools import pairwise
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from stagewise.recipes.mask_rules import FULL_SIDE, MaskRule
+from stagewise.report.svg import FLOWING, GREY, INK, STALLED, Picture, inline, new_axes
+from stagewise.scores.mask_counts import MaskCounts, place_of
+from stagewise.scores.rule_choice import grid_sums
+
+# pixels of 1024x1024; of the competition's positive images 3, 7, 15, 23, 23, 19 and 11 % lie between and beyond them
+SIZES = (1000, 2000, 4000, 8000, 16_000, 32_000)
+
+
+def dice_over_thresholds(counts: MaskCounts, rule: MaskRule) -> Picture:
+    """Mean Dice of all images where one probability of the rule is another one, and by a plain threshold.
+
+    counts: of all images, the rule's probabilities on their grid.
+    """
+    axes, grid = new_axes(), np.array(counts.grid)
+    means = grid_sums(counts, (0, rule.area)) / len(counts)
+    top, bottom = place_of(rule.top, counts.grid), place_of(rule.bottom, counts.grid)
+    axes.plot(grid, means[np.arange(len(grid)), 0, np.arange(len(grid))], color=GREY, linestyle=":")
+    axes.plot(grid[: top + 1], means[top, 1, : top + 1], color=FLOWING)
+    axes.plot(grid[bottom:], means[bottom:, 1, bottom], color=STALLED)
+    axes.plot((rule.bottom, rule.top), [means[top, 1, bottom]] * 2, "o", color=INK, markersize=4)
+    axes.set(xlabel="probability", ylabel="mean Dice", xlim=(0, 1))
+    caption = (
+        f"Dice over thresholds: {means[top, 1, bottom]:.4f} by the {rule} (dots). Blue: with another bottom; red: with "
+        f"another top; dotted: a plain threshold, {means[:, 0].diagonal().max():.4f} at best."
+    )
+    return inline(axes, "dice-thresholds", caption)
+
+
+def dice_by_size(counts: MaskCounts, dice: np.ndarray) -> Picture:
+    """Mean Dice of images with a pneumothorax by its size, and how many of them got a mask that meets it.
+
+    dice: (n,) of each image's answer.
+    """
+    axes = new_axes()
+    rows = counts.positive
+    sizes, dice = (counts.truth * (FULL_SIDE**2 / counts.pixels))[rows], dice[rows]
+    of_bin = np.searchsorted(SIZES, sizes, side="right")
+    for number in np.unique(of_bin):
+        values = dice[of_bin == number]
+        _draw_bin(axes, number, values)
+    axes.set(xlabel="pixels of the pneumothorax, thousands", ylabel="mean Dice", ylim=(-0.03, 1.1))
+    axes.set_xticks(range(len(SIZES) + 1), _labels())
+    axes.set_xlim(-0.6, len(SIZES) + 0.6)
+    missed = np.mean(dice < 1e-3) if len(dice) else np.nan
+    caption = (
+        f"Dice by size: a dot a bin of the {len(dice):,} images with a pneumothorax, with their number and a 95 % "
+        f"interval; crosses: the share that is met at all. {100 * missed:.3g} % are missed."
+    )
+    return inline(axes, "dice-sizes", caption)
+
+
+def _draw_bin(axes: Axes, number: int, values: np.ndarray) -> None:
+    """A bin's mean with 1.96 standard errors each way, its images' number, and the share of them that is met."""
+    mean = values.mean()
+    half = 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    ends = [[min(half, mean)], [min(half, 1 - mean)]]
+    axes.errorbar([number], [mean], ends, marker="o", markersize=4, capsize=2, color=STALLED)
+    axes.plot([number], [np.mean(values >= 1e-3)], "x", color=GREY, markersize=4)
+    axes.annotate(f"{len(values):,}", (number, 1.04), ha="center", fontsize=7, color=GREY)
+
+
+def _labels() -> list[str]:
+    thousands = [f"{size / 1000:g}" for size in SIZES]
+    between = [f"{low}–{high}" for low, high in pairwise(thousands)]
+    return [f"<{thousands[0]}", *between, f">{thousands[-1]}"]
