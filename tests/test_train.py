@@ -322,7 +322,9 @@ def test_a_loss_that_is_not_finite_stops_at_its_batch_and_saves_nothing(split, m
 
 def test_probabilities_that_are_not_finite_stop_after_their_epoch_with_the_same_mend(split, monkeypatch):
     predict = iter([np.array([0.2, 0.4, 0.6, 0.8, 0.1, 0.9]), np.array([0.2, np.nan, 0.6, 0.8, 0.1, np.inf])])
-    monkeypatch.setattr("stagewise.prediction.predict.predict_volumes", lambda *settings, **kept: next(predict)[:, None])
+    monkeypatch.setattr(
+        "stagewise.prediction.predict.predict_volumes", lambda *settings, **kept: next(predict)[:, None]
+    )
     wanted = plan(split)
     with pytest.raises(NumericalError, match=r"2 of 6 .* not finite after epoch 2; .*; lower learning_rate .* --force"):
         train(wanted, workers=0, force=False)
@@ -359,7 +361,9 @@ def test_gradients_of_accumulated_batches_are_averaged_into_one_step(split):
 def test_history_holds_the_middle_of_equally_good_thresholds_as_r41_chooses_it(split, monkeypatch):
     wanted = plan(split, epochs=1)
     probabilities = np.where(wanted.validation.labels == 1, 0.8, 0.2)  # all thresholds from 0.20 to 0.79 are right
-    monkeypatch.setattr("stagewise.prediction.predict.predict_volumes", lambda *settings, **kept: probabilities[:, None])
+    monkeypatch.setattr(
+        "stagewise.prediction.predict.predict_volumes", lambda *settings, **kept: probabilities[:, None]
+    )
     train(wanted, workers=0, force=False)
     chosen = best_threshold(wanted.validation.labels, probabilities).threshold
     assert pd.read_csv(wanted.folder / runs.HISTORY)["val_threshold"].tolist() == [chosen] == [0.5]

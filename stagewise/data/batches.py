@@ -3,7 +3,7 @@
 import itertools
 import math
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +33,12 @@ class BatchTask:
     lengths: tuple[int, ...] = ()
     slot: Slot | None = None
 
+    @property
+    def generators(self) -> list[np.random.Generator]:
+        """The chance of each clip's augmentation; without keys nothing is drawn from them, as by a resize."""
+        made = [key.generator(AUGMENTATION) for key in self.keys]
+        return made or [np.random.default_rng(0)] * len(self.volumes)
+
     def __str__(self) -> str:
         return f"a batch of {', '.join(paths.shown(path) for path in self.volumes)}"
 
@@ -49,12 +55,17 @@ class Batch:
     clips: np.ndarray | None
 
 
+Load = Callable[[BatchTask], Batch]
+
+
 def load_clips(task: BatchTask) -> Batch:
     """Read and transform the clips of one batch; they go to the task's slot if it has one that is large enough."""
-    generators = [key.generator(AUGMENTATION) for key in task.keys]
-    generators = generators or [np.random.default_rng(0)] * len(task.volumes)  # a resize draws nothing from them
-    pairs = zip(task.volumes, generators, strict=True)
-    clips = [augment(load_volume(path), task.transforms, generator) for path, generator in pairs]
+    pairs = zip(task.volumes, task.generators, strict=True)
+    return placed([augment(load_volume(path), task.transforms, generator) for path, generator in pairs], task)
+
+
+def placed(clips: Sequence[np.ndarray], task: BatchTask) -> Batch:
+    """The clips (T, H, W, C) of a batch, or whatever else has one size but for its first axis, as one array."""
     frames = tuple(map(len, clips))
     shape = (len(clips), padded(max(frames), task.lengths), *clips[0].shape[1:])
     fits = task.slot is not None and math.prod(shape) <= math.prod(task.slot.shape)
@@ -66,20 +77,21 @@ def load_clips(task: BatchTask) -> Batch:
 
 
 def load_in_order(
-    pool: WorkerPool, tasks: Iterable[BatchTask], shape: tuple[int, ...]
+    pool: WorkerPool, tasks: Iterable[BatchTask], shape: tuple[int, ...], load: Load = load_clips
 ) -> Iterator[tuple[BatchTask, Batch]]:
     """Yield each task with its clips; with workers, the array holds them until the next one is asked for.
 
-    shape: that of a whole batch of the longest clips there is room for; what is larger goes through a pipe.
+    shape: that of a whole batch of the longest clips there is room for; what is larger goes through a pipe; load: what
+    makes a task's batch.
     """
     if not (pool.workers and hasattr(os, "memfd_create")):  # without Linux' memfd all clips go through a pipe
-        yield from pool.in_order(load_clips, tasks)
+        yield from pool.in_order(load, tasks)
         return
     ring = Ring(slots_of(pool.workers), shape)
     try:
         slots = itertools.cycle(ring.slots)
-        placed = (replace(task, slot=slot) for task, slot in zip(tasks, slots, strict=False))
-        for (task, batch), place in zip(pool.in_order(load_clips, placed), itertools.cycle(ring.arrays), strict=False):
+        with_slots = (replace(task, slot=slot) for task, slot in zip(tasks, slots, strict=False))
+        for (task, batch), place in zip(pool.in_order(load, with_slots), itertools.cycle(ring.arrays), strict=False):
             yield task, batch if batch.clips is not None else replace(batch, clips=part_of(place, batch.shape))
     finally:
         ring.close()
@@ -96,10 +108,14 @@ class TrainingBatches:
         fold: int,
         seed: int,
         lengths: tuple[int, ...] = (),
+        load: Load = load_clips,
     ) -> None:
-        """volumes, stalled: the n training rows' files and labels (n,) 0 or 1; lengths: as in `BatchTask`."""
+        """volumes, stalled: the n training rows' files and labels (n,) 0 or 1.
+
+        lengths: as in `BatchTask`; load: as for `load_in_order`.
+        """
         self.recipe, self.volumes, self.stalled = recipe, volumes, np.asarray(stalled)
-        self.fold, self.seed, self.lengths = fold, seed, lengths
+        self.fold, self.seed, self.lengths, self.load = fold, seed, lengths, load
         self.row = recipe.sampling.draws(self.stalled)
 
     @property
@@ -133,7 +149,7 @@ class TrainingBatches:
         epochs = range(first_epoch, self.recipe.schedule.epochs)
         tasks = (self.task(epoch, step) for epoch in epochs for step in range(self.steps))
         shape = (self.recipe.batch_size, *self.recipe.prepared.largest)
-        for task, batch in load_in_order(pool, tasks, shape):
+        for task, batch in load_in_order(pool, tasks, shape, self.load):
             yield batch.clips, np.array(task.stalled, np.float32)[:, None]
 
 

@@ -14,7 +14,8 @@ class Kind:
     """One kind of rows.
 
     label: the column of 0 and 1; classes: what the two are called; clip, file: what a row is called as data, and as a
-    file; own: where the recipe's own split lies; check: the script that checks a split; make: the command for a new one.
+    file; own: where the recipe's own split lies; check: the script that checks a split; make: the command for a new
+    one; tiers: whether rows have tiers, of which the last stage may read the first alone.
     """
 
     label: str
@@ -24,6 +25,7 @@ class Kind:
     own: Callable[[], Path]
     check: str
     make: str
+    tiers: bool
 
 
 CLIPS = Kind(
@@ -34,6 +36,7 @@ CLIPS = Kind(
     paths.split_csv,
     "preproc_data/r02_verify_data.py",
     MAKE_SPLIT,
+    tiers=True,
 )
 XRAYS = Kind(
     "positive",
@@ -43,4 +46,5 @@ XRAYS = Kind(
     xray_paths.split_csv,
     "pneumothorax/r02_verify_data.py",
     MAKE_XRAY_SPLIT,
+    tiers=False,
 )

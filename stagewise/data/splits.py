@@ -60,7 +60,11 @@ class Split:
     @property
     def note(self) -> str:
         """What is to be said aloud of the split, or ""."""
-        return "" if "tier1" in self.table else f"{paths.shown(self.path)} has no column tier1: every row is of tier 1"
+        return (
+            ""
+            if "tier1" in self.table or not self.kind.tiers
+            else f"{paths.shown(self.path)} has no column tier1: every row is of tier 1"
+        )
 
     def seen_note(self, folds: Sequence[int]) -> str:
         """What is to be said where rows are trained on in every fold, or "". folds: whose rows are scored."""

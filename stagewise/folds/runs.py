@@ -11,7 +11,7 @@ from typing import Any
 
 from stagewise.files import paths
 from stagewise.folds.formats import upgraded
-from stagewise.messages.commands import TRAIN, fold_options, script_of
+from stagewise.messages.commands import fold_options, training_words
 from stagewise.messages.errors import InputError
 
 BEST_WEIGHTS = "best.weights.h5"
@@ -41,7 +41,7 @@ def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | Non
     Without a config it has no options: of a run that is not there, none are known. One without a start is for weights
     as the stage has them.
     """
-    words = ["python", script_of(stage, TRAIN), *fold_options(folds)]
+    words = ["python", *training_words(stage), *fold_options(folds)]
     if config is not None:
         split = config["split"]["file"]
         preset = config["recipe"]["preset"]
@@ -147,9 +147,17 @@ def kept_weights(stage: str, fold: int, config: dict[str, Any], epoch: int | Non
     return path
 
 
-def require_same_net(stage: str, fold: int, config: dict[str, Any], alike: dict[str, Any]) -> None:
-    """Raise InputError unless a fold's weights are of the net of another stage's run, `alike`, which needs them."""
-    if config["recipe"]["net"] != json.loads(json.dumps(alike["recipe"]["net"])):  # tuples become lists
+def require_same_net(
+    stage: str, fold: int, config: dict[str, Any], alike: dict[str, Any], any_size: bool = False
+) -> None:
+    """Raise InputError unless a fold's weights are of the net of another stage's run, `alike`, which needs them.
+
+    any_size: whether its input may be of another size.
+    """
+    nets = [json.loads(json.dumps(of["recipe"]["net"])) for of in (config, alike)]  # tuples become lists
+    if any_size:
+        nets = [{**net, "input_shape": None} for net in nets]
+    if nets[0] != nets[1]:
         command = train_command(stage, [fold], {**config, "recipe": alike["recipe"]})
         raise InputError(
             f"{paths.shown(paths.fold_folder(stage, fold))} was trained with another net; train both "

@@ -37,8 +37,21 @@ def script_of(stage: str, step: str) -> str:
     trains third_place_vote_mc3. All other steps of a folder's stages have one script. A stage of no script here is
     taken for a folder.
     """
-    training = training_scripts().get(stage, f"{stage}/{TRAIN}.py")
+    training = training_scripts().get(_experiment_of(stage), f"{stage}/{TRAIN}.py")
     return training if step == TRAIN else f"{Path(training).parent}/{step}.py"
+
+
+def training_words(stage: str) -> list[str]:
+    """The words that train a stage: its script, and the option that names it where the script trains several parts."""
+    part = stage.removeprefix(_experiment_of(stage)).removeprefix("_")
+    return [script_of(stage, TRAIN), *["--part", part] * bool(part)]
+
+
+def _experiment_of(stage: str) -> str:
+    """The stage, or what its name begins with where its training script trains several parts of an experiment."""
+    scripts = training_scripts()
+    names = [name for name in scripts if stage.startswith(f"{name}_")]
+    return stage if stage in scripts or not names else max(names, key=len)
 
 
 @cache

@@ -8,18 +8,20 @@ import numpy as np
 from stagewise.augment import Channel, Resize, ResizePlanes, Transform
 
 InputShape = tuple[int | None, int, int]  # of a net: (T, H, W), frames and pixels
+ImageShape = tuple[int, int]  # of a net of images: (H, W), pixels
 
 
 @dataclass(frozen=True)
 class Prepared:
     """How a volume becomes the clip that a net sees, but for augmentation.
 
-    transforms: what is done to it, in this order; largest: (T, H, W, C) of a clip that batches have room for;
-    lengths: what clips are padded to, in frames, ascending; none where all clips have one length.
+    transforms: what is done to it, in this order; largest: (T, H, W, C) of a clip that batches have
+    room for, or (H, W, 2) of an image with its mask; lengths: what clips are padded to, in frames, ascending; none
+    where all clips have one length.
     """
 
     transforms: tuple[Transform, ...]
-    largest: tuple[int, int, int, int]
+    largest: tuple[int, ...]
     lengths: tuple[int, ...] = ()
 
     def sized(self, volume: np.ndarray) -> np.ndarray:
@@ -97,3 +99,12 @@ class EveryFrame:
         _, height, width = input_shape
         transforms = (Channel(self.channel), ResizePlanes((height, width)))
         return Prepared(transforms, (self.lengths[-1], height, width, 1), self.lengths)
+
+
+@dataclass(frozen=True)
+class WholeImage:
+    """A grey image at the net's size, and its mask beside it."""
+
+    def prepared(self, input_shape: ImageShape) -> Prepared:
+        """To the net's height and width; of two channels, image and mask."""
+        return Prepared((ResizePlanes(input_shape),), (*input_shape, 2))

@@ -89,4 +89,12 @@ class ParentSnapshot(ParentStage):
         return self.snapshot
 
 
+@dataclass(frozen=True)
+class EarlierPart(ParentStage):
+    """The best weights of the same fold of an earlier part, whatever the size of the images that it was trained on.
+
+    Its split may be another one, as long as it did not train on what the fold validates. label: that part's stage.
+    """
+
+
 Start = RandomStart | WeightsFile | ParentStage

@@ -13,7 +13,11 @@ from stagewise.scores.calibration import Reliability
 from stagewise.scores.operating_point import jeffreys_interval
 from stagewise.scores.score import THRESHOLDS, BestThreshold
 
-PANELS = (("loss", "val_loss"), ("val_auc", "val_mcc"), ("learning_rate",))
+PANELS = (  # of those names that an epoch has
+    ("loss", "val_loss"),
+    ("val_auc", "val_mcc", "val_dice", "val_dice_positive", "val_dice_negative"),
+    ("learning_rate",),
+)
 OFFSET = dict(textcoords="offset points", fontsize="small")
 
 
@@ -29,7 +33,7 @@ def draw_curves(path: Path, history: list[dict[str, float]]) -> None:
     figure = Figure(figsize=(12, 3.5), layout="constrained")
     epochs = [row["epoch"] for row in history]
     for axes, names in zip(figure.subplots(1, len(PANELS)), PANELS, strict=True):
-        for name in names:
+        for name in [name for name in names if name in history[0]]:
             axes.plot(epochs, [row[name] for row in history], marker=".", label=name)
         axes.set_xlabel("epoch")
         axes.legend()

@@ -11,7 +11,7 @@ from stagewise.folds import runs
 from stagewise.folds.formats import FORMAT
 from stagewise.messages.errors import InputError
 from stagewise.recipes.recipe import GPU_PRECISIONS, Recipe
-from stagewise.recipes.starts import ParentStage, RandomStart
+from stagewise.recipes.starts import EarlierPart, ParentStage, RandomStart
 from stagewise.training.clips import CLIPS
 from stagewise.training.tasks import Task
 from stagewise.volumes.packed import told
@@ -90,7 +90,7 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int, task: Task
             f"{recipe.name} never pads its clips, so that a batch has one, not {recipe.batch_size}; correct it on the "
             "recipe's page"
         )
-    start_weights = _start_weights(recipe, made_from)
+    start_weights = _start_weights(recipe, made_from, split, task)
     task.require_learnable(split, [fold])
     held_out = split.table["fold"] == fold
     training, validation = task.rows(split, ~held_out), task.rows(split, held_out)
@@ -117,11 +117,11 @@ def started_config(plan: TrainingPlan) -> dict[str, Any] | None:
     return config
 
 
-def _start_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path | None:
+def _start_weights(recipe: Recipe, made_from: dict[str, Any], split: Split, task: Task) -> Path | None:
     if isinstance(recipe.start, RandomStart):
         return None
     if isinstance(recipe.start, ParentStage):
-        return _parent_weights(recipe, made_from)
+        return _parent_weights(recipe, made_from, split, task)
     path = paths.models_folder() / recipe.start.file
     if not path.exists():
         way_out = "(or ask for random ones with --init random)"
@@ -129,8 +129,33 @@ def _start_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path | None:
     return path
 
 
-def _parent_weights(recipe: Recipe, made_from: dict[str, Any]) -> Path:
+def _parent_weights(recipe: Recipe, made_from: dict[str, Any], split: Split, task: Task) -> Path:
     stage, fold = recipe.start.label, made_from["fold"]
-    parent = runs.finished_config(stage, fold, made_from["split"]["sha256"], made_from)
-    runs.require_same_net(stage, fold, parent, made_from)
+    trained_on = split.sha256
+    if isinstance(recipe.start, EarlierPart):
+        trained_on = runs.read_config(stage, fold, made_from)["split"]["sha256"]
+        if trained_on != split.sha256:
+            _require_unseen(stage, fold, made_from, split, task)
+    parent = runs.finished_config(stage, fold, trained_on, made_from)
+    runs.require_same_net(stage, fold, parent, made_from, any_size=isinstance(recipe.start, EarlierPart))
     return runs.kept_weights(stage, fold, parent, recipe.start.epoch)
+
+
+def _require_unseen(stage: str, fold: int, made_from: dict[str, Any], split: Split, task: Task) -> None:
+    """Raise InputError where a parent of another split was trained on a row that the fold validates."""
+    known = runs.read_config(stage, fold, made_from)["split"]
+    path = paths.root() / known["file"]
+    if not path.exists() or paths.sha256_of(path) != known["sha256"]:
+        raise InputError(
+            f"{stage} fold {fold} was trained on another split, {known['file']}, sha256 {known['sha256'][:12]}, which "
+            "is not there any more, so that nobody knows what it saw; put it back, or give it with --split"
+        )
+    rows = task.split(path).table
+    seen = set(rows.loc[rows["fold"] != fold, "filename"])
+    validated = split.table.loc[split.table["fold"] == fold, "filename"]
+    if leaked := [name for name in validated if name in seen]:
+        raise InputError(
+            f"{stage} fold {fold} was trained on {known['file']}, and so on {len(leaked)} of the rows that "
+            f"{paths.shown(split.path)} validates in fold {fold}, first {leaked[0]}; correct the split, or train the "
+            "parts before on it, too"
+        )

@@ -1,7 +1,7 @@
 """A stage script's `main`: the command line, the checks before anything heavy is loaded, then fold after fold."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,36 @@ def train_stage(stage: Recipe, presets: Presets, doc: str, following: str, task:
     it shares; task: what the stage learns.
     Raises the errors of `plans.plan_training` before, and of `train.train_folds` while training.
     """
-    arguments = _arguments(stage, doc)
+    arguments = _arguments([stage], doc).parse_args()
+    trained = _train_stage(stage, presets, arguments, task)
+    init = _init(stage, following, arguments)
+    if not arguments.dry_run:
+        print(ending(trained, command(following, arguments, *init)))
+
+
+def train_parts(parts: Mapping[str, Recipe], presets: Presets, doc: str, following: str, task: Task) -> None:
+    """The same for the parts of an experiment, one after the other, or for the one that the command line names.
+
+    parts: by their names, in their order. A dry run goes as far as the first that is not finished.
+    """
+    parser = _arguments(list(parts.values()), doc)
+    parser.add_argument(
+        "--part", choices=tuple(parts), help="train this part alone (default: all, one after the other)"
+    )
+    arguments = parser.parse_args()
+    chosen = {arguments.part: parts[arguments.part]} if arguments.part else parts
+    trained = []
+    for stage in chosen.values():
+        new = _train_stage(stage, presets, arguments, task)
+        trained += new
+        if arguments.dry_run and new:
+            return
+    if not arguments.dry_run:
+        print(ending(trained, command(following, arguments)))
+
+
+def _train_stage(stage: Recipe, presets: Presets, arguments: argparse.Namespace, task: Task) -> list[Path]:
+    """Check and train one stage. Returns: folders of the folds that were not finished before."""
     from stagewise.training.plans import plan_training, started_config
 
     recipe = _recipe(stage, presets, arguments)
@@ -38,14 +67,18 @@ def train_stage(stage: Recipe, presets: Presets, doc: str, following: str, task:
     print(*notes, *plans, f"needs {needed}", sep="\n", flush=True)
     started = [] if arguments.force else [started_config(plan) for plan in plans]
     finished = sum(config["finished"] for config in started if config)
-    if not arguments.dry_run:
-        trained = _train(plans, len(plans) - finished, needed, arguments)
-        init = _init(stage, following, arguments)
-        print(ending([plan.folder for plan in trained], command(following, arguments, *init)))
+    if arguments.dry_run:
+        return [
+            plan.folder
+            for plan, config in zip(plans, started or [None] * len(plans), strict=True)
+            if not (config and config["finished"])
+        ]
+    return [plan.folder for plan in _train(plans, len(plans) - finished, needed, arguments)]
 
 
-def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
+def _arguments(stages: Sequence[Recipe], doc: str) -> argparse.ArgumentParser:
     parser = cli.parser(doc, "split", "fold", "gpu", "workers", "memory", "seed", "preset", "dry-run", "force")
+    stage = stages[0]
     if not isinstance(stage.start, ParentStage):
         parser.add_argument(
             "--init",
@@ -53,7 +86,7 @@ def _arguments(stage: Recipe, doc: str) -> argparse.Namespace:
             default=stage.start.label,
             help="where the weights start (default: %(default)s, made by r04)",
         )
-    return parser.parse_args()
+    return parser
 
 
 def _init(stage: Recipe, following: str, arguments: argparse.Namespace) -> list[str]:
@@ -67,7 +100,9 @@ def _init(stage: Recipe, following: str, arguments: argparse.Namespace) -> list[
 
 def _recipe(stage: Recipe, presets: Presets, arguments: argparse.Namespace) -> Recipe:
     recipe = presets[arguments.preset](stage)
-    return replace(recipe, start=RandomStart()) if getattr(arguments, "init", None) == "random" else recipe
+    if isinstance(recipe.start, ParentStage) or getattr(arguments, "init", None) != "random":
+        return recipe
+    return replace(recipe, start=RandomStart())
 
 
 def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.Namespace) -> list:
