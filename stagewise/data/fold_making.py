@@ -45,8 +45,8 @@ def gen_kfold_split(table: pd.DataFrame, making: FoldMaking, kind: Kind = CLIPS)
 
     Without group and stratify it is the winner's split: KFold(folds, shuffle=True, random_state=seed) over the rows as
     they stand; with stratify scikit-learn's StratifiedKFold over the rows' values in these columns together; with group
-    StratifiedGroupKFold over them, or over the kind's label, so that the folds hold about as many clips of each class as the
-    groups allow.
+    StratifiedGroupKFold over them, or over the kind's label, so that the folds hold about as many clips of each class
+    as the groups allow.
     Raises InputError where there are fewer rows, groups or rows of one kind than folds, no such column, a row without
     group, or a seed that scikit-learn does not take.
     """

@@ -14,7 +14,7 @@ class Kind:
     """One kind of rows.
 
     label: the column of 0 and 1; classes: what the two are called; clip, file: what a row is called as data, and as a
-    file; own: where the recipe's own split lies; check: the script that checks a split; make: the command for a new one.
+    file; own: where the recipe's own split lies; check: the script that checks a split; make: the command of one.
     """
 
     label: str
