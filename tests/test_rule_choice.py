@@ -115,6 +115,18 @@ def test_the_best_of_a_few_rules_is_that_of_the_highest_mean_over_images():
     assert score == pytest.approx(max(mean_dice(each, range(40)) for each in rules)) and rule is rules[1]
 
 
+def test_the_simpler_kinds_are_among_the_richer_ones():
+    counts = joined([count_image(p, t, (0.5,)) for p, t in zip(PROBABILITIES, MASKS, strict=True)])
+    choice = choose_rules(counts, FOLDS, areas=(0,))
+    assert [choice.named(kind).rule for kind in ("triplet", "doublet", "threshold")] == [
+        Triplet(0.5, 0, 0.5),
+        Doublet(0.5, 0),
+        Doublet(0.5),
+    ]
+    with pytest.raises(ValueError, match="a plain threshold has an area of 0"):
+        choose_rules(counts, FOLDS, areas=(300,))
+
+
 def test_of_equal_rules_the_one_in_their_middle_is_taken():
     truth = np.zeros((32, 32), bool)
     truth[:16] = True
