@@ -116,13 +116,14 @@ def test_the_best_of_a_few_rules_is_that_of_the_highest_mean_over_images():
 
 
 def test_the_simpler_kinds_are_among_the_richer_ones():
-    counts = joined([count_image(p, t, (0.5,)) for p, t in zip(PROBABILITIES, MASKS, strict=True)])
-    choice = choose_rules(counts, FOLDS, areas=(0,))
-    assert [choice.named(kind).rule for kind in ("triplet", "doublet", "threshold")] == [
-        Triplet(0.5, 0, 0.5),
-        Doublet(0.5, 0),
-        Doublet(0.5),
-    ]
+    truth, spot = np.zeros((2, 32, 32), bool)
+    truth[:16], spot[:2, 0] = True, True
+    half = [np.float32(0.5) * mask for mask in (truth, spot)]  # never very sure: enough pixels tell them apart alone
+    pairs = zip(half, (truth, np.zeros_like(spot)), strict=True)
+    counts = joined([count_image(p, mask, (0.3, 0.7)) for p, mask in pairs])
+    choice = choose_rules(counts, np.arange(2), areas=(0, 10_000))
+    assert choice.named("triplet").rule == Triplet(0.3, 10_000, 0.3) and choice.own[:2, ALL].tolist() == [1, 1]
+    assert choice.named("threshold").rule.area == 0 and choice.own[2, ALL] < 0.51
     with pytest.raises(ValueError, match="a plain threshold has an area of 0"):
         choose_rules(counts, FOLDS, areas=(300,))
 
