@@ -12,7 +12,7 @@ from stagewise.prediction.mask_rule import read_rule, write_rule
 from stagewise.recipes.mask_rules import Doublet, Triplet
 from stagewise.scores.dice import dice
 from stagewise.scores.mask_counts import MaskCounts, count_image, dice_of, joined
-from stagewise.scores.rule_choice import ALL, NEGATIVE, POSITIVE, choose_rules, grid_sums
+from stagewise.scores.rule_choice import ALL, NEGATIVE, POSITIVE, best_of, choose_rules, grid_sums
 from stagewise.scores.rule_table import content, told
 from stagewise.xrays.counts_table import read_counts, write_counts
 
@@ -107,6 +107,25 @@ def test_the_sums_of_the_grid_are_those_of_every_rule():
     for rule in every_rule("triplet"):
         place = GRID.index(rule.top), AREAS.index(rule.area), GRID.index(rule.bottom)
         assert sums[place] == pytest.approx(dice_of(COUNTS, rule).sum())
+
+
+def test_the_best_of_a_few_rules_is_that_of_the_highest_mean_over_images():
+    rules = (Doublet(0.5), Triplet(0.7, 20_000, 0.5), Triplet(0.9, 3000, 0.3), Triplet(0.7, 20_000, 0.5))
+    rule, score = best_of(COUNTS, rules)
+    assert score == pytest.approx(max(mean_dice(each, range(40)) for each in rules)) and rule is rules[1]
+
+
+def test_the_simpler_kinds_are_among_the_richer_ones():
+    truth, spot = np.zeros((2, 32, 32), bool)
+    truth[:16], spot[:2, 0] = True, True
+    half = [np.float32(0.5) * mask for mask in (truth, spot)]  # never very sure: enough pixels tell them apart alone
+    pairs = zip(half, (truth, np.zeros_like(spot)), strict=True)
+    counts = joined([count_image(p, mask, (0.3, 0.7)) for p, mask in pairs])
+    choice = choose_rules(counts, np.arange(2), areas=(0, 10_000))
+    assert choice.named("triplet").rule == Triplet(0.3, 10_000, 0.3) and choice.own[:2, ALL].tolist() == [1, 1]
+    assert choice.named("threshold").rule.area == 0 and choice.own[2, ALL] < 0.51
+    with pytest.raises(ValueError, match="a plain threshold has an area of 0"):
+        choose_rules(counts, FOLDS, areas=(300,))
 
 
 def test_of_equal_rules_the_one_in_their_middle_is_taken():
