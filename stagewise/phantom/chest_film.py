@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stagewise.phantom.chest_anatomy import Chest, smooth
+from stagewise.phantom.chest_anatomy import Chest
+from stagewise.phantom.chest_bones import smooth
 from stagewise.phantom.pneumothorax import Pocket, draw_area, draw_pocket
 
-LOOKALIKE_CHANCE = 0.4  # of each kind; the same with and without a pneumothorax
+LOOKALIKE_CHANCE = 0.25  # of each kind; the same with and without a pneumothorax
 AP_SHARE = 0.4  # of the films of NIH ChestX-ray14
 
 
