@@ -140,7 +140,7 @@ def test_interrupted_run_goes_on_from_its_journal(root, monkeypatch):
         monkeypatch.setattr(extraction, "extract_roi", interrupted)
         with pytest.raises(KeyboardInterrupt):
             extraction.extract_subset("train", workers=0)
-        with extraction.journal_path("train").open("a") as journal:
+        with extraction.index_of("train").journal.open("a") as journal:
             journal.write(f"{stop},9,9,9,0,0")  # torn by the interruption
     assert len(done) == 3 and not paths.roi_index("train").exists()
 
@@ -157,7 +157,7 @@ def test_a_volume_is_on_the_disk_before_the_journal_says_so(root, monkeypatch):
 
     def flush_and_look(path):
         if path.suffix == ".pklz":
-            assert path.name.removesuffix(".pklz") not in extraction.journal_path("train").read_text()
+            assert path.name.removesuffix(".pklz") not in extraction.index_of("train").journal.read_text()
             flushed.append(path.name)
         flush(path)
 
@@ -169,7 +169,7 @@ def test_a_volume_is_on_the_disk_before_the_journal_says_so(root, monkeypatch):
 def test_two_extractions_at_once_are_refused(root):
     make_videos(count=1)
     with (
-        extraction._journal("train"),
+        extraction.index_of("train").journaling(),
         pytest.raises(BusyError, match="the extraction of train is in use by process"),
     ):
         extraction.extract_subset("train", workers=0)
@@ -232,7 +232,7 @@ def test_a_killed_worker_is_an_error_and_nothing_is_lost(root):
     write_video(paths.videos_folder("train") / "100001.mp4", frames)
     command = [sys.executable, str(SCRIPT), "train", "--workers", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    journal, deadline = extraction.journal_path("train"), time.monotonic() + 60
+    journal, deadline = extraction.index_of("train").journal, time.monotonic() + 60
     while time.monotonic() < deadline and not (journal.exists() and "ok" in journal.read_text()):
         time.sleep(0.02)
     for child in children_of(process):

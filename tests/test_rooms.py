@@ -23,6 +23,7 @@ LAYERS = (  # from the ground up
     "scores",
     "data",
     "checks",
+    "xrays",
     "folds",
     "prediction",
     "joining",

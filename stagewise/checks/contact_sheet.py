@@ -32,35 +32,41 @@ def draw_contact_sheet(path: Path, labelled: pd.DataFrame, volumes: pd.DataFrame
     rows = []
     for value, name in CLASSES.items():
         names = labelled.loc[labelled["stalled"] == value, "filename"].tolist()
-        cells = [_class_cell(filename, name, COLOURS[value], in_doubt) for filename in _spread(names, COLUMNS * ROWS)]
-        rows += _rows(cells, COLUMNS)
+        cells = [_class_cell(filename, name, COLOURS[value], in_doubt) for filename in spread(names, COLUMNS * ROWS)]
+        rows += in_rows(cells, COLUMNS)
     if len(doubted):
-        chosen = _spread(list(doubted.itertuples()), COLUMNS // 2 * ROWS)
+        chosen = spread(list(doubted.itertuples()), COLUMNS // 2 * ROWS)
         heading = f"{len(doubted)} of {len(volumes)} crops in doubt, {len(chosen)} of them here"
         cells = [_doubt_cell(row.subset, row.filename, row.reason) for row in chosen]
-        rows += [_text([heading], INK, COLUMNS * CELL), *_rows(cells, COLUMNS // 2)]
+        rows += [text([heading], INK, COLUMNS * CELL), *in_rows(cells, COLUMNS // 2)]
+    save_sheet(path, rows)
+
+
+def save_sheet(path: Path, rows: list[np.ndarray]) -> None:
+    """Write the rows, one below the other, as a PNG. rows: (h, W, 3) uint8 BGR."""
     smallest = (cv2.IMWRITE_PNG_COMPRESSION, 9)  # 0.4 MB, and 1 MB by default
     encoded = cv2.imencode(".png", np.concatenate(rows), smallest)[1]
     with paths.replacing(path) as temporary:
         temporary.write_bytes(encoded.tobytes())
 
 
-def _spread(things: list, most: int) -> list:
+def spread(things: list, most: int) -> list:
+    """At most so many of the things, evenly spread over them."""
     return [things[place] for place in np.unique(np.linspace(0, len(things) - 1, min(most, len(things))).astype(int))]
 
 
 def _class_cell(filename: str, name: str, colour: Colour, in_doubt: set[str]) -> np.ndarray:
     frame, size = _middle_frame("train", filename)
     mark = ", in doubt" if filename in in_doubt else ""
-    return np.concatenate([_text([filename, f"{name}, {size}{mark}"], colour, CELL), _framed(frame, CELL)])
+    return np.concatenate([text([filename, f"{name}, {size}{mark}"], colour, CELL), framed(frame, CELL)])
 
 
 def _doubt_cell(subset: str, filename: str, reason: str) -> np.ndarray:
     frame, size = _middle_frame(subset, filename)
     lines = wrapped(reason, 2 * CELL - 2 * MARGIN, TEXT_SIZE)[:REASON_LINES]
     lines += [""] * (REASON_LINES - len(lines))
-    text = _text([f"{subset}/{filename}", size, *lines], INK, 2 * CELL)
-    return np.concatenate([text, _framed(frame, 2 * CELL)])
+    heading = text([f"{subset}/{filename}", size, *lines], INK, 2 * CELL)
+    return np.concatenate([heading, framed(frame, 2 * CELL)])
 
 
 def _middle_frame(subset: str, filename: str) -> tuple[np.ndarray, str]:
@@ -68,7 +74,8 @@ def _middle_frame(subset: str, filename: str) -> tuple[np.ndarray, str]:
     return volume[len(volume) // 2], "x".join(map(str, volume.shape[:3]))
 
 
-def _text(lines: Iterable[str], ink: Colour, width: int) -> np.ndarray:
+def text(lines: Iterable[str], ink: Colour, width: int) -> np.ndarray:
+    """Lines on paper of this width in pixels: (H, width, 3) uint8."""
     lines = list(lines)
     picture = np.full((MARGIN + LINE * len(lines), width, 3), PAPER, np.uint8)
     for number, line in enumerate(lines):
@@ -77,7 +84,7 @@ def _text(lines: Iterable[str], ink: Colour, width: int) -> np.ndarray:
     return picture
 
 
-def _framed(frame: np.ndarray, width: int) -> np.ndarray:
+def framed(frame: np.ndarray, width: int) -> np.ndarray:
     """A frame as large as it fits a square of `CELL` less the margins, in a cell of this width."""
     scale = (CELL - 2 * MARGIN) / max(frame.shape[:2])
     height, breadth = (max(round(side * scale), 1) for side in frame.shape[:2])
@@ -88,8 +95,8 @@ def _framed(frame: np.ndarray, width: int) -> np.ndarray:
     return picture
 
 
-def _rows(cells: list[np.ndarray], columns: int) -> list[np.ndarray]:
-    """The cells side by side, the last row filled up with paper."""
+def in_rows(cells: list[np.ndarray], columns: int) -> list[np.ndarray]:
+    """The cells side by side, so many in a row, the last row filled up with paper."""
     rows = []
     for start in range(0, len(cells), columns):
         row = cells[start : start + columns]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from stagewise.data.kinds import CLIPS, Kind
 from stagewise.scores.curves import save_figure
 
 
@@ -27,19 +28,24 @@ def draw_sizes(path: Path, index: pd.DataFrame, input_shape: tuple[int, int, int
     save_figure(figure, path)
 
 
-def draw_classes(path: Path, groups: dict[str, pd.Series]) -> None:
-    """Share of each class, a bar a group. groups: stalled (0 or 1) of each group's videos, by name."""
+def draw_classes(path: Path, groups: dict[str, pd.Series], kind: Kind = CLIPS) -> None:
+    """Share of each class, a bar a group. groups: the label (0 or 1) of each row of a group, by its name."""
     figure = Figure(figsize=(7, 1.2 + 0.5 * len(groups)), layout="constrained")
     axes = figure.subplots()
-    names = [f"{name}\n({len(stalled)} videos)" for name, stalled in groups.items()]
-    share = np.array([stalled.mean() for stalled in groups.values()])
-    axes.barh(names, share, color="tab:red", label="stalled")
-    axes.barh(names, 1 - share, left=share, color="tab:blue", label="flowing")
-    for row, stalled in enumerate(groups.values()):
+    names = [f"{name}\n({len(labels)} {kind.file}s)" for name, labels in groups.items()]
+    share = np.array([labels.mean() for labels in groups.values()])
+    axes.barh(names, share, color="tab:red", label=kind.classes[1])
+    axes.barh(names, 1 - share, left=share, color="tab:blue", label=kind.classes[0])
+    for row, labels in enumerate(groups.values()):
         axes.text(
-            0.99, row, f"{int(stalled.sum())} stalled, {stalled.mean():.1%}", ha="right", va="center", color="white"
+            0.99,
+            row,
+            f"{int(labels.sum())} {kind.classes[1]}, {labels.mean():.1%}",
+            ha="right",
+            va="center",
+            color="white",
         )
-    axes.set(xlim=(0, 1), xlabel="share of the videos")
+    axes.set(xlim=(0, 1), xlabel=f"share of the {kind.file}s")
     axes.invert_yaxis()
     figure.legend(loc="outside upper right", ncols=2)
     save_figure(figure, path)

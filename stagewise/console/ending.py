@@ -2,12 +2,13 @@
 
 import argparse
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from stagewise.console.cli import OPTIONS
 from stagewise.files import paths
 from stagewise.messages.commands import TRAIN, script_of
+from stagewise.messages.errors import InputError, QuarantinedError, way_on
 
 CARRIED = {  # what a script, by how its name begins, takes over from the one before it, where it was given there
     "r01": ("workers",),
@@ -23,6 +24,21 @@ def ending(written: Iterable[Path], following: str | None) -> str:
     """The lines: `wrote` the files and folders, and `next:` the command that follows, where there are any."""
     shown = ", ".join(map(paths.shown, written))
     return "\n".join([f"wrote {shown}"] * bool(shown) + [f"next: {following}"] * bool(following))
+
+
+def end_quarantined(last_lines: str, problems: Sequence[str], what: str, keep_going: bool) -> None:
+    """Print the last lines; an error with them where inputs were set aside. what: after their number, in the message.
+
+    Raises QuarantinedError where `--keep-going` asked to leave them out, else InputError.
+    """
+    if not problems:
+        print(last_lines)
+        return
+    listed = "\n  ".join(problems)
+    message = f"{len(problems)} {what}:\n  {listed}\n"
+    if keep_going:
+        raise QuarantinedError(f"{message}the others are done, as --keep-going asked\n{last_lines}")
+    raise InputError(f"{message}replace them, and {way_on()}; or leave them out: --keep-going")
 
 
 def command(script: str, before: argparse.Namespace | None = None, *more: str) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from stagewise.console import cli
 from stagewise.files import paths
-from stagewise.messages.errors import InputError, QuarantinedError, way_on
 
 if TYPE_CHECKING:
     from stagewise.crops.extraction import Extraction
@@ -67,7 +66,7 @@ def _tell(subset: str, rows: Sequence[dict[str, str]]) -> list[str]:
 
 def _end(subsets: Sequence[str], problems: Sequence[str], arguments: argparse.Namespace) -> None:
     """The last lines; an error with them where videos were quarantined."""
-    from stagewise.console.ending import command, ending
+    from stagewise.console.ending import command, end_quarantined, ending
     from stagewise.crops.input_videos import subsets_there
 
     written = [path for subset in subsets for path in (paths.roi_folder(subset), paths.roi_index(subset))]
@@ -78,12 +77,5 @@ def _end(subsets: Sequence[str], problems: Sequence[str], arguments: argparse.Na
         script = "preproc_data/r01_extract_roi.py" if others else "preproc_data/r02_verify_data.py"
         words = [*others, *["--codecs", arguments.codecs] * bool(others and arguments.codecs)]
         following = command(script, arguments, *words, *["--keep-going"] * bool(problems))
-    last_lines = ending(written, following)
-    if not problems:
-        print(last_lines)
-        return
-    listed = "\n  ".join(problems)
-    message = f"{len(problems)} of the videos quarantined, without a volume:\n  {listed}\n"
-    if arguments.keep_going:
-        raise QuarantinedError(f"{message}the others are done, as --keep-going asked\n{last_lines}")
-    raise InputError(f"{message}replace them, and {way_on()}; or leave them out: --keep-going")
+    what = "of the videos quarantined, without a volume"
+    end_quarantined(ending(written, following), problems, what, arguments.keep_going)

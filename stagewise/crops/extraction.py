@@ -1,34 +1,19 @@
-"""Extraction of many videos: parallel, resumable, and never trusting a file that it cannot prove whole.
+"""Extraction of many videos: parallel, resumable, and never trusting a file that it cannot prove whole."""
 
-A finished video is one line in a journal beside the index, written after the volume is on the disk. An
-interrupted run leaves the journal; the next one believes a line only if the volume's checksum agrees.
-"""
-
-import csv
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from stagewise.crops.input_videos import list_videos
 from stagewise.crops.roi import extract_roi
 from stagewise.crops.roi_index import ROI_INDEX, ROI_SIZES
 from stagewise.files import paths
-from stagewise.files.leftovers import remove_leftovers
-from stagewise.files.locks import owned
+from stagewise.files.journals import Index, Journal, Row, why_unread
 from stagewise.files.names import require_video_name
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.progress import progress
 from stagewise.video.codecs import CODECS
 from stagewise.video.decoding import VideoError
 from stagewise.volumes.pklz import save_volume
-
-# of a dangling link, missing rights, a loop of links, a file that was replaced on its server; not EIO, of a disk
-OF_ONE_FILE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ESTALE)
-
-Row = dict[str, str]  # a line of the index, columns `ROI_INDEX`, as text
 
 
 @dataclass(frozen=True)
@@ -46,7 +31,7 @@ class Extraction:
 
 def plan(subset: str, force: bool = False, codecs: tuple[str, ...] = CODECS) -> list[Extraction]:
     """What extraction has to do; with `force` nothing that is there counts. codecs: those that may be decoded."""
-    known, videos = {} if force else _known_rows(subset), list_videos(subset)
+    known, videos = {} if force else index_of(subset).known_rows(), list_videos(subset)
     for video in videos:
         require_video_name(video.name, paths.shown(paths.videos_folder(subset)))
     return [Extraction(video, paths.volume_path(subset, video.name), known.get(video.name), codecs) for video in videos]
@@ -58,20 +43,20 @@ def extract_subset(subset: str, workers: int, force: bool = False, codecs: tuple
     Returns: the index's rows, those with status "quarantined" among them; the same for any number of workers.
     Raises BusyError where another process extracts the subset, StagewiseError if a worker dies.
     """
-    with _journal(subset) as journal, WorkerPool(workers) as pool:
+    index = index_of(subset)
+    with index.journaling(paths.roi_folder(subset)) as journal, WorkerPool(workers) as pool:
         rows = _extract_all(plan(subset, force, codecs), subset, journal, pool)
-        write_index(subset, rows)
+        index.write(rows)
     return rows
 
 
-def _extract_all(tasks: list[Extraction], subset: str, journal: TextIO, pool: WorkerPool) -> list[Row]:
-    rows, writer = [], csv.DictWriter(journal, ROI_INDEX, lineterminator="\n")
+def _extract_all(tasks: list[Extraction], subset: str, journal: Journal, pool: WorkerPool) -> list[Row]:
+    rows = []
     with progress(len(tasks), f"extracting {subset}", "videos") as line:
         for task, row in pool.in_order(extract, tasks):
             if row["status"] == "ok" and row != task.known:
                 paths.flush(task.volume)  # here, since a worker that waited for the disk would leave its core idle
-            writer.writerow(row)
-            journal.flush()
+            journal.write(row)
             rows.append(row)
             line.advance()
     return rows
@@ -104,54 +89,17 @@ def _reason(error: VideoError | OSError, video: Path) -> str:
     """Why the video is set aside. Raises the error where it is not this one video's: a disk or a mount that fails."""
     if isinstance(error, VideoError):
         return error.reason
-    if error.errno not in OF_ONE_FILE or str(error.filename) != str(video):
-        raise error
-    try:  # the folder is still there, and the video in it, if only as a link
-        video.parent.stat() if error.errno == errno.ESTALE else video.lstat()
-    except OSError:
-        raise error from None
-    link = f", and is a link to {video.readlink()}" if video.is_symlink() else ""
-    return f"cannot be read: {error.strerror}{link}"
+    return why_unread(error, video)
+
+
+def index_of(subset: str) -> Index:
+    """The table of the subset's volumes, and its journal."""
+    return Index(paths.roiindex_of(subset), ROI_INDEX, f"the extraction of {subset}")
 
 
 def write_index(subset: str, rows: list[Row]) -> None:
     """The table of the subset's volumes, in the order of the file names."""
-    with paths.replacing(paths.roi_index(subset)) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, ROI_INDEX, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def journal_path(subset: str) -> Path:
-    """Lines of the index for the videos finished so far; gone when the index is written."""
-    return paths.roi_index(subset).with_suffix(".journal")
-
-
-@contextmanager
-def _journal(subset: str) -> Iterator[TextIO]:
-    """The journal, open for one process alone, and removed when the work is done."""
-    path = journal_path(subset)
-    lock = path.with_suffix(".lock")
-    with owned(lock, f"the extraction of {subset}"), paths.naming(path), path.open("a", newline="") as journal:
-        remove_leftovers(path.parent)  # where another process may write the other subset's index
-        remove_leftovers(paths.roi_folder(subset), alone=True)
-        journal.write("\n")  # ends a line that a killed run has torn
-        yield journal
-        path.unlink(missing_ok=True)
-
-
-def _known_rows(subset: str) -> dict[str, Row]:
-    """What the index and then the journal say; a line that is not whole does not count."""
-    known = {}
-    for path in (paths.roi_index(subset), journal_path(subset)):
-        if path.exists():
-            with paths.naming(path):
-                text = path.read_text(errors="replace")
-            for line in text.splitlines():
-                cells = next(csv.reader([line]), [])
-                if len(cells) == len(ROI_INDEX):
-                    known[cells[0]] = dict(zip(ROI_INDEX, cells, strict=True))
-    return known
+    index_of(subset).write(rows)
 
 
 def _is_whole(task: Extraction) -> bool:

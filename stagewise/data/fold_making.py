@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 
+from stagewise.data.kinds import CLIPS, Kind
 from stagewise.data.split_flaws import flaws
 from stagewise.messages.commands import MAKE_SPLIT
 from stagewise.messages.errors import InputError
@@ -39,13 +40,13 @@ class FoldMaking:
         return shlex.join([*shlex.split(MAKE_SPLIT), *words])
 
 
-def gen_kfold_split(table: pd.DataFrame, making: FoldMaking) -> pd.DataFrame:
+def gen_kfold_split(table: pd.DataFrame, making: FoldMaking, kind: Kind = CLIPS) -> pd.DataFrame:
     """The table with a column `fold` of 0 to folds - 1.
 
     Without group and stratify it is the winner's split: KFold(folds, shuffle=True, random_state=seed) over the rows as
     they stand; with stratify scikit-learn's StratifiedKFold over the rows' values in these columns together; with group
-    StratifiedGroupKFold over them, or over stalled, so that the folds hold about as many clips of each class as the
-    groups allow.
+    StratifiedGroupKFold over them, or over the kind's label, so that the folds hold about as many clips of each class
+    as the groups allow.
     Raises InputError where there are fewer rows, groups or rows of one kind than folds, no such column, a row without
     group, or a seed that scikit-learn does not take.
     """
@@ -54,13 +55,14 @@ def gen_kfold_split(table: pd.DataFrame, making: FoldMaking) -> pd.DataFrame:
         raise InputError(f"seed {making.seed} is too large for scikit-learn; give one up to {LARGEST_SEED} with --seed")
     _require_filled(table, [group] if group else [], "--group")
     _require_filled(table, stratify, "--stratify")
-    _require_enough(len(table), "videos", folds)
+    _require_enough(len(table), f"{kind.file}s", folds)
     if group:
         _require_enough(table[group].nunique(), f"groups of the same {group}", folds)
-    kinds = table.groupby(list(stratify or STALLED), sort=False).ngroup() if group or stratify else None
+    kinds = table.groupby(list(stratify or (kind.label,)), sort=False).ngroup() if group or stratify else None
     if kinds is not None:
         largest = kinds.value_counts().max()
-        _require_enough(largest, f"videos, the most that are alike in {', '.join(stratify) or 'stalled'},", folds)
+        alike = ", ".join(stratify) or kind.label
+        _require_enough(largest, f"{kind.file}s, the most that are alike in {alike},", folds)
     splitter = (StratifiedGroupKFold if group else StratifiedKFold if stratify else KFold)(
         folds, shuffle=True, random_state=making.seed
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from stagewise.data.fold_making import FoldMaking, ways_out
+from stagewise.data.kinds import CLIPS
 from stagewise.data.split_flaws import flaws, of_tier1, shown
 from stagewise.data.splits import Split
 from stagewise.files import paths
@@ -16,7 +17,7 @@ WITHOUT_TIER1 = "take the column out, and every row is of tier 1"
 
 def require_learnable(split: Split, folds: Iterable[int]) -> None:
     """Raise InputError unless every stage can be trained and scored on these folds, those of tier 1 alone included."""
-    if found := flaws(split.table, folds):
+    if found := flaws(split.table, folds, split.kind):
         raise InputError(f"{paths.shown(split.path)} cannot be trained on: {shown(found)}; {mend_of(split, found)}")
 
 
@@ -33,6 +34,9 @@ def require_trainable(table: pd.DataFrame, making: FoldMaking, options: Sequence
 
 def mend_of(split: Split, found: Sequence[str]) -> str:
     """What the user can do about these flaws of the split."""
+    if split.kind != CLIPS:
+        both = f"correct it, so that every fold has {split.kind.clip}s of both classes"
+        return f"{both}, or leave --split out for the split of: {split.kind.make}"
     if split.path.absolute() == paths.split_csv():
         return _mends(split.table, FoldMaking(len(split.folds)), found, ["--force"])
     if not all(map(of_tier1, found)):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stagewise.data.columns import booleans, labels, probabilities, whole_numbers
+from stagewise.data.kinds import CLIPS, Kind
 from stagewise.data.tables import read_videos, with_tiers
 from stagewise.files import paths
 from stagewise.messages.commands import MAKE_SPLIT, fold_options
@@ -20,11 +21,17 @@ ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never
 
 @dataclass(frozen=True)
 class Split:
-    """A split's rows (filename, stalled, fold and what else it carries), its file, and the file's sha256."""
+    """A split's rows (filename, the kind's label, fold and what else it carries), its file, and the file's sha256."""
 
     path: Path
     sha256: str
     table: pd.DataFrame
+    kind: Kind = CLIPS
+
+    @property
+    def label(self) -> str:
+        """The column of 0 and 1 that says what each row is."""
+        return self.kind.label
 
     @property
     def folds(self) -> list[int]:
@@ -38,7 +45,7 @@ class Split:
         from_root: with the split's path as seen from the root, as a file keeps it; else as it was given.
         """
         words = ["python", *shlex.split(script)]
-        if self.path.absolute() != paths.split_csv():
+        if self.path.absolute() != self.kind.own():
             words += ["--split", paths.shown(self.path) if from_root else str(self.path)]
         if folds is not None and list(folds) != self.folds:
             words += fold_options(folds)
@@ -61,12 +68,13 @@ class Split:
         if not seen.any():
             return ""
         of_folds = self.table["fold"].isin(list(folds))
-        (known, known_stalled), (scored, stalled) = (
-            (int(rows.sum()), int(self.table.loc[rows, "stalled"].sum())) for rows in (seen, of_folds)
+        (known, known_ones), (scored, ones) = (
+            (int(rows.sum()), int(self.table.loc[rows, self.label].sum())) for rows in (seen, of_folds)
         )
+        rows = f"{self.kind.clip}s"
         return (
-            f"{known} of {len(self.table)} clips ({known_stalled} stalled) are of fold {ALWAYS_TRAINED}: every net saw "
-            f"them in training; scores are of the {scored} clips ({stalled} stalled) of {named(folds)} alone"
+            f"{known} of {len(self.table)} {rows} ({known_ones} {self.label}) are of fold {ALWAYS_TRAINED}: every net "
+            f"saw them in training; scores are of the {scored} {rows} ({ones} {self.label}) of {named(folds)} alone"
         )
 
     def of_tier1(self) -> "Split":
@@ -121,7 +129,7 @@ class Split:
     @property
     def check(self) -> str:
         """The command that checks this split against labels and volumes."""
-        return self.command("preproc_data/r02_verify_data.py")
+        return self.command(self.kind.check)
 
     def chosen_folds(self, asked: list[int] | None) -> list[int]:
         """The folds asked for, each once, in the order asked; all where none is. Raises InputError for others."""
@@ -151,8 +159,14 @@ def read_split(path: Path | None) -> Split:
     table["stalled"] = labels(table, path, mend)
     table["fold"] = whole_numbers(table, "fold", path, mend, minimum=ALWAYS_TRAINED)
     split = Split(path, paths.sha256_of(path), with_tiers(table, path, mend))
-    if not split.folds:
-        raise InputError(f"{paths.shown(path)} has no fold to validate on; {mend}")
-    if (table["fold"] == split.folds[0]).all():
-        raise InputError(f"{paths.shown(path)} has fold {split.folds[0]} alone, so nothing is left to train on; {mend}")
+    require_folds(split, mend)
     return split
+
+
+def require_folds(split: Split, mend: str) -> None:
+    """Raise InputError unless there is a fold to validate on, and rows beside it to train on."""
+    if not split.folds:
+        raise InputError(f"{paths.shown(split.path)} has no fold to validate on; {mend}")
+    if (split.table["fold"] == split.folds[0]).all():
+        alone = f"{paths.shown(split.path)} has fold {split.folds[0]} alone"
+        raise InputError(f"{alone}, so nothing is left to train on; {mend}")

@@ -9,8 +9,9 @@ names of videos without their suffix. Everything else is refused.
 Compressed files (`.csv.xz`, `.csv.gz`) are read as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -44,16 +45,23 @@ CORRECT_INPUT = "put the competition's own file there, or correct this one"
 
 
 def read_table(
-    path: Path, required: Sequence[str], mend: str, absent: str | None = None, may_be_blank: Sequence[str] = ()
+    path: Path,
+    required: Sequence[str],
+    mend: str,
+    absent: str | None = None,
+    may_be_blank: Sequence[str] = (),
+    other_names: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """A CSV table as text, with its shape checked.
 
     required: columns that must be there and, but for those in `may_be_blank`, filled in every row; others are carried
     along, but for those of `KNOWN` that are blank in every row. absent: the mend where there is no such file, if it is
-    another one.
+    another one. other_names: what a required column may be called instead, where it is not there by its own name.
     Returns: every column as str, rows 0, 1, 2, ... Raises InputError with `mend` at the end of its message.
     """
-    frame = _with_known_names(read_cells(path, mend, absent or mend), required)
+    frame = read_cells(path, mend, absent or mend)
+    frame = frame.rename(columns={other: name for name, other in other_names.items() if name not in frame})
+    frame = _with_known_names(frame, required)
     missing = [column for column in required if column not in frame.columns]
     if missing:
         found = ", ".join(name if name.isprintable() else ascii(name) for name in frame.columns)[:LONGEST_SHOWN]

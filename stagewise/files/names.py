@@ -13,8 +13,8 @@ def is_video(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def name_problem(name: str) -> str:
-    """Why a video cannot have this name, or "" where it can."""
+def name_problem(name: str, suffixes: tuple[str, ...] = SUFFIXES) -> str:
+    """Why a video, or another file of these suffixes, cannot have this name, or "" where it can."""
     if "/" in name or "\\" in name:
         return "is not a bare file name"
     if not name.isprintable():  # line ends, terminal codes, invisible letters, bytes that are no text
@@ -23,8 +23,8 @@ def name_problem(name: str) -> str:
         return f"begins with {name[0]}, which spreadsheets take for a formula"
     if name.startswith((".", " ")):
         return "begins with a dot or a space"
-    if not is_video(name):
-        return f"does not end in {', '.join(SUFFIXES)}"
+    if not name.lower().endswith(suffixes):
+        return f"does not end in {', '.join(suffixes)}"
     return f"is longer than {LARGEST_BYTES} bytes" if len(name.encode()) > LARGEST_BYTES else ""
 
 

@@ -35,9 +35,14 @@ def image_path(subset: str, image: str) -> Path:
     return images_folder(subset) / f"{image}.png"
 
 
+def masks_folder() -> Path:
+    """The masks of the training images that have a pneumothorax."""
+    return paths.modified_data_folder() / "xrays" / "masks"
+
+
 def mask_path(image: str) -> Path:
     """The mask of one training image that has a pneumothorax, 0 or 255, PNG; an image without one has no file."""
-    return paths.modified_data_folder() / "xrays" / "masks" / f"{image}.png"
+    return masks_folder() / f"{image}.png"
 
 
 def index(subset: str) -> Path:

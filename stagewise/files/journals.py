@@ -1,0 +1,96 @@
+"""The table of what was made of many files, which an interrupted run goes on from.
+
+A finished file is one line in a journal beside the table, written after what was made of it is on the disk. An
+interrupted run leaves the journal; the next one believes a line only if the made file's checksum agrees.
+"""
+
+import csv
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from stagewise.files import paths
+from stagewise.files.leftovers import remove_leftovers
+from stagewise.files.locks import owned
+
+# of a dangling link, missing rights, a loop of links, a file that was replaced on its server; not EIO, of a disk
+OF_ONE_FILE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ESTALE)
+
+Row = dict[str, str]  # a line of the table, as text
+
+
+@dataclass(frozen=True)
+class Index:
+    """A table of made files. columns: the first is the file's name; what: the work, for who comes while it is done."""
+
+    path: Path
+    columns: Sequence[str]
+    what: str
+
+    @property
+    def journal(self) -> Path:
+        """Lines of the table for the files finished so far; gone when the table is written."""
+        return self.path.with_suffix(".journal")
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """The table, whole or not at all."""
+        with paths.replacing(self.path) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self.columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+    @contextmanager
+    def journaling(self, *folders: Path) -> Iterator["Journal"]:
+        """The journal, open for one process alone, and removed when the work is done.
+
+        folders: of the made files, in which nobody else writes. Raises BusyError where another process is at work.
+        """
+        path = self.journal
+        with owned(path.with_suffix(".lock"), self.what), paths.naming(path), path.open("a", newline="") as file:
+            remove_leftovers(path.parent)  # where another process may write another table
+            for folder in folders:
+                remove_leftovers(folder, alone=True)
+            file.write("\n")  # ends a line that a killed run has torn
+            yield Journal(file, csv.DictWriter(file, self.columns, lineterminator="\n"))
+            path.unlink(missing_ok=True)
+
+    def known_rows(self) -> dict[str, Row]:
+        """What the table and then the journal say, by name; a line that is not whole does not count."""
+        known = {}
+        for path in (self.path, self.journal):
+            if path.exists():
+                with paths.naming(path):
+                    text = path.read_text(errors="replace")
+                for line in text.splitlines():
+                    cells = next(csv.reader([line]), [])
+                    if len(cells) == len(self.columns):
+                        known[cells[0]] = dict(zip(self.columns, cells, strict=True))
+        return known
+
+
+@dataclass(frozen=True)
+class Journal:
+    """An open journal."""
+
+    file: TextIO
+    writer: csv.DictWriter
+
+    def write(self, row: Row) -> None:
+        """Note a file as finished; what was made of it must be on the disk."""
+        self.writer.writerow(row)
+        self.file.flush()
+
+
+def why_unread(error: OSError, path: Path) -> str:
+    """Why one file cannot be read. Raises the error where it is not this one file's: a disk or a mount that fails."""
+    if error.errno not in OF_ONE_FILE or str(error.filename) != str(path):
+        raise error
+    try:  # the folder is still there, and the file in it, if only as a link
+        path.parent.stat() if error.errno == errno.ESTALE else path.lstat()
+    except OSError:
+        raise error from None
+    link = f", and is a link to {path.readlink()}" if path.is_symlink() else ""
+    return f"cannot be read: {error.strerror}{link}"
