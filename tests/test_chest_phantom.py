@@ -14,7 +14,7 @@ import pydicom
 import pytest
 from conftest import real_file
 from pydicom.pixels import apply_rescale, apply_windowing
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, RLELossless
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -160,10 +160,9 @@ def test_the_script_checks_its_arguments_and_writes_nothing(root, options, code)
         (JPEGBaseline8Bit, 8, None, None),
         (ExplicitVRLittleEndian, 8, None, None),
         (ImplicitVRLittleEndian, 8, None, None),
-        (RLELossless, 8, None, None),
         (ExplicitVRLittleEndian, 10, None, None),
         (ImplicitVRLittleEndian, 12, (300, 3000), None),
-        (RLELossless, 16, None, None),
+        (ExplicitVRLittleEndian, 16, None, None),
         (ExplicitVRLittleEndian, 12, (100, 4000), (1.0, -2048.0)),
     ],
 )
@@ -186,7 +185,7 @@ def test_films_are_stored_in_many_ways_mostly_as_jpeg():
     assert {way.syntax for way in drawn} == set(chest_files.SYNTAXES)
     assert {way.bits for way in drawn} == {8, 10, 12, 16}
     assert not any(way.syntax == JPEGBaseline8Bit and way.bits > 8 for way in drawn)
-    assert {bool(way.span) for way in drawn if way.bits > 8} == {True, False}
+    assert all(way.span for way in drawn if way.bits > 8)
     assert np.mean([way.syntax == JPEGBaseline8Bit for way in drawn]) == pytest.approx(0.74, abs=0.04)
     assert np.mean([way.inverted for way in drawn]) == pytest.approx(0.1, abs=0.03)
 
@@ -223,7 +222,7 @@ def test_air_is_darker_and_has_no_vessels_and_ends_in_a_bright_line():
 
 
 def test_global_grey_levels_do_not_tell_who_has_a_pneumothorax():
-    labels = np.arange(160) % 2
+    labels = np.arange(120) % 2
 
     def measure(index: int) -> np.ndarray:
         plan = chest_plan.plan_film(7, index, bool(labels[index]))
