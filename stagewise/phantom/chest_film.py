@@ -16,7 +16,7 @@ AP_SHARE = 0.4  # of the films of NIH ChestX-ray14
 class Lookalikes:
     """Each has one sign of air and not the others: (N, 2) lines, outlines and folds in units of the image's side.
 
-    lines: as thin and bright as a lung's edge, with vessels beyond; dark: as dark as air, with vessels and no edge;
+    lines: as thin and bright as a lung's edge, with vessels beyond; dark: more than half as dark as air, with vessels and no edge;
     bare: without vessels, without an edge, and no darker; folds: of skin, a step that is bright on one side.
     """
 
@@ -50,7 +50,7 @@ class Film:
 
 def draw_film(rng: np.random.Generator) -> Film:
     """Draw one film's looks."""
-    lung = rng.uniform(0.12, 0.5)
+    lung = rng.uniform(0.2, 0.5)
     bordered = rng.random(4) < 0.25
     view = "AP" if rng.random() < AP_SHARE else "PA"
     return Film(
