@@ -6,8 +6,8 @@
 Reads:  nothing; refuses an input/xrays/ that is not empty, but for what an interrupted run of the same command has made
 Writes: input/xrays/{train,test}/*/*/*.dcm, input/xrays/{train-rle,sample_submission}.csv and
         input/xrays/phantom_test_rle.csv, which only the score of the phantom reads
-Time:   TIME
-Expect: SIZE
+Time:   0.14 s of a core for a film of 1024 pixels a side
+Expect: about 0.5 MB a film
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback

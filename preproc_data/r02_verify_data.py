@@ -18,7 +18,6 @@ import argparse
 from stagewise.console import cli
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
-from stagewise.messages.errors import InputError, QuarantinedError
 from stagewise.volumes.packed import volume_files
 
 
@@ -46,7 +45,7 @@ def main() -> None:
 
     from stagewise.checks import data_pictures
     from stagewise.checks.contact_sheet import draw_contact_sheet
-    from stagewise.checks.findings import write_problems
+    from stagewise.checks.findings import end_with, write_problems
     from stagewise.checks.verification import labelled_groups, unanswerable, usable_volumes, verify
     from stagewise.console.ending import command, ending, first_training
     from stagewise.recipes.d121 import INPUT_SHAPE
@@ -62,18 +61,8 @@ def main() -> None:
         draw_contact_sheet(folder / "contact_sheet.png", groups["all"], volumes)
     write_problems(problems := folder / "problems.csv", data.findings)
     following = first_training(arguments) if data.has("split") else command("preproc_data/r03_gen_kfold_split.py")
-    last_lines = ending([folder], following)
-
-    if not data.findings:
-        print(f"no problems\n{last_lines}")
-        return
-    kinds = f"{len(data.findings)} kind{'s' * (len(data.findings) > 1)} of problem"
-    message = "\n  ".join((f"{kinds}, every name in {paths.shown(problems)}:", *map(str, data.findings)))
-    if not all(finding.optional for finding in data.findings):
-        raise InputError(message)
-    if arguments.keep_going == "all" or (arguments.keep_going and not unanswerable(data)):
-        raise QuarantinedError(f"{message}\nthe other data is whole, and --keep-going asked for it alone\n{last_lines}")
-    raise InputError(message + "\nthe other data is whole; to go on with it alone: --keep-going")
+    going = arguments.keep_going == "all" or (bool(arguments.keep_going) and not unanswerable(data))
+    end_with(data.findings, problems, ending([folder], following), going)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What a check of the data found: the tables it could read, problems, and remarks."""
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from stagewise.data.video_names import near, told_apart
 from stagewise.files import paths
-from stagewise.messages.errors import InputError
+from stagewise.messages.errors import InputError, QuarantinedError
 
 SHOWN_NAMES = 5
 PROBLEM_COLUMNS = ("problem", "name", "optional", "mend")
@@ -39,6 +39,23 @@ def write_problems(path: Path, findings: Iterable[Finding]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(PROBLEM_COLUMNS)
         writer.writerows(row for finding in findings for row in finding.rows())
+
+
+def end_with(findings: Sequence[Finding], problems: Path, last_lines: str, keep_going: bool) -> None:
+    """Print the last lines of a check; an error with them where it found anything. problems: where every name stands.
+
+    Raises QuarantinedError where the other data is usable, and was asked for with `--keep-going`; else InputError.
+    """
+    if not findings:
+        print(f"no problems\n{last_lines}")
+        return
+    kinds = f"{len(findings)} kind{'s' * (len(findings) > 1)} of problem"
+    message = "\n  ".join((f"{kinds}, every name in {paths.shown(problems)}:", *map(str, findings)))
+    if not all(finding.optional for finding in findings):
+        raise InputError(message)
+    if keep_going:
+        raise QuarantinedError(f"{message}\nthe other data is whole, and --keep-going asked for it alone\n{last_lines}")
+    raise InputError(message + "\nthe other data is whole; to go on with it alone: --keep-going")
 
 
 @dataclass

@@ -4,11 +4,19 @@ All points are (N, 2) float64, x to the right and y down, in units of the image'
 patient's right is on the left. Before the pose is applied the midline is x = 0.5.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+
+from stagewise.phantom.chest_bones import (
+    MIDLINE,
+    Band,
+    draw_collar_bone,
+    draw_discs,
+    draw_ribs,
+    draw_shoulder_blade,
+    smooth,
+)
 
 SIDES = (-1, 1)  # of the image: the patient's right lung, the left one
 # ours, after the films of NIH ChestX-ray14: distance from the midline, and height, from the apex' medial end on
@@ -28,24 +36,6 @@ HEART = (
 )
 HEART_RIGHT = ((0.0, 0.82), (-0.07, 0.74), (-0.085, 0.62), (-0.08, 0.53), (-0.05, 0.44), (-0.045, 0.33), (-0.05, 0.22))
 BODY = ((0.095, -0.12), (0.1, 0.0), (0.16, 0.06), (0.32, 0.09), (0.46, 0.13), (0.56, 0.23), (0.6, 0.5))
-RIBS = 10
-MIDLINE = np.array((0.5, 0.0))
-
-
-@dataclass(frozen=True)
-class Band:
-    """A bone: its centreline and its width at each of its points."""
-
-    centreline: np.ndarray
-    width: np.ndarray
-
-    @property
-    def edges(self) -> tuple[np.ndarray, np.ndarray]:
-        """The two sides, both in the centreline's direction."""
-        along = np.gradient(self.centreline, axis=0)
-        normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / np.linalg.norm(along, axis=1, keepdims=True)
-        half = normal * self.width[:, None] / 2
-        return self.centreline - half, self.centreline + half
 
 
 @dataclass(frozen=True)
@@ -65,7 +55,7 @@ class Lung:
 
 @dataclass(frozen=True)
 class Chest:
-    """All parts of one chest after its pose. spine and windpipe are bands; vertebrae: heights of the discs."""
+    """All parts of one chest after its pose. spine and windpipe are bands; the discs lie between vertebrae."""
 
     lungs: tuple[Lung, Lung]
     back_ribs: tuple[Band, ...]
@@ -79,13 +69,6 @@ class Chest:
     windpipe: tuple[Band, ...]
     stomach: tuple[float, float, float, float]  # x, y of the bubble's centre, its half axes
     breasts: tuple[np.ndarray, ...]
-
-
-def smooth(points: Sequence[tuple[float, float]] | np.ndarray, count: int = 48) -> np.ndarray:
-    """A cubic spline through the points, at `count` places."""
-    points = np.asarray(points, float)
-    chord = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])
-    return CubicSpline(chord, points)(np.linspace(0, chord[-1], count))
 
 
 class Pose:
@@ -106,7 +89,7 @@ def draw_chest(rng: np.random.Generator) -> Chest:
     pose = Pose(rng)
     depth = rng.uniform(-0.03, 0.035)  # how far breathed in
     lungs = tuple(_lung(rng, side, depth) for side in SIDES)
-    ribs = [_ribs(rng, lung, rng.uniform(-0.008, 0.008)) for lung in lungs]
+    ribs = [draw_ribs(rng, lung.wall, lung.side, rng.uniform(-0.008, 0.008)) for lung in lungs]
     middle = smooth([(0.5, -0.02), (0.5 + rng.normal(0, 0.006), 0.4), (0.5, 1.15)], 80)
     size = rng.uniform(0.85, 1.12)
     heart = smooth((HEART + HEART_RIGHT + HEART[:1]) * np.array((size, 1)) + rng.normal(0, 0.004, (16, 2)), 90)
@@ -114,12 +97,12 @@ def draw_chest(rng: np.random.Generator) -> Chest:
         lungs=tuple(Lung(lung.side, pose(lung.wall), pose(lung.diaphragm), pose(lung.hilum)) for lung in lungs),
         back_ribs=tuple(_posed(pose, band) for back, _ in ribs for band in back),
         front_ribs=tuple(_posed(pose, band) for _, front in ribs for band in front),
-        collar_bones=tuple(_posed(pose, _collar_bone(rng, side)) for side in SIDES),
-        shoulder_blades=tuple(pose(_shoulder_blade(rng, side)) for side in SIDES),
+        collar_bones=tuple(_posed(pose, draw_collar_bone(rng, side)) for side in SIDES),
+        shoulder_blades=tuple(pose(draw_shoulder_blade(rng, side)) for side in SIDES),
         heart=pose(MIDLINE + heart + np.array((0, depth))),
         body=pose(_body(rng)),
         spine=_posed(pose, Band(middle, np.linspace(0.06, 0.085, 80))),
-        discs=tuple(_posed(pose, band) for band in _discs(rng)),
+        discs=tuple(_posed(pose, band) for band in draw_discs(rng)),
         windpipe=tuple(_posed(pose, band) for band in _windpipe(rng)),
         stomach=(
             *pose(np.array([[rng.uniform(0.62, 0.72), rng.uniform(0.72, 0.78) + depth]]))[0],
@@ -148,54 +131,6 @@ def _lung(rng: np.random.Generator, side: int, depth: float) -> Lung:
     return Lung(side, wall, dome, hilum)
 
 
-def _ribs(rng: np.random.Generator, lung: Lung, shift: float) -> tuple[list[Band], list[Band]]:
-    """The ribs of one side: behind, from the spine to the wall, and in front, from the wall towards the breastbone."""
-    lateral = lung.wall[np.argmin(lung.wall[:, 1]) :]
-    spacing, back, front = rng.uniform(0.054, 0.062), [], []
-    for number in range(RIBS):
-        top = 0.14 + shift + spacing * number + rng.normal(0, 0.002)
-        drop = 0.035 + 0.0105 * number + rng.normal(0, 0.004)
-        reach = abs(np.interp(top + drop, lateral[:, 1], lateral[:, 0]) - 0.5) + 0.004
-        path = [
-            (0.04, top + 0.01),
-            (0.04 + 0.33 * (reach - 0.04), top - 0.01),
-            (0.74 * reach + 0.01, top + 0.26 * drop),
-        ]
-        path += [(0.95 * reach, top + 0.68 * drop), (reach, top + drop)]
-        width = rng.uniform(0.019, 0.025)
-        back.append(_rib(path, lung.side, np.full(48, width)))
-        sunk = top + drop + 0.075 + 0.004 * number
-        path = [
-            (reach, top + drop),
-            (0.975 * reach, top + drop + 0.024),
-            (0.86 * reach, sunk - 0.022),
-            (0.62 * reach, sunk),
-            (0.36 * reach + 0.01, sunk + 0.018),
-        ]
-        front.append(_rib(path, lung.side, np.linspace(0.8, 1.35, 48) * width))
-    return back, front[1:8]
-
-
-def _rib(path: list[tuple[float, float]], side: int, width: np.ndarray) -> Band:
-    return Band(smooth(path) * (side, 1) + MIDLINE, width)
-
-
-def _collar_bone(rng: np.random.Generator, side: int) -> Band:
-    path = np.array([(0.028, 0.205), (0.1, 0.178), (0.2, 0.15), (0.3, 0.098), (0.4, 0.09)]) + np.array(
-        (0, rng.normal(0, 0.012))
-    )
-    path[1:, 1] += np.linspace(0, 1, 4) * rng.normal(-0.01, 0.02)
-    return Band(
-        smooth(path) * (side, 1) + MIDLINE,
-        np.interp(np.linspace(0, 1, 48), (0, 0.15, 0.6, 1), (0.036, 0.024, 0.022, 0.03)),
-    )
-
-
-def _shoulder_blade(rng: np.random.Generator, side: int) -> np.ndarray:
-    path = [(0.42, 0.14), (0.33, 0.16), (0.29, 0.24), (0.31, 0.4), (0.345, 0.5), (0.37, 0.4), (0.4, 0.27), (0.44, 0.2)]
-    return smooth(np.array(path) + rng.normal((0.025, 0), (0.02, 0.015)), 60) * (side, 1) + MIDLINE
-
-
 def _body(rng: np.random.Generator) -> np.ndarray:
     halves = []
     for side in SIDES:
@@ -206,12 +141,6 @@ def _body(rng: np.random.Generator) -> np.ndarray:
             path = np.concatenate([path, [(0.62, 1.2)]])
         halves.append(smooth(path, 60) * (side, 1) + MIDLINE)
     return np.concatenate([halves[0], halves[1][::-1]])
-
-
-def _discs(rng: np.random.Generator) -> list[Band]:
-    spacing = rng.uniform(0.043, 0.05)
-    heights = np.arange(0.02, 1.0, spacing)
-    return [Band(np.array([(0.468, y), (0.5, y + 0.003), (0.532, y)]), np.full(3, 0.008)) for y in heights]
 
 
 def _windpipe(rng: np.random.Generator) -> list[Band]:

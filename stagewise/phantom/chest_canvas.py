@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from stagewise.phantom.chest_anatomy import Band
+from stagewise.phantom.chest_bones import Band
 
 FRACTION = 5  # bits of a pixel's fraction in what OpenCV draws
 

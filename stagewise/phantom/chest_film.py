@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stagewise.phantom.chest_anatomy import Chest, smooth
+from stagewise.phantom.chest_anatomy import Chest
+from stagewise.phantom.chest_bones import smooth
 from stagewise.phantom.pneumothorax import Pocket, draw_area, draw_pocket
 
-LOOKALIKE_CHANCE = 0.4  # of each kind; the same with and without a pneumothorax
+LOOKALIKE_CHANCE = 0.25  # of each kind; the same with and without a pneumothorax
 AP_SHARE = 0.4  # of the films of NIH ChestX-ray14
 
 
@@ -15,7 +16,7 @@ AP_SHARE = 0.4  # of the films of NIH ChestX-ray14
 class Lookalikes:
     """Each has one sign of air and not the others: (N, 2) lines, outlines and folds in units of the image's side.
 
-    lines: as thin and bright as a lung's edge, with vessels beyond; dark: as dark as air, with vessels and no edge;
+    lines: as thin and bright as a lung's edge, with vessels beyond; dark: more than half as dark as air, with vessels and no edge;
     bare: without vessels, without an edge, and no darker; folds: of skin, a step that is bright on one side.
     """
 
@@ -49,7 +50,7 @@ class Film:
 
 def draw_film(rng: np.random.Generator) -> Film:
     """Draw one film's looks."""
-    lung = rng.uniform(0.12, 0.5)
+    lung = rng.uniform(0.2, 0.5)
     bordered = rng.random(4) < 0.25
     view = "AP" if rng.random() < AP_SHARE else "PA"
     return Film(

@@ -69,12 +69,12 @@ class Drawing(Canvas):
         return thick + self.lung_inside() * self.lung_marks() * (1 - 0.6 * heart) + self.clouds(200, 0.008)
 
     def lung_depth(self) -> np.ndarray:
-        """How much air the beam passes, 0-1: little at the lung's edge, most amid it, a seventh more without lung."""
+        """How much air the beam passes, 0-1: little at the lung's edge, most amid it, half as much again without lung."""
         outlines = [lung.outline for lung in self.chest.lungs]
         mask = self.filled(outlines)
         depth = np.minimum(cv2.distanceTransform(mask // 128, cv2.DIST_L2, 5) / np.float32(0.075 * self.side), 1)
         dome = 0.55 * (1 - (1 - depth) ** 2) + 0.45 * self.soft(mask, 0.003)
-        return dome * (0.92 + 0.15 * self.soft(self.air, 0.0015) + 0.15 * self.area(self.plan.lookalikes.dark, 0.015))
+        return dome * (0.9 + 0.55 * self.soft(self.air, 0.0015) + 0.3 * self.area(self.plan.lookalikes.dark, 0.015))
 
     def lung_inside(self) -> np.ndarray:
         """Where the beam passes lung that has vessels, 0-1."""
@@ -86,10 +86,10 @@ class Drawing(Canvas):
         canvas = np.zeros((self.side, self.side), np.uint8)
         for points, widths in self.plan.vessels:
             for place in range(0, len(points) - 1, 2):
-                width = widths[place] * 512
-                self.stroke(canvas, points[place : place + 3], int(np.clip(50 * width + 10, 28, 220)), width)
+                width = float(widths[place]) * 512
+                self.stroke(canvas, points[place : place + 3], round(min(max(50 * width + 10, 28), 220)), width)
         hila = sum(self.spot(lung.hilum, (0.028, 0.06)) for lung in self.chest.lungs)
-        mottle = self.clouds(90, 0.022) + self.clouds(36, 0.018) + self.clouds(10, 0.02)
+        mottle = self.clouds(90, 0.03) + self.clouds(36, 0.028) + self.clouds(10, 0.015)
         return self.soft(canvas, 0.0016) * 0.3 * self.film.vessel_contrast + 0.12 * hila + mottle
 
     def belly(self) -> np.ndarray:
@@ -117,7 +117,7 @@ class Drawing(Canvas):
             inwards = np.array((np.sign(0.5 - fold[:, 0].mean()), 0)) / 400
             for step in range(24, -1, -1):  # a sharp step that fades to one side; from its faint end on
                 self.stroke(folds, fold + step * inwards, 250 - 10 * step, 2)
-        return 0.12 * self.soft(self.strokes(edges, 255, 1), 0.0012) + 0.12 * self.soft(folds, 0.002)
+        return 0.2 * self.soft(self.strokes(edges, 255, 1), 0.0012) + 0.12 * self.soft(folds, 0.002)
 
     def _marked(self, grey: np.ndarray) -> np.ndarray:
         """With tubes, electrodes and the marker, which are bright."""

@@ -41,7 +41,7 @@ def make_phantom(doc: str) -> None:
     order = chest_dataset.Order(options.train, options.test, options.positive_share, options.side, options.seed)
     folder = xray_paths.mask_table().parent
     chest_dataset.check_folder(order)
-    megabytes = (order.train + order.test) * 0.6 * (order.side / 1024) ** 2
+    megabytes = (order.train + order.test) * 0.5 * (order.side / 1024) ** 2
     print(f"{order.train} training and {order.test} test films into {paths.shown(folder)}, about {megabytes:.0f} MB")
     if not options.dry_run:
         chest_dataset.make(order, options.workers)

@@ -60,15 +60,14 @@ def draw_pocket(rng: np.random.Generator, lung: Lung, area: float) -> Pocket:
 
 
 def _fitted(lung: Lung, area: float, middle: float, half: float, skew: float, waves: tuple) -> Pocket | None:
-    """The pocket of this extent whose depth gives the area, by bisection; None where it would be too deep."""
+    """The pocket of this extent whose depth gives the area; None where it would be too deep."""
     wall, shape = _wall_piece(lung, middle, half, skew, waves)
-    low, high = 0.0, DEEPEST
-    if outline_area(_pocket(lung, wall, shape, high).outline) < area:
+    shallow, deep = (outline_area(_pocket(lung, wall, shape, part * DEEPEST).outline) for part in (0.5, 1))
+    if deep < area:
         return None
-    for _ in range(14):
-        depth = (low + high) / 2
-        low, high = (low, depth) if outline_area(_pocket(lung, wall, shape, depth).outline) > area else (depth, high)
-    return _pocket(lung, wall, shape, high)
+    # the area is b x + c x^2 in x, the share of the greatest depth, as the edge's points move along straight lines
+    b, c = 4 * shallow - deep, 2 * deep - 4 * shallow
+    return _pocket(lung, wall, shape, DEEPEST * 2 * area / (b + np.sqrt(b**2 + 4 * c * area)))
 
 
 def _wall_piece(lung: Lung, middle: float, half: float, skew: float, waves: tuple) -> tuple[np.ndarray, np.ndarray]:
