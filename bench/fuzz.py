@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from fuzz_dicoms import DICOM_MODULES, check_dicom, dicom_files
 from fuzz_videos import VIDEO_MODULES, check_video, video_files
 from fuzz_weights import MODULES, check_weights, weight_files
 
@@ -105,6 +106,7 @@ TARGETS: dict[str, tuple[Callable[[], list[bytes]], Callable[[Path, bytes], None
     "split": (split_files, check_split, ("stagewise.data.tables", "stagewise.data.splits")),
     "video": (video_files, check_video, tuple(f"stagewise.{name}" for name in VIDEO_MODULES)),
     "weights": (weight_files, check_weights, MODULES),
+    "dicom": (dicom_files, check_dicom, DICOM_MODULES),
 }
 
 
@@ -117,7 +119,8 @@ def fuzz(target: str, folder: Path, seconds: int) -> None:
         import stagewise.crops.roi
         import stagewise.data.splits
         import stagewise.files.torch_weights
-        import stagewise.volumes.pklz  # noqa: F401, instrumented by being imported here
+        import stagewise.volumes.pklz
+        import stagewise.xrays.dicom  # noqa: F401, instrumented by being imported here
     import av
 
     av.logging.set_level(av.logging.PANIC)

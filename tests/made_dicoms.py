@@ -8,7 +8,7 @@ from PIL import Image
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 
 SHAPE = (12, 16)
 GREY = np.random.default_rng(0).integers(0, 256, SHAPE).astype(np.uint8)
@@ -59,3 +59,23 @@ def put(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
+
+
+def with_items(content: bytes, count: int) -> bytes:
+    """The file with a sequence of empty items before its picture."""
+    sequence = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x00\xe0\0\0\0\0" * count
+    place = content.index(b"\x28\x00\x02\x00")
+    return content[:place] + sequence + b"\xfe\xff\xdd\xe0\0\0\0\0" + content[place:]
+
+
+def kinds() -> list[bytes]:
+    """Files of every kind that is read."""
+    deep = GREY.astype(np.uint16) * 16
+    window = dict(WindowCenter=2000, WindowWidth=4000, RescaleSlope=1.5, RescaleIntercept=-10)
+    return [
+        dicom(),
+        jpeg(),
+        dicom(deep, stored=12, **window),
+        dicom(deep.astype(np.int16), "MONOCHROME1", syntax=ImplicitVRLittleEndian),
+        with_items(dicom(), 3),
+    ]

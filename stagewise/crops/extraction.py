@@ -94,7 +94,7 @@ def _reason(error: VideoError | OSError, video: Path) -> str:
 
 def index_of(subset: str) -> Index:
     """The table of the subset's volumes, and its journal."""
-    return Index(paths.roiindex_of(subset), ROI_INDEX, f"the extraction of {subset}")
+    return Index(paths.roi_index(subset), ROI_INDEX, f"the extraction of {subset}")
 
 
 def write_index(subset: str, rows: list[Row]) -> None:
