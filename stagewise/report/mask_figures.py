@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 
 from stagewise.recipes.mask_rules import FULL_SIDE, MaskRule
 from stagewise.report.svg import FLOWING, GREY, INK, STALLED, Picture, inline, new_axes
-from stagewise.scores.mask_counts import MaskCounts, place_of
-from stagewise.scores.rule_choice import grid_sums
+from stagewise.scores.mask_counts import MaskCounts
+from stagewise.scores.mask_curves import draw_dice_over_thresholds
 
 # pixels of 1024x1024; of the competition's positive images 3, 7, 15, 23, 23, 19 and 11 % lie between and beyond them
 SIZES = (1000, 2000, 4000, 8000, 16_000, 32_000)
@@ -19,17 +19,11 @@ def dice_over_thresholds(counts: MaskCounts, rule: MaskRule) -> Picture:
 
     counts: of all images, the rule's probabilities on their grid.
     """
-    axes, grid = new_axes(), np.array(counts.grid)
-    means = grid_sums(counts, (0, rule.area)) / len(counts)
-    top, bottom = place_of(rule.top, counts.grid), place_of(rule.bottom, counts.grid)
-    axes.plot(grid, means[np.arange(len(grid)), 0, np.arange(len(grid))], color=GREY, linestyle=":")
-    axes.plot(grid[: top + 1], means[top, 1, : top + 1], color=FLOWING)
-    axes.plot(grid[bottom:], means[bottom:, 1, bottom], color=STALLED)
-    axes.plot((rule.bottom, rule.top), [means[top, 1, bottom]] * 2, "o", color=INK, markersize=4)
-    axes.set(xlabel="probability", ylabel="mean Dice", xlim=(0, 1))
+    axes = new_axes()
+    dice, plain = draw_dice_over_thresholds(axes, counts, rule, (GREY, FLOWING, STALLED, INK))
     caption = (
-        f"Dice over thresholds: {means[top, 1, bottom]:.4f} by the {rule} (dots). Blue: with another bottom; red: with "
-        f"another top; dotted: a plain threshold, {means[:, 0].diagonal().max():.4f} at best."
+        f"Dice over thresholds: {dice:.4f} by the {rule} (dots). Blue: with another bottom; red: with "
+        f"another top; dotted: a plain threshold, {plain:.4f} at best."
     )
     return inline(axes, "dice-thresholds", caption)
 
