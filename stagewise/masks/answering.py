@@ -41,9 +41,10 @@ def answer_test(experiments: "Experiments", doc: str) -> None:
         print(f"would write {', '.join(map(paths.shown, (*folders, xray_paths.submission_csv())))}")
         return
     from stagewise.machine import device
-    from stagewise.masks.predicting import fill_test
 
     device.prepare_to_predict(arguments.gpu, arguments.engine)
+    from stagewise.masks.predicting import fill_test
+
     stores = [fill_test(plan, arguments.workers, arguments.force) for plan in plans]
     written = _write(plans[-1], rules[-1], asked, arguments)
     several = len({net_of(stage.name) for stage in stages}) > 1

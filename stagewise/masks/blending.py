@@ -100,7 +100,7 @@ def _choose(
 ) -> "tuple[dict[str, MaskRule], dict[str, Any]]":
     """The rules that the blend's probabilities out of fold choose, by name, and what the choice says; prints it."""
     from stagewise.masks.counting import counted
-    from stagewise.masks.predicting import out_of_fold_store
+    from stagewise.masks.store import out_of_fold_store
     from stagewise.scores.rule_choice import choose_rules
     from stagewise.scores.rule_table import content, told
 

@@ -48,8 +48,9 @@ def _lines(answers: "Answers", truth: "MaskTable", submitted: "MaskTable") -> "I
     names, shape = list(submitted.images), (answers.side, answers.side)
     positive = np.array([truth.images[name].positive for name in names])
     own = np.array([dice(truth.images[n].mask(shape)[0], submitted.images[n].mask(shape)[0]) for n in names])
-    yield f"phantom test: {len(names)} images, {positive.sum()} with a pneumothorax; Dice of masks of {shape[0]}x{shape[1]}"
-    yield f"  {'':<30}{'all':>8}{'with':>8}{'without':>9}"
+    what = f"{len(names)} images, {positive.sum()} with a pneumothorax"
+    yield f"phantom test: {what}; Dice of masks of {answers.side}x{answers.side}"
+    yield f"  {'':<32}{'all':>8}{'with':>8}{'without':>9}"
     yield _row(f"{answers.settings.blend.rule}, submitted", own, positive)
     for name, scores in _of_others(answers, truth, names).items():
         yield _row(name, scores, positive)

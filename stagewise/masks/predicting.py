@@ -1,18 +1,15 @@
 """Trained nets over X-rays: the mean of their probabilities, image after image, in bounded memory."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stagewise.data.mask_batches import stream_images
-from stagewise.files import xray_paths
 from stagewise.machine import device
 from stagewise.machine.engines import predictor
 from stagewise.machine.workers import WorkerPool
-from stagewise.masks.store import Store
-from stagewise.messages.commands import OUT_OF_FOLD, TEST
+from stagewise.masks.store import Store, out_of_fold_store, test_store
 from stagewise.messages.progress import progress
 from stagewise.prediction.ensemble import loaded_in_turn
 from stagewise.prediction.inference import InferencePlan
@@ -61,23 +58,6 @@ def mean_predictor(plan: InferencePlan, pool: WorkerPool, group: int = GROUP) ->
         return seen
 
     return answers
-
-
-def out_of_fold_store(plan: InferencePlan) -> Store:
-    """Where the plan's images have their probabilities, each by the net of its own fold, which never saw it."""
-    rows = zip(plan.table["filename"], plan.table["sha256"], plan.table["fold"], strict=True)
-    hashes, side = plan.weights_sha256, plan.recipe.net.input_shape[0]
-    wanted = {name: (sha256, hashes[str(fold)], side) for name, sha256, fold in rows}
-    return Store(xray_paths.out_of_fold_folder(plan.stage), wanted, plan.command(OUT_OF_FOLD))
-
-
-def test_store(plan: InferencePlan) -> Store:
-    """Where the plan's test images have their probabilities, the mean of all folds."""
-    weights = hashlib.sha256(" ".join(plan.hashes).encode()).hexdigest()
-    side = plan.recipe.net.input_shape[0]
-    rows = zip(plan.table["filename"], plan.table["sha256"], strict=True)
-    wanted = {name: (sha256, weights, side) for name, sha256 in rows}
-    return Store(xray_paths.probabilities_folder(plan.stage), wanted, plan.command(TEST))
 
 
 def fill_out_of_fold(plan: InferencePlan, workers: int, force: bool = False, group: int = GROUP) -> Store:

@@ -3,6 +3,7 @@
 An image of 1024x1024 takes up to 2 MB there; it is done when its file is there, so that an interrupted run goes on.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stagewise.files import paths
+from stagewise.files import paths, xray_paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.files.locks import owned
 from stagewise.folds import runs
+from stagewise.messages.commands import OUT_OF_FOLD, TEST
 from stagewise.messages.errors import InputError
+from stagewise.prediction.inference import InferencePlan
 from stagewise.volumes.probability_images import image_in, load_probabilities, probabilities_of, save_probabilities
 
 MADE_FROM, LOCK = "made_from.json", ".lock"
@@ -91,3 +94,20 @@ class Store:
         what = " and ".join(fact for fact, old, new in facts if old != new) or "nobody knows what"
         many = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
         return f"{paths.shown(image_in(self.folder, strange[0]))}{many} was made of {what}"
+
+
+def out_of_fold_store(plan: InferencePlan) -> Store:
+    """Where the plan's images have their probabilities, each by the net of its own fold, which never saw it."""
+    rows = zip(plan.table["filename"], plan.table["sha256"], plan.table["fold"], strict=True)
+    hashes, side = plan.weights_sha256, plan.recipe.net.input_shape[0]
+    wanted = {name: (sha256, hashes[str(fold)], side) for name, sha256, fold in rows}
+    return Store(xray_paths.out_of_fold_folder(plan.stage), wanted, plan.command(OUT_OF_FOLD))
+
+
+def test_store(plan: InferencePlan) -> Store:
+    """Where the plan's test images have their probabilities, the mean of all folds."""
+    weights = hashlib.sha256(" ".join(plan.hashes).encode()).hexdigest()
+    side = plan.recipe.net.input_shape[0]
+    rows = zip(plan.table["filename"], plan.table["sha256"], strict=True)
+    wanted = {name: (sha256, weights, side) for name, sha256 in rows}
+    return Store(xray_paths.probabilities_folder(plan.stage), wanted, plan.command(TEST))

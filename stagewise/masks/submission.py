@@ -12,8 +12,8 @@ import pandas as pd
 from stagewise.files import paths, xray_paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.folds import runs
-from stagewise.masks.predicting import test_store
 from stagewise.masks.rule_file import rule_of
+from stagewise.masks.store import test_store
 from stagewise.messages.errors import InputError
 from stagewise.prediction.inference import InferencePlan
 from stagewise.recipes.blends import Blend

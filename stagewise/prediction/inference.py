@@ -69,9 +69,8 @@ class InferencePlan:
         return replace(self, table=self.table[kept].reset_index(drop=True), volumes=volumes)
 
     def __str__(self) -> str:
-        views = self.recipe.answer.views
-        line = f"{self.stage}: {named(self.folds)}, {len(self.table)} {self.split.kind.clip}s, {views} view{'s' * (views > 1)} of each"
-        line += told(self.volumes)
+        views, what = self.recipe.answer.views, f"{len(self.table)} {self.split.kind.clip}s"
+        line = f"{self.stage}: {named(self.folds)}, {what}, {views} view{'s' * (views > 1)} of each{told(self.volumes)}"
         if self.split.path.exists():
             note = self.recipe.rows.of(self.split).seen_note(self.folds)
             return f"{line}\n  {note}" if note else line
