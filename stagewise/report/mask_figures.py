@@ -1,12 +1,15 @@
 """The figures of a report on masks: Dice over thresholds, and by how large the pneumothorax is."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from stagewise.recipes.mask_rules import FULL_SIDE, MaskRule
+from stagewise.report.figures import fold_colour
 from stagewise.report.svg import FLOWING, GREY, INK, STALLED, Picture, inline, new_axes
+from stagewise.report.training import Run
 from stagewise.scores.mask_counts import MaskCounts
 from stagewise.scores.mask_curves import draw_dice_over_thresholds
 
@@ -65,3 +68,49 @@ def _labels() -> list[str]:
     thousands = [f"{size / 1000:g}" for size in SIZES]
     between = [f"{low}–{high}" for low, high in pairwise(thousands)]
     return [f"<{thousands[0]}", *between, f">{thousands[-1]}"]
+
+
+def areas(groups: dict[str, np.ndarray]) -> Picture:
+    """How large masks are, as shares of each group, on a logarithmic axis.
+
+    groups: pixels of each mask, by "train" and "test".
+    """
+    axes, everything = new_axes(), np.concatenate(list(groups.values()))
+    bins = np.geomspace(everything.min(), everything.max() + 1, 25)
+    for name, pixels in groups.items():
+        colour, line = (INK, "--") if name == "test" else (STALLED, "-")
+        weights = np.full(len(pixels), 100 / len(pixels))
+        axes.hist(pixels, bins, weights=weights, histtype="step", color=colour, linestyle=line)
+    axes.set(xscale="log", xlabel="pixels of a mask", ylabel="% of the masks")
+    told = ", ".join(f"{name} {len(pixels):,}, median {np.median(pixels):,.0f}" for name, pixels in groups.items())
+    return inline(axes, "areas", f"Areas of masks: {told} pixels. Dashed: those that were submitted.")
+
+
+def share_of(runs: Sequence[Run]) -> float | None:
+    """The share of images with a pneumothorax that a part's epochs have; None where none has begun."""
+    sampled = [run.config["recipe"]["sampling"] for run in runs if run.config]
+    return sampled[0].get("share") if sampled else None
+
+
+def parts_in_turn(stages: Sequence[Sequence[Run]]) -> Picture:
+    """Dice of validation over all epochs, one part behind the other, with the share of positives that each draws."""
+    axes, first = new_axes(), 0
+    for runs in stages:
+        histories = [run.history for run in runs if run.history is not None]
+        if not histories:
+            continue
+        for run in (run for run in runs if run.history is not None):
+            epochs = first + 1 + run.history["epoch"].to_numpy()
+            axes.plot(epochs, run.history["val_dice"], color=fold_colour(run.fold), marker="o", markersize=2)
+        last = first + max(map(len, histories))
+        if (share := share_of(runs)) is not None:
+            axes.plot((first + 0.5, last + 0.5), (share, share), color=GREY, linestyle="--")
+        if first:
+            axes.axvline(first + 0.5, color=GREY, linewidth=0.9, linestyle=(0, (1, 2)))
+        first = last
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set(xlabel="epochs of all parts", ylabel="validation Dice", ylim=(0, 1.03))
+    caption = (
+        "Dice of all validation images, part after part; dashed: the share of images with a pneumothorax in an epoch."
+    )
+    return inline(axes, "parts", caption)

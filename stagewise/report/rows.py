@@ -1,5 +1,6 @@
 """The rows of the report's tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def of_training(evidence: Evidence) -> list[dict[str, Any]]:
     return [
         {
             "name": runs[0].stage,
-            "start": _start(runs),
+            "start": start_of(runs),
             "kept": _kept(runs),
             "snapshots": any(run.reached for run in runs),
             "rows": [row for run in runs for row in _run(run)],
@@ -66,7 +67,8 @@ def of_training(evidence: Evidence) -> list[dict[str, Any]]:
     ]
 
 
-def _start(runs: list[Run]) -> str:
+def start_of(runs: Sequence[Run]) -> str:
+    """What runs of a stage started from, in words."""
     starts = [run.config["recipe"]["start"] for run in runs if run.config]
     return " or ".join(sorted({_start_named(start) for start in starts})) or NOTHING
 

@@ -22,7 +22,7 @@ FINISHED, NOT_FINISHED, NOT_TRAINED = "finished", "not finished", "not trained"
 
 @dataclass(frozen=True)
 class Run:
-    """One fold of one stage. config and history (a row an epoch, the columns asked for) are None where it never began."""
+    """One fold of one stage. config, history (a row an epoch, the columns asked for): None where it never began."""
 
     stage: str
     fold: int
