@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from stagewise.recipes.mask_rules import FULL_SIDE, MaskRule
 from stagewise.report.figures import fold_colour
@@ -82,6 +83,8 @@ def areas(groups: dict[str, np.ndarray]) -> Picture:
         weights = np.full(len(pixels), 100 / len(pixels))
         axes.hist(pixels, bins, weights=weights, histtype="step", color=colour, linestyle=line)
     axes.set(xscale="log", xlabel="pixels of a mask", ylabel="% of the masks")
+    axes.xaxis.set_major_formatter("{x:,.0f}")  # in plain text
+    axes.xaxis.set_minor_formatter(NullFormatter())
     told = ", ".join(f"{name} {len(pixels):,}, median {np.median(pixels):,.0f}" for name, pixels in groups.items())
     return inline(axes, "areas", f"Areas of masks: {told} pixels. Dashed: those that were submitted.")
 
