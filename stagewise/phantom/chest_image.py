@@ -69,7 +69,7 @@ class Drawing(Canvas):
         return thick + self.lung_inside() * self.lung_marks() * (1 - 0.6 * heart) + self.clouds(200, 0.008)
 
     def lung_depth(self) -> np.ndarray:
-        """How much air the beam passes, 0-1: little at the lung's edge, most amid it, half as much again without lung."""
+        """How much air the beam passes, 0-1: little at the lung's edge, more amid it, most without lung."""
         outlines = [lung.outline for lung in self.chest.lungs]
         mask = self.filled(outlines)
         depth = np.minimum(cv2.distanceTransform(mask // 128, cv2.DIST_L2, 5) / np.float32(0.075 * self.side), 1)
