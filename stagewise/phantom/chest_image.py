@@ -74,7 +74,7 @@ class Drawing(Canvas):
         mask = self.filled(outlines)
         depth = np.minimum(cv2.distanceTransform(mask // 128, cv2.DIST_L2, 5) / np.float32(0.075 * self.side), 1)
         dome = 0.55 * (1 - (1 - depth) ** 2) + 0.45 * self.soft(mask, 0.003)
-        return dome * (0.9 + 0.55 * self.soft(self.air, 0.0015) + 0.3 * self.area(self.plan.lookalikes.dark, 0.015))
+        return dome * (0.9 + 0.45 * self.soft(self.air, 0.0015) + 0.45 * self.area(self.plan.lookalikes.dark, 0.015))
 
     def lung_inside(self) -> np.ndarray:
         """Where the beam passes lung that has vessels, 0-1."""
