@@ -69,12 +69,12 @@ class Drawing(Canvas):
         return thick + self.lung_inside() * self.lung_marks() * (1 - 0.6 * heart) + self.clouds(200, 0.008)
 
     def lung_depth(self) -> np.ndarray:
-        """How much air the beam passes, 0-1: little at the lung's edge, most amid it, half as much again without lung."""
+        """How much air the beam passes, 0-1: little at the lung's edge, more amid it, most without lung."""
         outlines = [lung.outline for lung in self.chest.lungs]
         mask = self.filled(outlines)
         depth = np.minimum(cv2.distanceTransform(mask // 128, cv2.DIST_L2, 5) / np.float32(0.075 * self.side), 1)
         dome = 0.55 * (1 - (1 - depth) ** 2) + 0.45 * self.soft(mask, 0.003)
-        return dome * (0.9 + 0.55 * self.soft(self.air, 0.0015) + 0.3 * self.area(self.plan.lookalikes.dark, 0.015))
+        return dome * (0.9 + 0.45 * self.soft(self.air, 0.0015) + 0.45 * self.area(self.plan.lookalikes.dark, 0.015))
 
     def lung_inside(self) -> np.ndarray:
         """Where the beam passes lung that has vessels, 0-1."""
