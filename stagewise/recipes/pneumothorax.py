@@ -143,6 +143,11 @@ ALBUNET_VALID = experiment("albunet_valid", ALBUNET, HEAVY, shares=(0.6, 0.4, 0.
 SEUNET_PARTS = experiment("seunet", SEUNET, HEAVY, shares=(0.6, 0.4, 0.5), minimum_learning_rate=1e-8, decay=5e-7)
 RESNET50_PARTS = experiment("resnet50", RESNET50, Combo(2.0, 1.0, 2.0), shares=(0.6, 0.4, 0.5), begins_at_half=False)
 
+TORCH_STARTS = tuple(
+    (stage.net, stage.start, stage.name)
+    for stage in (ALBUNET_PUBLIC["at512"], RESNET50_PARTS["part0"], SEUNET_PARTS["at512"])
+)
+
 
 def resized(recipe: Recipe, preset: str, side: int, **numbers: Any) -> Recipe:
     """The same part on images of another size, and of half of it where it begins there, with other numbers."""
