@@ -6,6 +6,7 @@ from stagewise.files import paths
 
 XRAYS = "xrays"  # the folder beside the capillaries' files
 
+
 def dicom_folder(subset: str) -> Path:
     """The DICOM files of `train` or `test`, in folders of any depth."""
     return paths.input_folder() / XRAYS / subset

@@ -8,7 +8,7 @@ from stagewise.phantom.chest_anatomy import Chest
 from stagewise.phantom.chest_bones import smooth
 from stagewise.phantom.pneumothorax import Pocket, draw_area, draw_pocket
 
-LINE_CHANCE, DARK_CHANCE, BARE_CHANCE, FOLD_CHANCE = 0.25, 0.45, 0.25, 0.25  # with and without a pneumothorax alike
+LINE_CHANCE, DARK_CHANCE, BARE_CHANCE, FOLD_CHANCE = 0.25, 0.25, 0.15, 0.25  # with and without a pneumothorax alike
 AP_SHARE = 0.4  # of the films of NIH ChestX-ray14
 
 
@@ -16,7 +16,7 @@ AP_SHARE = 0.4  # of the films of NIH ChestX-ray14
 class Lookalikes:
     """Each has one sign of air and not the others: (N, 2) lines, outlines and folds in units of the image's side.
 
-    lines: as thin and bright as a lung's edge, with vessels beyond; dark: as dark as air, with vessels and no edge;
+    lines: as thin and bright as a lung's edge, with vessels beyond; dark: nearly as dark as air, with vessels and no edge;
     bare: without vessels, without an edge, and no darker; folds: of skin, a step, bright on one side.
     """
 
