@@ -8,7 +8,7 @@ import pytest
 from house import main_of
 
 from stagewise.console import cli
-from stagewise.console.ending import CARRIED, command, ending, first_training
+from stagewise.console.ending import CARRIED, carried, command, ending, first_training
 from stagewise.files import paths
 
 REPOSITORY = Path(__file__).parents[1]
@@ -36,16 +36,20 @@ def test_options_are_carried_where_they_were_given_and_the_next_script_has_them(
     assert command("x/r50_score_phantom.py", given(*some)) == "python x/r50_score_phantom.py"
 
 
-@pytest.mark.parametrize("name", CARRIED)
-def test_every_script_has_the_options_that_are_carried_to_it(name, monkeypatch, capsys):
-    scripts = list(REPOSITORY.glob(f"*/{name}*.py"))
-    assert scripts
-    for script in scripts:
-        monkeypatch.setattr(sys, "argv", [name, "--help"])
-        with pytest.raises(SystemExit):
-            main_of(script)()
-        shown = capsys.readouterr().out
-        assert all(f"--{option}" in shown for option in CARRIED[name])
+SCRIPTS = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("*/r[0-9][0-9]_*.py"))
+
+
+@pytest.mark.parametrize("script", [script for script in SCRIPTS if carried(script)])
+def test_every_script_has_the_options_that_are_carried_to_it(script, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [script, "--help"])
+    with pytest.raises(SystemExit):
+        main_of(REPOSITORY / script)()
+    shown = capsys.readouterr().out
+    assert all(f"--{option}" in shown for option in carried(script))
+
+
+def test_every_start_of_a_name_is_that_of_a_script():
+    assert set(map(carried, SCRIPTS)) - {()} == set(CARRIED.values())
 
 
 def test_training_begins_with_what_the_data_and_the_weights_allow(root):

@@ -26,6 +26,7 @@ LAYERS = (  # from the ground up
     "xrays",
     "folds",
     "prediction",
+    "masks",
     "joining",
     "heatmaps",
     "training",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from stagewise.files import paths, xray_paths
+from stagewise.masks.rule_file import read_rule, write_rule
 from stagewise.messages.errors import InputError
-from stagewise.prediction.mask_rule import read_rule, write_rule
 from stagewise.recipes.mask_rules import Doublet, Triplet
 from stagewise.scores.dice import dice
 from stagewise.scores.mask_counts import MaskCounts, count_image, dice_of, joined

@@ -10,7 +10,11 @@ from stagewise.files import paths
 from stagewise.messages.commands import TRAIN, script_of
 from stagewise.messages.errors import InputError, QuarantinedError, way_on
 
-CARRIED = {  # what a script, by how its name begins, takes over from the one before it, where it was given there
+# what a script, by how its name begins, or its folder's and its own, takes over from the one before it, where it was
+# given there; the first that fits
+CARRIED = {
+    "pneumothorax/r51": ("split", "fold"),  # what it shows is stored
+    "pneumothorax/r61": ("split", "fold", "workers"),
     "r01": ("workers",),
     "r02": ("workers",),
     "r3": ("preset", "split", "fold", "gpu", "workers", "memory", "seed"),
@@ -44,14 +48,19 @@ def end_quarantined(last_lines: str, problems: Sequence[str], what: str, keep_go
 def command(script: str, before: argparse.Namespace | None = None, *more: str) -> str:
     """The command of a script, with the options of the script `before` that it takes over, and `more` of its own."""
     words = [script, *more]
-    taken = (options for start, options in CARRIED.items() if Path(script).name.startswith(start))
-    for option in next(taken, ()):
+    for option in carried(script):
         known = OPTIONS[option]
         given = getattr(before, known.get("dest", option), None)
         if given is not None and given != known.get("default"):
             for value in given if isinstance(given, list) else [given]:
                 words += [f"--{option}", str(value)]
     return f"python {shlex.join(words)}"
+
+
+def carried(script: str) -> tuple[str, ...]:
+    """The options that a script, as a command names it, takes over."""
+    names = (script, Path(script).name)
+    return next((taken for start, taken in CARRIED.items() if any(name.startswith(start) for name in names)), ())
 
 
 def first_training(before: argparse.Namespace) -> str:

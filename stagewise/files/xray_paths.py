@@ -67,6 +67,11 @@ def probabilities_folder(stage: str) -> Path:
     return paths.modified_data_folder() / XRAYS / f"{stage}_test"
 
 
+def out_of_fold_folder(stage: str) -> Path:
+    """A stage's probabilities of the training images, each by the fold that has not seen it, a PNG of 16 bits each."""
+    return paths.modified_data_folder() / "xrays" / f"{stage}_oof"
+
+
 def rule_json(stage: str) -> Path:
     """The rule chosen out of fold, by which a stage's probabilities become masks."""
     return paths.models_folder() / stage / "rule.json"
@@ -80,3 +85,13 @@ def answers_folder() -> Path:
 def submission_csv() -> Path:
     """The answers as the competition asks for them: ImageId, EncodedPixels, a row an image."""
     return answers_folder() / "submission.csv"
+
+
+def answers_json() -> Path:
+    """How the submission was made: whose probabilities, by which rule, and the submission's hash."""
+    return answers_folder() / "answers.json"
+
+
+def report() -> Path:
+    """The page that shows how it all came about."""
+    return answers_folder() / "report.html"

@@ -7,6 +7,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]  # whose folders hold the numbered scripts
 # steps of a stage, and of a folder whose nets vote
 TRAIN, OUT_OF_FOLD, TEST, REPORT, VOTE = "r31_train", "r41_process_oof", "r42_process_test", "r51_report", "r61_vote"
+BLEND = "r61_blend"
 MAKE_PHANTOM = "python preproc_data/r00_make_phantom.py"
 EXTRACT = "python preproc_data/r01_extract_roi.py"  # and train or test
 VERIFY_DATA = "python preproc_data/r02_verify_data.py"
@@ -43,8 +44,12 @@ def script_of(stage: str, step: str) -> str:
 
 def training_words(stage: str) -> list[str]:
     """The words that train a stage: its script, and the option that names it where the script trains several parts."""
+    return [script_of(stage, TRAIN), *_part_words(stage)]
+
+
+def _part_words(stage: str) -> list[str]:
     part = stage.removeprefix(_experiment_of(stage)).removeprefix("_")
-    return [script_of(stage, TRAIN), *["--part", part] * bool(part)]
+    return ["--part", part] * bool(part)
 
 
 def _experiment_of(stage: str) -> str:
@@ -74,15 +79,15 @@ def answering_stages(folder: str | None = None) -> list[str]:
 
 
 def step_of(stage: str, step: str) -> str:
-    """`script_of`, with the option that names the stage where several of its folder answer."""
-    script = script_of(stage, step)
-    several = len(answering_stages(Path(script).parent.name)) > 1
-    return f"{script} --net {net_of(stage)}" if several and step != TRAIN else script
+    """`script_of`, with the options that name the stage where several of its folder answer, or parts of several."""
+    script, part = script_of(stage, step), _part_words(stage)
+    several = part or len(answering_stages(Path(script).parent.name)) > 1
+    return " ".join([script, "--net", net_of(stage), *part]) if several and step != TRAIN else script
 
 
 def net_of(stage: str) -> str:
-    """What tells a stage from the others of its folder: the end of its name."""
-    return stage.removeprefix(f"{Path(script_of(stage, TRAIN)).parent.name}_")
+    """What tells a stage from the others of its folder: the end of its name, without that of a part."""
+    return _experiment_of(stage).removeprefix(f"{Path(script_of(stage, TRAIN)).parent.name}_")
 
 
 def fold_options(folds: Sequence[int | str]) -> list[str]:

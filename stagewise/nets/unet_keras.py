@@ -30,6 +30,6 @@ def build(net: UNet, seed: int | Sequence[int] = 0, data_format: str = "channels
         x = layers.Permute((3, 1, 2), name="channels_first")(x)
     x = net.decoder(maker, net.encoder(maker, x))
     x = maker.convolve(x, 1, (1, 1), (1, 1), "logits", bias=True, start=net.start, dtype="float32")
-    if data_format == "channels_first":
+    if data_format == "channels_first":  # a Reshape would fix the batch's size in OpenVINO
         x = layers.Permute((2, 3, 1), dtype="float32", name="channels_last")(x)
     return keras.Model(image, x, name=type(net).__name__.lower())

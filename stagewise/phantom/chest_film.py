@@ -16,8 +16,8 @@ AP_SHARE = 0.4  # of the films of NIH ChestX-ray14
 class Lookalikes:
     """Each has one sign of air and not the others: (N, 2) lines, outlines and folds in units of the image's side.
 
-    lines: as thin and bright as a lung's edge, with vessels beyond; dark: nearly as dark as air, with vessels and no edge;
-    bare: without vessels, without an edge, and no darker; folds: of skin, a step, bright on one side.
+    lines: as thin and bright as a lung's edge, with vessels beyond; dark: nearly as dark as air, with vessels and no
+    edge; bare: without vessels, without an edge, and no darker; folds: of skin, a step, bright on one side.
     """
 
     lines: tuple[np.ndarray, ...]

@@ -1,7 +1,7 @@
 """What is to be predicted, by which trained folds: checked before anything heavy is loaded."""
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from stagewise.data.clips import volumes_of
+from stagewise.data.kinds import CLIPS, Kind
 from stagewise.data.projects import projects_of
 from stagewise.data.splits import Split, named, read_split
 from stagewise.data.tables import videos_to_answer
@@ -18,6 +19,8 @@ from stagewise.messages.commands import EXTRACT, step_of
 from stagewise.messages.errors import InputError
 from stagewise.recipes.recipe import Recipe, trained_recipe
 from stagewise.volumes.packed import current_pack, told
+
+Read = Callable[[Path | None], Split]  # of a split's file, None for the recipe's own
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,8 @@ class InferencePlan:
         return replace(self, table=self.table[kept].reset_index(drop=True), volumes=volumes)
 
     def __str__(self) -> str:
-        views = self.recipe.answer.views
-        line = f"{self.stage}: {named(self.folds)}, {len(self.table)} clips, {views} view{'s' * (views > 1)} of each"
-        line += told(self.volumes)
+        views, what = self.recipe.answer.views, f"{len(self.table)} {self.split.kind.clip}s"
+        line = f"{self.stage}: {named(self.folds)}, {what}, {views} view{'s' * (views > 1)} of each{told(self.volumes)}"
         if self.split.path.exists():
             note = self.recipe.rows.of(self.split).seen_note(self.folds)
             return f"{line}\n  {note}" if note else line
@@ -84,12 +86,12 @@ def plan_out_of_fold(
     stage: its recipe, as the page has it; best: of `InferencePlan`. Raises InputError naming what is missing.
     """
     split = split_with_rows(stage.name, split_path)
-    recipe, folds, configs = _trained(stage, split, asked_folds)
+    recipe, folds, configs = trained_folds(stage, split, asked_folds)
     projects = projects_of(split)  # of all tiers, since the stages before were trained on all
     clips = recipe.rows.of(split).table
     clips = clips.loc[clips["fold"].isin(folds), ["filename", "stalled", "fold"]].reset_index(drop=True)
     table = clips.merge(projects, on="filename", how="left")
-    return _plan(recipe, split, folds, configs, table, volumes_of("train", table["filename"], split), best)
+    return plan_of(recipe, split, folds, configs, table, volumes_of("train", table["filename"], split), best)
 
 
 def plan_test(
@@ -99,9 +101,8 @@ def plan_test(
 
     Where the recipe's own split is not there, by the folds that are: only its hash is needed, which they know.
     """
-    here = split_path is not None or paths.split_csv().exists() or not runs.begun_folds(stage.name)
-    split = read_split(split_path) if here else _split_of_runs(stage.name, asked_folds)
-    recipe, *trained = _trained(stage, split, asked_folds)
+    split = split_or_its_folds(stage.name, split_path, asked_folds)
+    recipe, *trained = trained_folds(stage, split, asked_folds)
     table = videos_to_answer()
     if table.empty:
         raise InputError(
@@ -110,32 +111,36 @@ def plan_test(
         )
     current_pack("test")
     volumes = tuple(paths.volume_path("test", name) for name in table["filename"])
-    return _plan(recipe, split, *trained, table, volumes, best)
+    return plan_of(recipe, split, *trained, table, volumes, best)
 
 
-def split_with_rows(stage: str, path: Path | None) -> Split:
-    """`read_split` for what needs a split's rows. Raises InputError that names the split of the trained folds."""
-    if path is None and not paths.split_csv().exists() and (folds := runs.begun_folds(stage)):
+def split_with_rows(stage: str, path: Path | None, kind: Kind = CLIPS, read: Read = read_split) -> Split:
+    """The split, read, for what needs its rows. Raises InputError that names the split of the trained folds."""
+    if path is None and not kind.own().exists() and (folds := runs.begun_folds(stage)):
         known = runs.read_config(stage, folds[0])["split"]
         raise InputError(
-            f"{paths.shown(paths.split_csv())} is not there, and its rows say which clips a fold never saw; {stage} "
+            f"{paths.shown(kind.own())} is not there, and its rows say which {kind.clip}s a fold never saw; {stage} "
             f"was trained on {known['file']}, sha256 {known['sha256'][:12]}; give that file with --split"
         )
-    return read_split(path)
+    return read(path)
 
 
-def _split_of_runs(stage: str, asked_folds: Sequence[int] | None) -> Split:
-    """The split as its trained folds know it: its hash and its folds, no clips."""
+def split_or_its_folds(
+    stage: str, path: Path | None, asked_folds: Sequence[int] | None, kind: Kind = CLIPS, read: Read = read_split
+) -> Split:
+    """The split, read; where the recipe's own is not there, as its trained folds know it: its hash and folds alone."""
+    if path is not None or kind.own().exists() or not runs.begun_folds(stage):
+        return read(path)
     folds = asked_folds or runs.begun_folds(stage)
     first, *others = (runs.read_config(stage, fold)["split"]["sha256"] for fold in folds)
     if any(sha256 != first for sha256 in others):
         raise InputError(
             f"{named(folds)} of {stage} were trained on different splits; name those that belong together with --fold"
         )
-    return Split(paths.split_csv(), first, pd.DataFrame({"fold": folds}))
+    return Split(kind.own(), first, pd.DataFrame({"fold": folds}), kind)
 
 
-def _trained(
+def trained_folds(
     stage: Recipe, split: Split, asked_folds: Sequence[int] | None
 ) -> tuple[Recipe, list[int], list[dict[str, Any]]]:
     """The recipe that the folds asked for were trained by, these folds, and their configs."""
@@ -154,15 +159,16 @@ def _trained(
     return recipes[0], folds, configs
 
 
-def _plan(
+def plan_of(
     recipe: Recipe,
     split: Split,
     folds: list[int],
     configs: list[dict[str, Any]],
     table: pd.DataFrame,
     volumes: tuple[Path, ...],
-    best: bool,
+    best: bool = False,
 ) -> InferencePlan:
+    """The plan of trained folds (of `trained_folds`) and of rows, whose files are `volumes`; best: of the plan."""
     if best:
         recipe = replace(recipe, kept=recipe.kept.best_alone())
     pairs = list(zip(folds, configs, strict=True))

@@ -142,6 +142,12 @@ ALBUNET_PUBLIC = experiment("albunet_public", ALBUNET, Combo(1.0, 1.0, 1.0), sha
 ALBUNET_VALID = experiment("albunet_valid", ALBUNET, HEAVY, shares=(0.6, 0.4, 0.4))
 SEUNET_PARTS = experiment("seunet", SEUNET, HEAVY, shares=(0.6, 0.4, 0.5), minimum_learning_rate=1e-8, decay=5e-7)
 RESNET50_PARTS = experiment("resnet50", RESNET50, Combo(2.0, 1.0, 2.0), shares=(0.6, 0.4, 0.5), begins_at_half=False)
+EXPERIMENTS = {
+    "albunet_public": ALBUNET_PUBLIC,
+    "albunet_valid": ALBUNET_VALID,
+    "seunet": SEUNET_PARTS,
+    "resnet50": RESNET50_PARTS,
+}
 
 TORCH_STARTS = tuple(
     (stage.net, stage.start, stage.name)

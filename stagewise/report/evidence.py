@@ -120,8 +120,8 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
         recipe,
         [
             *(_no_index(part) for part, path in indexes.items() if not path.exists() and (part != "test" or asked)),
-            *_untrained(stages),
-            *_outdated(stages),
+            *untrained(stages),
+            *outdated(stages),
             *_unanswered(recipe, trained, oof, answers, r41, r42 if asked else None),
         ],
         best,
@@ -136,7 +136,8 @@ def _no_index(part: str) -> Gap:
     return Gap(f"no table of the {part} videos", f"{EXTRACT} {part}", "data")
 
 
-def _untrained(stages: list[list[Run]]) -> Iterator[Gap]:
+def untrained(stages: list[list[Run]]) -> Iterator[Gap]:
+    """Folds whose training has not begun, or has not ended."""
     for stage_runs in stages:
         stage, known = stage_runs[0].stage, [run.config for run in stage_runs if run.config]
         for state in (NOT_TRAINED, NOT_FINISHED):
@@ -148,7 +149,7 @@ def _untrained(stages: list[list[Run]]) -> Iterator[Gap]:
                 )
 
 
-def _outdated(stages: list[list[Run]]) -> Iterator[Gap]:
+def outdated(stages: list[list[Run]]) -> Iterator[Gap]:
     """Runs whose parent was trained anew after they had started from it."""
     for parent, run in chain.from_iterable(zip(*pair, strict=True) for pair in pairwise(stages)):
         if run.config and parent.best and run.config["start"]["sha256"] not in parent.kept_sha256:

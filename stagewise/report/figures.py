@@ -18,6 +18,12 @@ from stagewise.scores.score import roc_auc
 MOST_POINTS = 400  # of a curve: more are not seen, and 50,000 clips would be megabytes
 MOST_DOTS = 150  # epochs of a curve with a dot each: more run together
 GROUPS = {"flowing": FLOWING, "stalled": STALLED, "test": INK}
+SHOWN_AS = {
+    "val_auc": "validation ROC AUC",
+    "val_mcc": "validation MCC",
+    "val_dice": "validation Dice",
+    "val_dice_positive": "validation Dice, with a pneumothorax",
+}
 BINS = np.linspace(0, 1, 41)
 
 
@@ -68,7 +74,9 @@ def learning_curve(runs: Sequence[Run], name: str, caption: str, training: str |
         beside = {"xytext": (-2, -1), "textcoords": "offset points", "ha": "right", "va": "top"}
         axes.annotate(str(epoch), (epoch, 1), xycoords=("data", "axes fraction"), **beside, fontsize=7, color=GREY)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set(xlabel="epoch", ylabel=name.replace("val_", "validation ").replace("auc", "ROC AUC").replace("mcc", "MCC"))
+    if "dice" in name:
+        axes.set_ylim(-0.03, 1.03)
+    axes.set(xlabel="epoch", ylabel=SHOWN_AS.get(name, name.replace("val_", "validation ")))
     return inline(axes, f"{runs[0].stage}-{name}", caption)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,13 @@ REPOSITORY = Path(__file__).parents[2]
 DRAWN_WITH = ("matplotlib", "jinja2", "openvino", "av")
 
 
-def origin(evidence: Evidence) -> dict[str, Any]:
-    """All of it, as the page's template names it; begun: the runs that have a config."""
-    begun = [run for stage_runs in evidence.stages for run in stage_runs if run.config]
+def origin(stages: Sequence[Sequence[Run]], commands: Sequence[str], tables: Iterable[Path]) -> dict[str, Any]:
+    """All of it, as the page's template names it; begun: the runs that have a config.
+
+    stages: their runs, the first stage's first; commands: from the data to the report; tables: that the page was made
+    from, where they are there.
+    """
+    begun = [run for stage_runs in stages for run in stage_runs if run.config]
     made_with: dict[str, list[str]] = {}
     for run in begun:
         setting = json.dumps((f"{run.config['device']}; ", run.config["versions"]))
@@ -34,8 +39,8 @@ def origin(evidence: Evidence) -> dict[str, Any]:
     first_of_stage = {run.stage: run for run in reversed(begun)}
     return {
         "begun": begun,
-        "commands": _commands(evidence, begun),
-        "hashes": _hashes(evidence),
+        "commands": commands,
+        "hashes": {paths.shown(path): paths.sha256_of(path) for path in tables if path.exists()},
         "versions": [
             *((names, *json.loads(setting)) for setting, names in made_with.items()),
             (["this report"], "", runs.versions(DRAWN_WITH)),
@@ -48,14 +53,19 @@ def origin(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
+def training_commands(stages: Sequence[Sequence[Run]]) -> list[str]:
+    """The commands that trained what has begun, and those that made what it started from."""
+    begun = [run for stage_runs in stages for run in stage_runs if run.config]
+    starts = (run.config["recipe"]["start"] for run in begun if run.config["start"]["from"] != "random")
+    return [*dict.fromkeys(filter(None, map(made_by, starts))), *(run.command for run in begun)]
+
+
+def commands(evidence: Evidence) -> list[str]:
     """The commands from the videos to the report, as far as configs and tables tell."""
     split, oof, command = evidence.split, evidence.out_of_fold, evidence.command
     lines = [EXTRACT, VERIFY_DATA]
     lines += [MAKE_SPLIT] * (split.path.absolute() == paths.split_csv())
-    starts = (run.config["recipe"]["start"] for run in begun if run.config["start"]["from"] != "random")
-    lines += dict.fromkeys(filter(None, map(made_by, starts)))
-    lines += [run.command for run in begun]
+    lines += training_commands(evidence.stages)
     r41, prevalence = command(OUT_OF_FOLD, oof.folds), oof.evaluation.at_prevalence.share
     lines.append(f"{r41} --seed {oof.seed} --prevalence {prevalence}")
     if (answers := evidence.answers) is not None:
@@ -68,10 +78,10 @@ def _commands(evidence: Evidence, begun: list[Run]) -> list[str]:
     return [*lines, command(REPORT, [run.fold for run in evidence.trained])]
 
 
-def _hashes(evidence: Evidence) -> dict[str, str]:
-    """sha256 of every table that the report was made from, by its path; those that are there."""
+def tables(evidence: Evidence) -> tuple[Path, ...]:
+    """Every table that the report was made from, whether it is there or not."""
     stage = evidence.stage
-    tables = (
+    return (
         *(paths.roi_index(subset) for subset in paths.SUBSETS),
         evidence.split.path,
         paths.oof_csv(stage),
@@ -80,7 +90,6 @@ def _hashes(evidence: Evidence) -> dict[str, str]:
         paths.test_json(stage),
         *[paths.submission_csv()] * evidence.holds_submission,
     )
-    return {paths.shown(path): paths.sha256_of(path) for path in tables if path.exists()}
 
 
 def _commit() -> str:

@@ -16,7 +16,7 @@ from stagewise.nets.net import chosen_block
 from stagewise.report import rows
 from stagewise.report.answers import expected_answers, true_share
 from stagewise.report.evidence import Evidence
-from stagewise.report.origin import origin
+from stagewise.report.origin import commands, origin, tables
 from stagewise.report.panels import draw_panels
 
 if TYPE_CHECKING:  # it loads Keras
@@ -28,8 +28,9 @@ SHOWN_ROWS = 100  # of a table that could have thousands
 
 def render(evidence: Evidence, clip_groups: Sequence["ClipGroup"]) -> str:
     """The whole page as HTML, the same for the same files. clip_groups: none where no clips are wanted."""
-    script = (FOLDER / "report.js").read_text(encoding="utf-8")
     context = {
+        "title": "Stalled or flowing",
+        "media": "media-src data:",
         "evidence": evidence,
         "oof": evidence.out_of_fold,
         "scores": evidence.out_of_fold.evaluation,
@@ -37,11 +38,6 @@ def render(evidence: Evidence, clip_groups: Sequence["ClipGroup"]) -> str:
         "answers": evidence.answers,
         "clip_groups": clip_groups,
         "classes": CLASSES,
-        "paths": paths,
-        "shown_rows": SHOWN_ROWS,
-        "style": (FOLDER / "report.css").read_text(encoding="utf-8"),
-        "script": script,
-        "script_hash": _hash_for_browsers(script),
         **draw_panels(evidence),
         **rows.of_data(evidence),
         "heat": _heat_maps(evidence),
@@ -49,9 +45,22 @@ def render(evidence: Evidence, clip_groups: Sequence["ClipGroup"]) -> str:
         "who_answers": rows.who_answers(evidence.recipe),
         **rows.of_scores(evidence),
         **_test_set(evidence),
-        **origin(evidence),
+        **origin(evidence.stages, commands(evidence), tables(evidence)),
     }
-    return _environment().get_template("report.html.j2").render(context)
+    return rendered("report.html.j2", context)
+
+
+def rendered(template: str, context: dict[str, Any]) -> str:
+    """The page of a template. context: its values; those that every page has are added."""
+    script = (FOLDER / "report.js").read_text(encoding="utf-8")
+    shared = {
+        "paths": paths,
+        "shown_rows": SHOWN_ROWS,
+        "style": (FOLDER / "report.css").read_text(encoding="utf-8"),
+        "script": script,
+        "script_hash": _hash_for_browsers(script),
+    }
+    return _environment().get_template(template).render(shared | context)
 
 
 def _environment() -> jinja2.Environment:

@@ -1,5 +1,6 @@
 """The rows of the report's tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,8 @@ import pandas as pd
 from stagewise.data.projects import score_projects, sharing
 from stagewise.data.splits import ALWAYS_TRAINED
 from stagewise.recipes.recipe import Recipe
-from stagewise.recipes.starts import ParentStage
 from stagewise.report.evidence import Evidence
-from stagewise.report.training import Run
+from stagewise.report.training import PARENTS, Run
 
 SIZES = ("frames", "height", "width")
 NOTHING = "–"
@@ -58,7 +58,7 @@ def of_training(evidence: Evidence) -> list[dict[str, Any]]:
     return [
         {
             "name": runs[0].stage,
-            "start": _start(runs),
+            "start": start_of(runs),
             "kept": _kept(runs),
             "snapshots": any(run.reached for run in runs),
             "rows": [row for run in runs for row in _run(run)],
@@ -67,7 +67,8 @@ def of_training(evidence: Evidence) -> list[dict[str, Any]]:
     ]
 
 
-def _start(runs: list[Run]) -> str:
+def start_of(runs: Sequence[Run]) -> str:
+    """What runs of a stage started from, in words."""
     starts = [run.config["recipe"]["start"] for run in runs if run.config]
     return " or ".join(sorted({_start_named(start) for start in starts})) or NOTHING
 
@@ -75,14 +76,14 @@ def _start(runs: list[Run]) -> str:
 def _start_named(start: dict[str, Any]) -> str:
     if "snapshot" in start:
         return f"epoch {start['snapshot']} of {start['label']}"
-    if start["kind"] == ParentStage.__name__:
+    if start["kind"] in PARENTS:
         return f"the best epoch of {start['label']}"
     return start.get("label", "random") + " weights"
 
 
 def _kept(runs: list[Run]) -> str:
     kept = [run.config["recipe"]["kept"] for run in runs if run.config]
-    monitors = {{"auc": "ROC AUC", "mcc": "MCC"}.get(part["monitor"], part["monitor"]) for part in kept}
+    monitors = {{"auc": "ROC AUC", "mcc": "MCC", "dice": "Dice"}.get(part["monitor"], part["monitor"]) for part in kept}
     best = f"the best epoch by {' or '.join(sorted(monitors))}" if monitors else NOTHING
     epochs = sorted({epoch for part in kept for epoch in part.get("kept_epochs", ())})
     return f"epoch{'s' * (len(epochs) > 1)} {', '.join(map(str, epochs))} and {best}" if epochs else best

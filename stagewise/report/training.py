@@ -12,15 +12,17 @@ from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.runs import train_command
 from stagewise.messages.errors import InputError
-from stagewise.recipes.starts import ParentSnapshot, ParentStage
+from stagewise.recipes.starts import EarlierPart, ParentSnapshot, ParentStage
 
 SCORES = ("epoch", "loss", "val_loss", "val_auc", "val_mcc")
+MASK_SCORES = ("epoch", "loss", "val_loss", "val_dice", "val_dice_positive", "val_dice_negative")
+PARENTS = tuple(kind.__name__ for kind in (ParentStage, ParentSnapshot, EarlierPart))
 FINISHED, NOT_FINISHED, NOT_TRAINED = "finished", "not finished", "not trained"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One fold of one stage. config and history (a row an epoch, columns `SCORES`) are None where it never began."""
+    """One fold of one stage. config, history (a row an epoch, the columns asked for): None where it never began."""
 
     stage: str
     fold: int
@@ -61,23 +63,23 @@ class Run:
         return train_command(self.stage, [self.fold], self.config)
 
 
-def read_runs(stage: str, folds: Sequence[int]) -> list[list[Run]]:
+def read_runs(stage: str, folds: Sequence[int], scores: Sequence[str] = SCORES) -> list[list[Run]]:
     """The runs of the stage and of those it started from: the first stage's first, each with a run a fold.
 
-    Raises InputError where a config or a history is damaged.
+    scores: the columns of their histories. Raises InputError where a config or a history is damaged.
     """
-    stages = [[_read_run(stage, fold) for fold in folds]]
+    stages = [[_read_run(stage, fold, scores) for fold in folds]]
     while parents := _parents(stages[0]) - {stage_runs[0].stage for stage_runs in stages}:
-        stages.insert(0, [_read_run(min(parents), fold) for fold in folds])
+        stages.insert(0, [_read_run(min(parents), fold, scores) for fold in folds])
     return stages
 
 
 def _parents(stage_runs: list[Run]) -> set[str]:
     starts = [run.config["recipe"]["start"] for run in stage_runs if run.config]
-    return {start["label"] for start in starts if start["kind"] in (ParentStage.__name__, ParentSnapshot.__name__)}
+    return {start["label"] for start in starts if start["kind"] in PARENTS}
 
 
-def _read_run(stage: str, fold: int) -> Run:
+def _read_run(stage: str, fold: int, scores: Sequence[str]) -> Run:
     folder = paths.fold_folder(stage, fold)
     if not (folder / runs.CONFIG).exists():
         return Run(stage, fold, None, None)
@@ -85,8 +87,8 @@ def _read_run(stage: str, fold: int) -> Run:
     path, history = folder / runs.HISTORY, None
     if path.exists():
         mend = f"run: {train_command(stage, [fold], config)} --force"
-        table = read_table(path, SCORES, mend)
-        history = pd.DataFrame({name: numbers(table, name, path, mend) for name in SCORES})
+        table = read_table(path, scores, mend)
+        history = pd.DataFrame({name: numbers(table, name, path, mend) for name in scores})
         if len(history) <= config.get("best", {}).get("epoch", 0):
             raise InputError(f"{paths.shown(path)} lacks the epoch that its config.json calls the best one; {mend}")
     return Run(stage, fold, config, history)

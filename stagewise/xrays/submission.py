@@ -58,6 +58,6 @@ def write_masks(path: Path, names: Sequence[str], masks: Iterable[np.ndarray], s
             if mask.shape != (side, side):
                 raise ValueError(f"the mask of {name} is of {mask.shape}, not {side}x{side}")
             text = encoded(mask)
-            positives, pixels = positives + (text != EMPTY), pixels + np.count_nonzero(mask)
+            positives, pixels = positives + (text != EMPTY), pixels + int(np.count_nonzero(mask))
             table.writerow((name, text))
     return Submitted(len(names), positives, pixels)

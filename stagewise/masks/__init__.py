@@ -1,0 +1,1 @@
+"""Masks of X-rays by trained folds: probabilities on disk, a rule for them, submissions, blends."""
