@@ -5,6 +5,8 @@
 #   ./run.sh              STAGEWISE_ROOT=FOLDER changes where it works, SEED=N all chance but the split's (r03's seed is 42)
 #   ./run.sh --recipe d121|r101|vote|all  the winner's recipe (default), the second or the third place's, or all three
 #                         and what joins them, on the same volumes and split
+#   ./run.sh --recipe pneumothorax  chest X-rays instead of videos: from input/xrays/ to subm/pneumothorax/submission.csv
+#                         and report.html; with nothing there phantom X-rays are made first
 #   ./run.sh --preset demo|small|full  the recipe's numbers (full: days on a GPU; small: its net on 32 pixels a side, for
 #                         a CPU; demo: a small net, random weights, folds 0 and 1 of 5: minutes, to see whether all fits)
 #   ./run.sh --keep-going leaves out videos that cannot be used, and ends with exit code 5 where there are any; a test
@@ -35,7 +37,7 @@ while [ $# -gt 0 ]; do
             shift
             ;;
         --recipe)
-            case "${2:-}" in d121 | r101 | vote | all) ;; *) wrong "--recipe takes d121, r101, vote or all" ;; esac
+            case "${2:-}" in d121 | r101 | vote | all | pneumothorax) ;; *) wrong "--recipe takes d121, r101, vote, all or pneumothorax" ;; esac
             recipe="$2"
             shift
             ;;
@@ -114,19 +116,41 @@ ended=0
 common=(--seed "$SEED" "${gpu[@]}")
 folds=()
 init=()
-phantom="$ROOT/input/phantom_test_labels.csv"
-if [ -e "$phantom" ] || [ -e "$ROOT/input/.phantom-unfinished.json" ] || [ -z "$(ls "$ROOT/input" 2>/dev/null)" ]; then
-    echo "phantom data, --preset ${preset:=demo}"
-    [ -e "$phantom" ] && [ ! -e "$ROOT/input/.phantom-unfinished.json" ] ||
-        step preproc_data/r00_make_phantom.py --train 800 --test 200 --seed "$SEED"
-fi
-[ -z "$preset" ] || common+=(--preset "$preset")
-if [ "$preset" = demo ]; then
-    echo "demo: random weights, folds 0 and 1 of 5"
-    folds=(--fold 0 --fold 1)
-    init=(--init random)
+
+begin() {  # begin FOLDER ANSWERS SCRIPT [options]: phantom data by the script where there are none, and what a demo is
+    local input="$1" unfinished="$1/.phantom-unfinished.json"
+    phantom="$2"
+    shift 2
+    if [ -e "$phantom" ] || [ -e "$unfinished" ] || [ -z "$(ls "$input" 2>/dev/null | grep -vx xrays)" ]; then
+        echo "phantom data, --preset ${preset:=demo}"
+        [ -e "$phantom" ] && [ ! -e "$unfinished" ] || step "$@" --seed "$SEED"
+    fi
+    [ -z "$preset" ] || common+=(--preset "$preset")
+    if [ "$preset" = demo ]; then
+        echo "demo: random weights, folds 0 and 1 of 5"
+        folds=(--fold 0 --fold 1)
+        init=(--init random)
+    fi
+}
+
+if [ "$recipe" = pneumothorax ]; then
+    begin "$ROOT/input/xrays" "$ROOT/input/xrays/phantom_test_rle.csv" pneumothorax/r00_make_phantom.py
+    sift pneumothorax/r01_convert_dicom.py "${keep_going[@]}"
+    sift pneumothorax/r02_verify_data.py --keep-going
+    [ -e "$ROOT/modified_data/xrays/kfold_split_5_42.csv" ] || step pneumothorax/r03_gen_kfold_split.py
+    nets=(albunet_public albunet_valid seunet resnet50)
+    [ "$preset" != demo ] || nets=(albunet_public)
+    for net in "${nets[@]}"; do train pneumothorax/r3?_train_$net.py "${common[@]}" "${init[@]}"; done
+    step pneumothorax/r41_process_oof.py --seed "$SEED" "${gpu[@]}" "${folds[@]}"
+    sift pneumothorax/r42_process_test.py "${gpu[@]}" "${folds[@]}"
+    [ ${#nets[@]} -eq 1 ] || step pneumothorax/r61_blend.py
+    [ ! -e "$phantom" ] || step pneumothorax/r50_score_phantom.py
+    step pneumothorax/r51_report.py "${gpu[@]}" "${folds[@]}"
+    printf '\nthe answers are in %s; report.html beside it shows how they came about\n' "$ROOT/subm/pneumothorax/submission.csv"
+    exit $ended
 fi
 
+begin "$ROOT/input" "$ROOT/input/phantom_test_labels.csv" preproc_data/r00_make_phantom.py --train 800 --test 200
 sift preproc_data/r01_extract_roi.py "${keep_going[@]}"
 for subset in train test; do  # packed before, they are what is read
     [ ! -e "$ROOT/modified_data/roi_parts/$subset.lmdb" ] || step preproc_data/r05_pack_volumes.py $subset

@@ -40,7 +40,9 @@ def allow_torchvision() -> None:
     """Let torchvision load, whose wheel registers these operators only beside PyTorch's CUDA build."""
     import torch
 
-    for operator in () if torch.version.cuda else ("nms", "qnms"):
+    if torch.version.cuda or hasattr(torch.ops.torchvision, "nms"):
+        return
+    for operator in ("nms", "qnms"):
         torch.library.define(f"torchvision::{operator}", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 

@@ -104,25 +104,36 @@ def serve_forward(candidate: str, name: str) -> None:
     serve({}, lambda: {"answer": float(np.asarray(answer(clips)).ravel()[0])})
 
 
-def trained(name: str, repeats: int) -> tuple[float, list[dict]]:
-    """The loss before anything was learned, and the steps. Raises StagewiseError where it is not finite, or rises."""
-    with Served(__file__, "--serve", "training", name) as served:
+def trained(repeats: int, *command: object) -> tuple[float, list[dict]]:
+    """The loss before anything was learned, and the steps. Raises StagewiseError where it is not finite, or rises.
+
+    command: of the script that serves them; its last word names the net.
+    """
+    with Served(*command) as served:
         steps = [served.work() for _ in range(repeats)]
     losses = [served.ready["loss"], *(step["loss"] for step in steps)]
     if not (np.isfinite(losses).all() and all(step["finite"] for step in steps) and losses[-1] < losses[0]):
-        raise StagewiseError(f"{name} does not learn one batch: its losses are {losses}")
+        raise StagewiseError(f"{command[-1]} does not learn one batch: its losses are {losses}")
     return losses[0], steps
+
+
+def answered(repeats: int, name: str, *command: object) -> dict[str, list[list[float]]]:
+    """Seconds of forward passes on either engine, and of PyTorch's in turn with them.
+
+    command: of the script that serves a candidate, to which the candidate and the net are added.
+    """
+    times: dict[str, list[list[float]]] = {}
+    for engine in ("openvino", "keras"):
+        with Served(*command, engine, name) as own, Served(*command, "pytorch", name) as other:
+            pairs = [(own.work()["seconds"], other.work()["seconds"]) for _ in range(repeats)]
+        times[engine] = [list(column) for column in zip(*pairs, strict=True)]
+    return times
 
 
 def row(name: str, repeats: int) -> tuple:
     """A line of the table."""
-    first, steps = trained(name, repeats)
-    times: dict[str, list[list[float]]] = {}
-    for engine in ("openvino", "keras"):
-        command = (__file__, "--serve")
-        with Served(*command, engine, name) as own, Served(*command, "pytorch", name) as other:
-            pairs = [(own.work()["seconds"], other.work()["seconds"]) for _ in range(repeats)]
-        times[engine] = [list(column) for column in zip(*pairs, strict=True)]
+    first, steps = trained(repeats, __file__, "--serve", "training", name)
+    times = answered(repeats, name, __file__, "--serve")
     return (
         name,
         RECIPES[name].batch_size,

@@ -7,7 +7,7 @@
 Reads:   input/xrays/{train,test}/**/*.dcm, input/xrays/train-rle.csv; what else lies there is told
 Writes:  modified_data/xrays/{train,test}/<name>.png, modified_data/xrays/masks/<name>.png of those with a pneumothorax,
          modified_data/xrays/{train,test}.csv
-Time:    about 25 files a second and core (1024x1024); the same command goes on after an interruption, and keeps what
+Time:    about 30 files a second and core (1024x1024); the same command goes on after an interruption, and keeps what
          is whole by its checksum and of the file and the table's rows that are there
 Expect:  a row a file in the index. One that is cut off, damaged, in colour, of several frames or in a coding that is
          not read is quarantined: it gets a row with the reason and no image, and the script ends with exit code 2; so

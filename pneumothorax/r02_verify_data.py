@@ -7,7 +7,7 @@
 
 Reads:   input/xrays/, modified_data/xrays/, the split CSV if there is one
 Writes:  modified_data/xrays/verify/{mask_areas,class_share,contact_sheet}.png, modified_data/xrays/verify/problems.csv
-Time:    about 30 images a second and core (1024x1024)
+Time:    about 60 images a second and core (1024x1024)
 Expect:  "no problems"; otherwise each kind of problem with its mend, every name in problems.csv, and exit code 2
 """
 

@@ -193,13 +193,16 @@ def test_films_are_stored_in_many_ways_mostly_as_jpeg():
 @pytest.mark.parametrize("index", range(4))
 def test_the_answer_decides_nothing_but_the_pockets(index):
     plans = [chest_plan.plan_film(5, index, positive) for positive in (False, True)]
-    negative, positive = (chest_image.draw_image(plan, 512, 5, index) for plan in plans)
+    negative, positive = (chest_image.Drawing(plan, 512, np.random.default_rng(index)).grey() for plan in plans)
     assert not plans[0].pockets
     mask = np.max(chest_plan.masks(plans[1], 512), axis=0)
     around = cv2.dilate(mask, np.ones((25, 25)))
     np.testing.assert_array_equal(negative[around == 0], positive[around == 0])
     changed = positive[mask > 0] - negative[mask > 0]
     assert np.abs(changed).max() > 0.02
+    exposed = chest_image.with_levels_of(negative, positive)
+    np.testing.assert_array_equal(np.sort(exposed, axis=None), np.sort(negative, axis=None))
+    assert np.corrcoef(exposed.ravel(), positive.ravel())[0, 1] > 0.99  # the same picture
 
 
 def test_air_is_darker_and_has_no_vessels_and_ends_in_a_bright_line():

@@ -6,7 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -23,6 +23,7 @@ def path(root):
     return made
 
 
+@settings(deadline=None)  # files are written
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=20)))
 def test_every_image_comes_back(tmp_path_factory, image):
     path = tmp_path_factory.mktemp("grey") / "a.png"
@@ -32,6 +33,7 @@ def test_every_image_comes_back(tmp_path_factory, image):
     assert np.array_equal(again, image)
 
 
+@settings(deadline=None)  # files are written
 @given(st.data())
 def test_any_changed_bit_and_any_cut_is_seen(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("grey") / "a.png"

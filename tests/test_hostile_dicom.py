@@ -18,6 +18,7 @@ from stagewise.volumes.grey_images import LARGEST_PIXELS
 from stagewise.xrays.dicom import LARGEST_BYTES, DicomError, read_dicom
 
 WHOLE = tuple(kinds())
+OPENED = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"  # a sequence and its first item
 
 
 def refusal(content: bytes) -> str:
@@ -37,7 +38,7 @@ CASES = {
     "is not a DICOM file": (b"", b"GIF89a" * 100, WHOLE[0][132:]),
     "has no TransferSyntaxUID": (WHOLE[0][:132],),
     "has no Rows": (dicom(Rows=None),),
-    "has no PixelData": (WHOLE[0][: WHOLE[0].index(b"\xe0\x7f\x10\x00")],),
+    "has no PixelData, or more than 1 MiB before them": (WHOLE[0][: WHOLE[0].index(b"\xe0\x7f\x10\x00")],),
     "has no PhotometricInterpretation": (dicom(PhotometricInterpretation=None),),
     "is RGB, not one of MONOCHROME1, MONOCHROME2": (dicom(photometric="RGB"),),
     "is a colour picture (3 samples a pixel), not a grey one": (dicom(SamplesPerPixel=3),),
@@ -81,10 +82,15 @@ def deflated(length):
     return before + packer.compress(bytes(length)) + packer.flush()
 
 
+def filled(before, after):
+    """A file with tags of nothing in all the room that there is before its picture."""
+    place, tag = WHOLE[0].index(b"\x28\x00\x02\x00"), b"\x09\x00\x01\x10SH\0\0"
+    return WHOLE[0][:place] + before + tag * (LARGEST_BYTES // len(tag) - 1000) + after + WHOLE[0][place:]
+
+
 def nested(depth):
-    opened = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
     place = WHOLE[0].index(b"\x28\x00\x02\x00")
-    return WHOLE[0][:place] + opened * depth + WHOLE[0][place:]
+    return WHOLE[0][:place] + OPENED * depth + WHOLE[0][place:]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +111,12 @@ def test_files_that_would_fill_memory_are_refused_in_little(content, reason):
         assert tracemalloc.get_traced_memory()[1] < 1 << 25
     finally:
         tracemalloc.stop()
+
+
+def test_only_so_much_is_read_before_the_picture():
+    reason = "has no PixelData, or more than 1 MiB before them"
+    assert refusal(filled(b"", b"")) == reason
+    assert refusal(filled(OPENED, b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0")).startswith("is damaged")
 
 
 def test_some_items_are_no_harm():

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from tiny_residual import ANSWERED, TINY, noise
+from tiny_residual import ANSWERED, EVERY, TINY, noise
 
 from stagewise.messages.errors import InputError
 from stagewise.nets.clip_normalization import ClipNormalization
@@ -217,14 +217,14 @@ def test_model_survives_serialization(net, tmp_path):
 def test_another_backend_gives_the_same(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed; it is in requirements-test.txt or requirements.txt")
-    models = {number: TINY[number].build(seed=5) for number in ANSWERED[backend]}
+    models = {number: EVERY[number].build(seed=5) for number in ANSWERED[backend]}
     for number, model in models.items():
         model.save_weights(tmp_path / f"{number}.weights.h5")
     command = [sys.executable, str(Path(__file__).with_name("tiny_residual.py")), str(tmp_path)]
     run = subprocess.run(command, env={**os.environ, "KERAS_BACKEND": backend}, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     for number, model in models.items():
-        expected = answers(model, noise(TINY[number]))
+        expected = answers(model, noise(EVERY[number]))
         assert np.ptp(expected) > 1e-4
         found = np.load(tmp_path / f"{number}.{backend}.npy")
         np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -53,6 +53,7 @@ def test_runs_that_touch_are_one_run():
     assert encoded(decoded("5 2 0 3", (4, 5))) == "5 5"
 
 
+@settings(deadline=None)
 @given(MASKS)
 def test_every_mask_comes_back(mask):
     again = decoded(encoded(mask), mask.shape)
@@ -61,6 +62,7 @@ def test_every_mask_comes_back(mask):
     assert encoded(again) == encoded(mask) == encoded(np.asfortranarray(mask))
 
 
+@settings(deadline=None)
 @given(MASKS.filter(np.any))
 def test_pycocotools_reads_the_same_mask(mask):
     assert np.array_equal(by_coco(encoded(mask), mask.shape), mask)
@@ -116,7 +118,7 @@ def test_what_is_no_mask_is_refused_with_the_reason(text, reason):
     assert str(error.value) == reason and isinstance(error.value, ValueError)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="0123456789- +.e\n\0", max_size=40))
 def test_any_text_is_a_mask_or_refused(text):
     try:

@@ -1,5 +1,6 @@
 """A PyTorch net's tensors find the layers that are named after them, all or none."""
 
+import re
 from dataclasses import replace
 
 import keras
@@ -17,19 +18,27 @@ NET = VideoResNet("r3d", (3, 8, 8), (1, 1), (4, 5), 3)
 
 def state_of(net: VideoResNet, outputs: int = 1) -> dict[str, np.ndarray]:
     """The state dict of PyTorch's net with those numbers: running statistics whatever ours has."""
+    return state_of_model(replace(net, batch_norm_momentum=0.9).build(), outputs)
+
+
+def state_of_model(model: keras.Model, outputs: int = 1) -> dict[str, np.ndarray]:
+    """The state dict of PyTorch's net with a built net's layers."""
     generator, state = np.random.default_rng(0), {}
-    for layer in replace(net, batch_norm_momentum=0.9).build().layers:
+    for layer in model.layers:
         shapes = {weight.name: tuple(weight.shape) for weight in layer.weights}
-        module = layer.name.replace("_", ".")
+        module = re.sub("_(?!module)", ".", layer.name)
         if "kernel" in shapes:
             *axes, entering, leaving = shapes["kernel"]
             leaving = outputs if module == "fc" else leaving
             state[f"{module}.weight"] = generator.normal(size=(leaving, entering, *axes)).astype(np.float32)
+        if "bias" in shapes:
+            count = outputs if module == "fc" else shapes["bias"]
+            state[f"{module}.bias"] = generator.normal(size=count).astype(np.float32)
         for name in ("weight", "bias", "running_mean", "running_var") if "gamma" in shapes else ():
             state[f"{module}.{name}"] = generator.uniform(0.5, 2, shapes["gamma"]).astype(np.float32)
         if "gamma" in shapes:
             state[f"{module}.num_batches_tracked"] = np.array(7)
-    return {**state, "fc.bias": generator.normal(size=outputs).astype(np.float32)}
+    return state
 
 
 @pytest.fixture(scope="module")

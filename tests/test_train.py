@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+import tiny_xrays
 from tiny import build, train
 
 from stagewise.data.batches import TrainingBatches
@@ -19,6 +20,7 @@ from stagewise.messages.errors import BusyError, InputError, NumericalError
 from stagewise.recipes.starts import ParentSnapshot, ParentStage
 from stagewise.scores.score import best_threshold
 from stagewise.training import callbacks, clip_scores
+from stagewise.training.masks import MASKS
 from stagewise.training.plans import plan_training
 from stagewise.training.train import train_folds
 
@@ -30,6 +32,8 @@ def split(root):
 
 
 def plan(split, fold: int = 0, recipe=tiny.recipe, **changes):
+    if recipe is tiny_xrays.first_recipe:
+        return plan_training(recipe(**changes), tiny_xrays.write_split(), fold, seed=1, task=MASKS)
     return plan_training(recipe(**changes), split, fold, seed=1)
 
 
@@ -73,8 +77,9 @@ def interrupt_after(monkeypatch, epoch: int) -> None:
         (tiny.recipe, {"steps_per_epoch": 3}),
         (tiny.grey_recipe, {"accumulation_steps": 4}),
         (tiny.vote_recipe, {"accumulation_steps": 5}),
+        (tiny_xrays.first_recipe, {"accumulation_steps": 2}),
     ],
-    ids=tiny.RECIPES,
+    ids=[*tiny.RECIPES, "pneumothorax"],
 )
 def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, monkeypatch, epoch, recipe, changes):
     wanted = plan(split, recipe=recipe, **changes)

@@ -1,4 +1,4 @@
-"""Residual nets of every kind, small enough for a test; and what they answer on another backend.
+"""Residual nets and U-Nets of every kind, small enough for a test; and what they answer on another backend.
 
 KERAS_BACKEND=jax python tests/tiny_residual.py FOLDER
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stagewise.nets.resnet3d import ResNet3D
+from stagewise.nets.unet import AlbuNet, ResNetUNet, SCSEUNet, UNet
 from stagewise.nets.video_resnet import VideoResNet
 
 TINY = (
@@ -20,12 +21,18 @@ TINY = (
     *(VideoResNet(kind, (5, 12, 20), (1, 1), (6, 9), 5) for kind in ("r3d", "mc3", "r2plus1d")),
     VideoResNet("r2plus1d", (4, 12, 12), (1, 1), (6, 9), 5, batch_norm_momentum=0.9),
 )
-ANSWERED = {"jax": (4,), "openvino": (0, 4)}  # of TINY; XLA compiles one for ten seconds
+TINY_UNETS = (
+    AlbuNet((64, 128), "unit", (1, 2, 1, 1), (4, 6, 8, 10), decoded=5),
+    ResNetUNet((64, 32), "imagenet", (1, 1, 2, 1), (2, 3, 4, 5), (8, 6, 4, 4, 3)),
+    SCSEUNet((32, 64), "unit", (1, 1, 1, 2), (4, 4, 8, 24), (8, 6, 4, 4, 3), groups=4, reduction=4),
+)
+EVERY = (*TINY, *TINY_UNETS)
+ANSWERED = {"jax": (4, 8), "openvino": (0, 4, 6, 7, 8)}  # of EVERY; XLA compiles one for ten seconds
 
 
-def noise(net: ResNet3D | VideoResNet, count: int = 3) -> np.ndarray:
-    """Clips of a net's input, from dark to bright."""
-    generator, shape = np.random.default_rng(1), (*net.input_shape, net.channels)
+def noise(net: ResNet3D | VideoResNet | UNet, count: int = 3) -> np.ndarray:
+    """Clips or images of a net's input, from dark to bright."""
+    generator, shape = np.random.default_rng(1), (*net.input_shape, getattr(net, "channels", 1))
     return np.stack([generator.integers(0, top, shape, np.uint8) for top in np.linspace(60, 256, count)])
 
 
@@ -36,7 +43,7 @@ def main(folder: Path) -> None:
     backend = os.environ["KERAS_BACKEND"]
     device.prepare(engine="openvino" if backend == "openvino" else "keras")
     for number in ANSWERED[backend]:
-        net = TINY[number]
+        net = EVERY[number]
         model = net.build(seed=9, data_format=device.fastest_data_format())
         model.load_weights(folder / f"{number}.weights.h5")
         predict = predictor(model, "f32")

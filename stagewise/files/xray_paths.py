@@ -4,30 +4,32 @@ from pathlib import Path
 
 from stagewise.files import paths
 
+XRAYS = "xrays"  # the folder beside the capillaries' files
+
 
 def dicom_folder(subset: str) -> Path:
     """The DICOM files of `train` or `test`, in folders of any depth."""
-    return paths.input_folder() / "xrays" / subset
+    return paths.input_folder() / XRAYS / subset
 
 
 def mask_table() -> Path:
     """The outlined pneumothoraces as run lengths, a row an object: ImageId, EncodedPixels."""
-    return paths.input_folder() / "xrays" / "train-rle.csv"
+    return paths.input_folder() / XRAYS / "train-rle.csv"
 
 
 def sample_submission() -> Path:
     """The test images in the order of the submission: ImageId, EncodedPixels."""
-    return paths.input_folder() / "xrays" / "sample_submission.csv"
+    return paths.input_folder() / XRAYS / "sample_submission.csv"
 
 
 def phantom_answers() -> Path:
     """The true masks of the test images, in the mask table's format, which phantom data alone has."""
-    return paths.input_folder() / "xrays" / "phantom_test_rle.csv"
+    return paths.input_folder() / XRAYS / "phantom_test_rle.csv"
 
 
 def images_folder(subset: str) -> Path:
     """The converted images of `train` or `test`."""
-    return paths.modified_data_folder() / "xrays" / subset
+    return paths.modified_data_folder() / XRAYS / subset
 
 
 def image_path(subset: str, image: str) -> Path:
@@ -37,7 +39,7 @@ def image_path(subset: str, image: str) -> Path:
 
 def masks_folder() -> Path:
     """The masks of the training images that have a pneumothorax."""
-    return paths.modified_data_folder() / "xrays" / "masks"
+    return paths.modified_data_folder() / XRAYS / "masks"
 
 
 def mask_path(image: str) -> Path:
@@ -47,22 +49,22 @@ def mask_path(image: str) -> Path:
 
 def index(subset: str) -> Path:
     """The conversion's table, a row a DICOM file."""
-    return paths.modified_data_folder() / "xrays" / f"{subset}.csv"
+    return paths.modified_data_folder() / XRAYS / f"{subset}.csv"
 
 
 def split_csv(folds: int = 5, seed: int = 42) -> Path:
     """The table of folds; its name tells how it was made."""
-    return paths.modified_data_folder() / "xrays" / f"kfold_split_{folds}_{seed}.csv"
+    return paths.modified_data_folder() / XRAYS / f"kfold_split_{folds}_{seed}.csv"
 
 
 def oof_csv(stage: str) -> Path:
     """A row an image that a fold has not seen: pixels above each threshold, and in common with its mask."""
-    return paths.modified_data_folder() / "xrays" / f"{stage}_oof.csv"
+    return paths.modified_data_folder() / XRAYS / f"{stage}_oof.csv"
 
 
 def probabilities_folder(stage: str) -> Path:
     """A stage's probabilities of the test images, a PNG of 16 bits each."""
-    return paths.modified_data_folder() / "xrays" / f"{stage}_test"
+    return paths.modified_data_folder() / XRAYS / f"{stage}_test"
 
 
 def out_of_fold_folder(stage: str) -> Path:

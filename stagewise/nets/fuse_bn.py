@@ -4,7 +4,9 @@ import keras
 import numpy as np
 from keras import layers
 
-CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
+from stagewise.nets.grouped_convolution import GroupedConvolution
+
+CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D, GroupedConvolution)
 
 
 def fuse(model: keras.Model) -> keras.Model:

@@ -47,7 +47,6 @@ class UNet(CountedNet):
     family: str  # the encoder's name, as its ImageNet file has it
     side: int  # every side of an image is a multiple of it
     start: str  # how the decoder's random weights are drawn
-    map_shapes = ()  # no heat maps: the answer is one
 
     def __post_init__(self) -> None:
         check(self)
@@ -82,6 +81,11 @@ class UNet(CountedNet):
         from stagewise.nets import unet_sizes
 
         return unet_sizes.sizes(self, image or self.input_shape)
+
+    @property
+    def map_shapes(self) -> list[tuple[int, int]]:
+        """None: the answer is a map itself."""
+        return []
 
     def convolved(self, make: Maker, x: Any, filters: int, name: str) -> Any:
         """A decoder's convolution, 3x3 with a bias, and its ReLU."""

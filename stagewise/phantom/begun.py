@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stagewise.console.ending import command, ending
-from stagewise.files import paths
+from stagewise.files import paths, xray_paths
 from stagewise.messages.errors import InputError
 
 MARKER = ".phantom-unfinished.json"
@@ -19,6 +19,7 @@ def check_folder(folder: Path, order: Mapping[str, object], following: str) -> N
     following: the script that goes on with what is there. Raises InputError, naming what is there and how to go on.
     """
     there = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    there = [name for name in there if name != xray_paths.XRAYS]  # a data set of its own, within input/
     marker = folder / MARKER
     if marker.exists():
         anew = f"start over: rm -r {shlex.join(str(folder / name) for name in there if name != '.gitkeep')}"

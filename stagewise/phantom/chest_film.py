@@ -8,7 +8,7 @@ from stagewise.phantom.chest_anatomy import Chest
 from stagewise.phantom.chest_bones import smooth
 from stagewise.phantom.pneumothorax import Pocket, draw_area, draw_pocket
 
-LOOKALIKE_CHANCE = 0.25  # of each kind; the same with and without a pneumothorax
+LINE_CHANCE, DARK_CHANCE, BARE_CHANCE, FOLD_CHANCE = 0.25, 0.25, 0.15, 0.25  # with and without a pneumothorax alike
 AP_SHARE = 0.4  # of the films of NIH ChestX-ray14
 
 
@@ -16,8 +16,8 @@ AP_SHARE = 0.4  # of the films of NIH ChestX-ray14
 class Lookalikes:
     """Each has one sign of air and not the others: (N, 2) lines, outlines and folds in units of the image's side.
 
-    lines: as thin and bright as a lung's edge, with vessels beyond; dark: more than half as dark as air, with vessels and no edge;
-    bare: without vessels, without an edge, and no darker; folds: of skin, a step that is bright on one side.
+    lines: as thin and bright as a lung's edge, with vessels beyond; dark: nearly as dark as air, with vessels and no
+    edge; bare: without vessels, without an edge, and no darker; folds: of skin, a step, bright on one side.
     """
 
     lines: tuple[np.ndarray, ...]
@@ -75,9 +75,8 @@ def draw_film(rng: np.random.Generator) -> Film:
 
 def draw_lookalikes(rng: np.random.Generator, chest: Chest) -> Lookalikes:
     """Draw what looks like air and is none; nothing here knows the answer."""
-    kinds = [tuple(_drawn(rng, chest)) for _ in range(3)]
-    lines, dark, bare = kinds
-    folds = tuple(_fold(rng, chest) for _ in range(int(rng.random() < LOOKALIKE_CHANCE)))
+    lines, dark, bare = (_drawn(rng, chest, chance) for chance in (LINE_CHANCE, DARK_CHANCE, BARE_CHANCE))
+    folds = tuple(_fold(rng, chest) for _ in range(int(rng.random() < FOLD_CHANCE)))
     return Lookalikes(
         lines=tuple(pocket.edge for pocket in lines),
         dark=tuple(pocket.outline for pocket in dark),
@@ -86,8 +85,8 @@ def draw_lookalikes(rng: np.random.Generator, chest: Chest) -> Lookalikes:
     )
 
 
-def _drawn(rng: np.random.Generator, chest: Chest) -> list[Pocket]:
-    count = int(rng.random() < LOOKALIKE_CHANCE)
+def _drawn(rng: np.random.Generator, chest: Chest, chance: float) -> list[Pocket]:
+    count = int(rng.random() < chance)
     return [draw_pocket(rng, chest.lungs[rng.integers(2)], min(draw_area(rng), 0.05)) for _ in range(count)]
 
 

@@ -4,6 +4,8 @@ Drawn on half the film's side, as nothing in a film is sharper, then enlarged; t
 Thickness is in units of which soft tissue amid the body takes about one; all its shares are ours, by eye.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -16,15 +18,28 @@ LEAST_DRAWN = 512  # pixels a side: on fewer, lines of a pixel would be too wide
 
 def draw_image(plan: Plan, side: int, seed: int, index: int) -> np.ndarray:
     """The film: (side, side) float32 of 0-1, 1 is white (MONOCHROME2)."""
-    rng = np.random.default_rng([seed, 6, index])
-    drawing = Drawing(plan, max(side // 2, LEAST_DRAWN), rng)
-    smaller = side < drawing.side
-    grey = cv2.resize(drawing.grey(), (side, side), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+    drawn, rng = max(side // 2, LEAST_DRAWN), np.random.default_rng([seed, 6, index])
+    grey = Drawing(plan, drawn, rng).grey()
+    if plan.pockets:
+        without = Drawing(replace(plan, pockets=()), drawn, np.random.default_rng([seed, 6, index])).grey()
+        grey = with_levels_of(without, grey)
+    grey = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA if side < drawn else cv2.INTER_CUBIC)
     noise = rng.standard_normal((side, side), dtype=np.float32)
     # quanta: bright is where few of them arrive
     grey += noise * (plan.film.noise * np.sqrt(0.25 + np.clip(grey, 0, 1)))
     grey = cv2.GaussianBlur(grey, (0, 0), max(plan.film.blur * side / 1024, 0.3))
     return np.clip(_bordered(grey, plan.film), 0, 1)
+
+
+def with_levels_of(other: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """The picture whose order of pixels is that of `grey`, and whose grey levels, each as often, are the other's.
+
+    A film with air has the levels of the same film without, as if its exposure had been set by them: its histogram
+    tells nothing of the answer.
+    """
+    levels = np.empty(grey.size, grey.dtype)
+    levels[np.argsort(grey, axis=None, kind="stable")] = np.sort(other, axis=None)
+    return levels.reshape(grey.shape)
 
 
 def _bordered(grey: np.ndarray, film: Film) -> np.ndarray:
@@ -69,12 +84,12 @@ class Drawing(Canvas):
         return thick + self.lung_inside() * self.lung_marks() * (1 - 0.6 * heart) + self.clouds(200, 0.008)
 
     def lung_depth(self) -> np.ndarray:
-        """How much air the beam passes, 0-1: little at the lung's edge, most amid it, half as much again without lung."""
+        """How much air the beam passes, 0-1: little at the lung's edge, more amid it, most without lung."""
         outlines = [lung.outline for lung in self.chest.lungs]
         mask = self.filled(outlines)
         depth = np.minimum(cv2.distanceTransform(mask // 128, cv2.DIST_L2, 5) / np.float32(0.075 * self.side), 1)
         dome = 0.55 * (1 - (1 - depth) ** 2) + 0.45 * self.soft(mask, 0.003)
-        return dome * (0.9 + 0.55 * self.soft(self.air, 0.0015) + 0.3 * self.area(self.plan.lookalikes.dark, 0.015))
+        return dome * (0.9 + 0.65 * self.soft(self.air, 0.0015) + 0.45 * self.area(self.plan.lookalikes.dark, 0.015))
 
     def lung_inside(self) -> np.ndarray:
         """Where the beam passes lung that has vessels, 0-1."""
@@ -117,7 +132,7 @@ class Drawing(Canvas):
             inwards = np.array((np.sign(0.5 - fold[:, 0].mean()), 0)) / 400
             for step in range(24, -1, -1):  # a sharp step that fades to one side; from its faint end on
                 self.stroke(folds, fold + step * inwards, 250 - 10 * step, 2)
-        return 0.2 * self.soft(self.strokes(edges, 255, 1), 0.0012) + 0.12 * self.soft(folds, 0.002)
+        return 0.3 * self.soft(self.strokes(edges, 255, 1), 0.0012) + 0.12 * self.soft(folds, 0.002)
 
     def _marked(self, grey: np.ndarray) -> np.ndarray:
         """With tubes, electrodes and the marker, which are bright."""

@@ -149,6 +149,11 @@ EXPERIMENTS = {
     "resnet50": RESNET50_PARTS,
 }
 
+TORCH_STARTS = tuple(
+    (stage.net, stage.start, stage.name)
+    for stage in (ALBUNET_PUBLIC["at512"], RESNET50_PARTS["part0"], SEUNET_PARTS["at512"])
+)
+
 
 def resized(recipe: Recipe, preset: str, side: int, **numbers: Any) -> Recipe:
     """The same part on images of another size, and of half of it where it begins there, with other numbers."""

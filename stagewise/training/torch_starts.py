@@ -13,7 +13,7 @@ from stagewise.nets.torch_names import load_torch_weights
 from stagewise.recipes.starts import TorchFile
 from stagewise.recipes.torch_files import KNOWN
 
-HEAD = ("fc",)  # torchvision's name of the layer that every stage makes anew
+HEAD = ("fc", "last_linear")  # the names of the layer that every stage makes anew: torchvision's, SE-ResNeXt's
 Known = Sequence[tuple[Net, TorchFile, str]]  # nets, the starts that are made of their files, and the stages of these
 
 

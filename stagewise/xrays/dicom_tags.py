@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
 from pydicom.filereader import data_element_generator
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit, JPEGExtended12Bit
 
 from stagewise.volumes.grey_images import LARGEST_PIXELS
 
+LARGEST_HEADER = 1 << 20  # bytes before the pixels: some thousand are usual, and each may take fifty of memory
 MOST_ITEMS = 4096  # of sequences in a file; some hundred are usual, and each takes a kilobyte of memory when it is read
 META = 132  # bytes before the tags: a preamble of 128, and "DICM"
 MAGIC = b"DICM"
@@ -34,8 +36,8 @@ KEPT = {
     "WindowWidth": 0x00281051,
     "RescaleIntercept": 0x00281052,
     "RescaleSlope": 0x00281053,
-    "PixelData": 0x7FE00010,
 }
+PIXELS = 0x7FE00010
 Value = TypeVar("Value")
 
 
@@ -58,9 +60,9 @@ def read_tags(content: bytes) -> tuple[UID, Dataset]:
     """How the frame is coded, and the tags of `KEPT` that are there; BadFileError for no DICOM file."""
     if content[META - len(MAGIC) : META] != MAGIC:
         raise BadFileError("is not a DICOM file")
-    if content.count(ITEM) > MOST_ITEMS:
+    if content.count(ITEM, 0, LARGEST_HEADER) > MOST_ITEMS:
         raise BadFileError(f"has more than {MOST_ITEMS} items")
-    file = io.BytesIO(content)
+    file = io.BytesIO(content[:LARGEST_HEADER])
     file.seek(META)
     # the tags that say how the others are written are written in one way alone
     first = data_element_generator(file, False, True, stop_when=lambda tag, *_: tag.group != 2)
@@ -69,8 +71,20 @@ def read_tags(content: bytes) -> tuple[UID, Dataset]:
         raise BadFileError(
             f"its pixels are coded as {syntax.name[:LONGEST_NAME]}, which is not read here; {CONVERT_RAW}"
         )
-    others = data_element_generator(file, syntax == ImplicitVRLittleEndian, True, specific_tags=[*KEPT.values()])
-    return syntax, Dataset({tag.tag: tag for tag in others})
+    implicit, names = syntax == ImplicitVRLittleEndian, [*KEPT.values()]
+    others = data_element_generator(file, implicit, True, stop_when=lambda tag, *_: tag == PIXELS, specific_tags=names)
+    found = {tag.tag: tag for tag in others}
+    return syntax, Dataset(found | {PIXELS: _pixels(content, file.tell(), implicit)})
+
+
+def _pixels(content: bytes, place: int, implicit: bool) -> RawDataElement:
+    """The tag of the pixels, which must stand there; what follows them is left alone."""
+    file = io.BytesIO(content)
+    file.seek(place)
+    found = next(data_element_generator(file, implicit, True), None)
+    if not isinstance(found, RawDataElement) or found.tag != PIXELS:
+        raise BadFileError(f"has no PixelData, or more than {LARGEST_HEADER >> 20} MiB before them")
+    return found
 
 
 def needed(data: Dataset, name: str, kind: Callable[[object], Value], default: Value | None = None) -> Value:

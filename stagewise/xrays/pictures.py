@@ -47,7 +47,8 @@ def outlined(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     picture = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_GRAY2BGR)
     small = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     contours = cv2.findContours(small, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]
-    return cv2.drawContours(picture, contours, -1, OUTLINE, SCALE)
+    thickness = max(round(max(size) / CELL), 1)  # a pixel of the cell
+    return cv2.drawContours(picture, contours, -1, OUTLINE, thickness)
 
 
 def draw_areas(path: Path, images: pd.DataFrame) -> None:
