@@ -124,7 +124,7 @@ def test_what_an_interrupted_run_has_answered_is_not_answered_again_and_all_is_a
     assert {name: image_in(folder, name).stat().st_mtime_ns for name in saved} == written
 
 
-def test_probabilities_of_other_weights_are_refused_or_with_force_made_anew_those_alone(trained):
+def test_probabilities_of_other_weights_are_refused_or_with_force_made_anew(trained):
     plan = plan_out_of_fold(FIRST, None, None)
     before = content(fill_out_of_fold(plan, workers=0).folder)
     files = {runs.snapshot_weights(epoch): (epoch, 99) for epoch in SNAPSHOTS}

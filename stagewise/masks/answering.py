@@ -36,7 +36,7 @@ def answer_test(experiments: "Experiments", doc: str) -> None:
     asked = test_images()
     require_answerable(asked, arguments.unanswered)
     for plan in plans:
-        test_store(plan).of_others(arguments.force)
+        test_store(plan).refuse_others(arguments.force)
     for plan, rule in zip(plans, rules, strict=True):
         print(f"{plan}\n  masks by the {rule['rule']}", flush=True)
     if arguments.dry_run:

@@ -33,7 +33,7 @@ def answer_out_of_fold(experiments: "Experiments", doc: str) -> None:
     plans = [plan_out_of_fold(stage, arguments.split, arguments.folds) for stage in stages]
     print(*plans, sep="\n", flush=True)
     for plan in plans:
-        out_of_fold_store(plan).of_others(arguments.force)
+        out_of_fold_store(plan).refuse_others(arguments.force)
     if arguments.dry_run:
         for plan in plans:
             folder, table = xray_paths.out_of_fold_folder(plan.stage), xray_paths.oof_csv(plan.stage)

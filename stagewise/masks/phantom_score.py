@@ -50,7 +50,7 @@ def _lines(answers: "Answers", truth: "MaskTable", submitted: "MaskTable") -> "I
     own = np.array([dice(truth.images[n].mask(shape)[0], submitted.images[n].mask(shape)[0]) for n in names])
     what = f"{len(names)} images, {positive.sum()} with a pneumothorax"
     yield f"phantom test: {what}; Dice of masks of {answers.side}x{answers.side}"
-    yield f"  {'':<32}{'all':>8}{'with':>8}{'without':>9}"
+    yield f"  {'':<36}{'all':>8}{'with':>8}{'without':>9}"
     yield _row(f"{answers.settings.blend.rule}, submitted", own, positive)
     for name, scores in _of_others(answers, truth, names).items():
         yield _row(name, scores, positive)
@@ -59,7 +59,7 @@ def _lines(answers: "Answers", truth: "MaskTable", submitted: "MaskTable") -> "I
 
 def _row(name: str, scores: "np.ndarray", positive: "np.ndarray") -> str:
     cells = [rows.mean() if len(rows) else float("nan") for rows in (scores, scores[positive], scores[~positive])]
-    return f"  {name:<32}{cells[0]:>8.4f}{cells[1]:>8.4f}{cells[2]:>9.4f}"
+    return f"  {name:<36}{cells[0]:>8.4f}{cells[1]:>8.4f}{cells[2]:>9.4f}"
 
 
 def _of_others(answers: "Answers", truth: "MaskTable", names: list[str]) -> "dict[str, np.ndarray]":

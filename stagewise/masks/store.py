@@ -37,24 +37,23 @@ class Store:
     def opened(self, force: bool) -> Iterator[list[str]]:
         """Own the folder; yields the images whose probabilities are still to be made, in their order.
 
-        force: make those of another origin anew. Raises InputError where there are any, BusyError where another process
+        force: make all anew. Raises InputError where there are any of another origin, BusyError where another process
         fills the folder.
         """
         with owned(self.folder / LOCK, paths.shown(self.folder)):
             remove_leftovers(self.folder, alone=True)
             known = self._known()
-            for name in self.of_others(force):
-                image_in(self.folder, name).unlink()
+            self.refuse_others(force)
+            for name in self.wanted if force else ():
+                image_in(self.folder, name).unlink(missing_ok=True)
             runs.write_json(self.folder / MADE_FROM, {**known, **self.wanted})
             yield [name for name in self.wanted if not image_in(self.folder, name).exists()]
 
-    def of_others(self, force: bool) -> list[str]:
-        """The images whose probabilities are there, of another origin than wanted; without `force` an InputError."""
+    def refuse_others(self, force: bool) -> None:
+        """Raise InputError, unless all are made anew, where an image's probabilities are there, of another origin."""
         known = self._known()
-        strange = self._strange(known)
-        if strange and not force:
-            raise InputError(f"{self._told(strange, known)}; to make them anew, run: {self.command} --force")
-        return strange
+        if (strange := self._strange(known)) and not force:
+            raise InputError(f"{self._told(strange, known)}; to make all anew, run: {self.command} --force")
 
     def save(self, name: str, probabilities: np.ndarray) -> None:
         """Write one image's: (H, W) float32, 0-1."""

@@ -7,7 +7,7 @@ from stagewise.messages.commands import MAKE_PHANTOM
 
 INPUT_MEND = f"put the competition's own file there, or run: {MAKE_PHANTOM}"
 DIVERGED_MEND = "the state before that epoch is kept; lower learning_rate on the recipe's page and train with --force"
-START_OVER = ("r01_", "r05_", "r3")  # how scripts begin whose --force sets aside what they have done so far
+START_OVER = ("r01_", "r05_", "r3", "r4")  # how scripts begin whose --force sets aside what they have done so far
 
 
 def way_on() -> str:
