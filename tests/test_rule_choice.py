@@ -245,3 +245,15 @@ def test_a_damaged_rule_is_refused(rule, before, after):
 def test_a_missing_rule_names_what_makes_it(root):
     with pytest.raises(InputError, match=r"no rule models/stage/rule\.json; run: r41"):
         read_rule("stage", WEIGHTS, "run: r41")
+
+
+def test_of_rules_that_are_one_the_choice_is_not_pulled_to_those_with_most_names():
+    """An area of 0 keeps every mask whatever the top: 19 triplets that are one threshold count once."""
+    images = []
+    for number in range(6):
+        truth = np.zeros((64, 64), bool)
+        truth[: 30 * (number % 2), :30] = True
+        images.append(count_image(np.where(truth, np.float32(0.72), np.float32(0.1)), truth))
+    choice = choose_rules(joined(images), np.arange(6) % 2, areas=(0, 300))
+    rule = choice.named("triplet").rule
+    assert rule.area > 0 and rule.top < 0.72

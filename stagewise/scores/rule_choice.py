@@ -115,9 +115,10 @@ def _given(name: str, rule: MaskRule, counts: MaskCounts, folds: np.ndarray) -> 
 def _allowed(kind: str, g: int, areas: Sequence[int]) -> np.ndarray:
     """(g, areas, g) bool: which tops, areas and bottoms make a rule of that kind; the simpler ones are among them."""
     top, area, bottom = np.ogrid[:g, : len(areas), :g]
-    if kind == "triplet":
-        return np.broadcast_to(top >= bottom, (g, len(areas), g))
-    return (top == bottom) & ((kind == "doublet") | (np.array(areas)[area] == 0))
+    plain = np.array(areas)[area] == 0
+    if kind == "triplet":  # an area of 0 keeps every mask, so that all tops are one rule there, which counts once
+        return (top >= bottom) & (~plain | (top == bottom))
+    return (top == bottom) & ((kind == "doublet") | plain)
 
 
 def _best(sums: np.ndarray, allowed: np.ndarray) -> tuple[int, ...]:
