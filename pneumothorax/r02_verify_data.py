@@ -57,7 +57,7 @@ def main() -> None:
     if images["mask_pixels"].any():
         pictures.draw_areas(folder / "mask_areas.png", images)
     write_problems(problems := folder / "problems.csv", data.findings)
-    script = "pneumothorax/r31_train.py" if data.has("split") else "pneumothorax/r03_gen_kfold_split.py"
+    script = "pneumothorax/r31_train_albunet_public.py" if data.has("split") else "pneumothorax/r03_gen_kfold_split.py"
     end_with(data.findings, problems, ending([folder], command(script, arguments)), arguments.keep_going)
 
 

@@ -35,7 +35,7 @@ def main() -> None:
     if path.is_dir():
         raise InputError(f"--output {path} is a folder; name a CSV file")
     own = path.absolute() == xray_paths.split_csv()
-    following = command("pneumothorax/r31_train.py", argparse.Namespace(split=None if own else path))
+    following = command("pneumothorax/r31_train_albunet_public.py", argparse.Namespace(split=None if own else path))
     if path.exists() and not arguments.force:
         raise InputError(
             f"{paths.shown(path)} is there already, and trainings may depend on it; replace it with --force\n"

@@ -12,7 +12,7 @@ from forks import Forks
 
 REPOSITORY = Path(__file__).parents[1]
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
-FOLDERS = ("stagewise", "preproc_data", *STAGES, "second_place_r101", "third_place_vote", "join")
+FOLDERS = ("stagewise", "preproc_data", *STAGES, "second_place_r101", "third_place_vote", "join", "pneumothorax")
 SMALLER = {  # what a user would edit on stagewise/recipes/d121.py
     "input_shape=(32, 64, 64)": "input_shape=(8, 16, 16)",
     "blocks=(2, 2, 2, 2)": "blocks=(1, 1)",

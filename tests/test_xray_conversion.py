@@ -192,7 +192,7 @@ def test_folds_have_as_many_positive_images_each(root):
 
     split = read_xray_split(None)
     assert split.table.groupby("fold")["positive"].agg(["size", "sum"]).to_numpy().tolist() == [[6, 2]] * 5
-    assert result.stdout.splitlines()[-1] == "next: python pneumothorax/r31_train.py"
+    assert result.stdout.splitlines()[-1] == "next: python pneumothorax/r31_train_albunet_public.py"
     again = run_script("r03_gen_kfold_split.py")
     assert again.returncode == 2 and "replace it with --force" in again.stderr
     other = run_script("r03_gen_kfold_split.py", "--folds", "11")

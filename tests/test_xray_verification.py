@@ -42,7 +42,7 @@ def test_whole_data_has_no_problems_and_is_drawn(data):
     result = run_script(SCRIPT, "--workers", "0")
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
-    assert "no problems" in lines and lines[-1] == "next: python pneumothorax/r31_train.py --workers 0"
+    assert "no problems" in lines and lines[-1] == "next: python pneumothorax/r31_train_albunet_public.py --workers 0"
     assert "train: 8 images, 4 of them positive (50.0%)" in lines
     assert "train: in 1 images objects overlap, over 3 pixels; the masks are united" in lines
     assert "fold 0: 2 negative, 2 positive" in lines
