@@ -131,9 +131,9 @@ def test_probabilities_of_other_weights_are_refused_or_with_force_made_anew_thos
     made_masks.write_fold(made_masks.recipe_of(NETS[0]), 1, files | {runs.BEST_WEIGHTS: (0, 99)})
     plan = plan_out_of_fold(FIRST, None, None)
     names = plan.filenames.tolist()
-    with pytest.raises(InputError, match=f"was made of other weights.*--net {NETS[0]} --part {PART}.*--force"):
+    with pytest.raises(InputError, match=f"were made of other weights.*--net {NETS[0]} --part {PART}.*--force"):
         fill_out_of_fold(plan, workers=0)
-    with pytest.raises(InputError, match="was made of other weights"):
+    with pytest.raises(InputError, match="were made of other weights"):
         out_of_fold_store(plan).images(names)
     after = content(fill_out_of_fold(plan, workers=0, force=True).folder)
     changed = {name for name in after if after[name] != before[name]}
@@ -145,7 +145,7 @@ def test_probabilities_of_other_weights_are_refused_or_with_force_made_anew_thos
     ("damage", "message"),
     [
         (lambda store: (store.folder / "made_from.json").write_text("{"), "is damaged"),
-        (lambda store: (store.folder / "made_from.json").unlink(), "was made of nobody knows what"),
+        (lambda store: (store.folder / "made_from.json").unlink(), "were made of nobody knows what"),
         (lambda store: image_in(store.folder, next(iter(store.wanted))).unlink(), "no probabilities"),
     ],
 )
@@ -283,6 +283,15 @@ def test_parts_that_are_asked_for_and_not_trained_are_named_with_their_training(
         stages_asked(EXPERIMENTS, ["resnet50"], "at512", None)
     with pytest.raises(InputError, match=r"no trained fold 2|has no fold 2"):
         plan_out_of_fold(FIRST, None, [2])
+
+
+def test_without_the_split_test_images_are_answered_by_the_folds_that_are_there(trained):
+    with_split = plan_test(FIRST, None, None)
+    xray_paths.split_csv().unlink()
+    plan = plan_test(FIRST, None, None)
+    assert (plan.folds, plan.hashes) == (with_split.folds, with_split.hashes)
+    with pytest.raises(InputError, match=r"which images a fold never saw.*give that file with --split"):
+        plan_out_of_fold(FIRST, None, None)
 
 
 def test_steps_of_a_part_name_experiment_and_part():

@@ -28,12 +28,15 @@ def answer_test(experiments: "Experiments", doc: str) -> None:
     """
     arguments = _arguments(experiments, doc)
     from stagewise.masks.plans import plan_test, stages_asked, test_images
+    from stagewise.masks.store import test_store
 
     stages = stages_asked(experiments, arguments.nets, arguments.part, arguments.folds)
     plans = [plan_test(stage, arguments.split, arguments.folds) for stage in stages]
     rules = [_rule(plan, arguments.rule) for plan in plans]
     asked = test_images()
     require_answerable(asked, arguments.unanswered)
+    for plan in plans:
+        test_store(plan).of_others(arguments.force)
     for plan, rule in zip(plans, rules, strict=True):
         print(f"{plan}\n  masks by the {rule['rule']}", flush=True)
     if arguments.dry_run:

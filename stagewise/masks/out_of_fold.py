@@ -27,10 +27,13 @@ def answer_out_of_fold(experiments: "Experiments", doc: str) -> None:
     options = ("split", "fold", "gpu", "workers", "engine", "seed", "dry-run", "force")
     arguments = console.parser(doc, experiments, *options).parse_args()
     from stagewise.masks.plans import has_test_images, plan_out_of_fold, stages_asked
+    from stagewise.masks.store import out_of_fold_store
 
     stages = stages_asked(experiments, arguments.nets, arguments.part, arguments.folds)
     plans = [plan_out_of_fold(stage, arguments.split, arguments.folds) for stage in stages]
     print(*plans, sep="\n", flush=True)
+    for plan in plans:
+        out_of_fold_store(plan).of_others(arguments.force)
     if arguments.dry_run:
         for plan in plans:
             folder, table = xray_paths.out_of_fold_folder(plan.stage), xray_paths.oof_csv(plan.stage)

@@ -34,7 +34,7 @@ def mean_predictor(plan: InferencePlan, pool: WorkerPool, group: int = GROUP) ->
     count = max(group // (PIXEL * height * width) // batch, 1) * batch  # whole batches, so that no answer hangs on it
 
     def answers(files: Sequence[Path], images: Sequence[Path], what: str) -> Iterator[np.ndarray]:
-        with progress(len(images) * len(files), f"{plan.stage} {what}", "images") as line:
+        with progress(len(images) * len(files), f"{plan.stage} {what}", "images a net") as line:
             for start in range(0, len(images), count):
                 seen = _read(images[start : start + count])
                 sums = np.zeros(seen.shape[:3], np.float32)

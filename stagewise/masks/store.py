@@ -43,13 +43,18 @@ class Store:
         with owned(self.folder / LOCK, paths.shown(self.folder)):
             remove_leftovers(self.folder, alone=True)
             known = self._known()
-            strange = self._strange(known)
-            if strange and not force:
-                raise InputError(f"{self._told(strange, known)}; to make them anew, run: {self.command} --force")
-            for name in strange:
+            for name in self.of_others(force):
                 image_in(self.folder, name).unlink()
             runs.write_json(self.folder / MADE_FROM, {**known, **self.wanted})
             yield [name for name in self.wanted if not image_in(self.folder, name).exists()]
+
+    def of_others(self, force: bool) -> list[str]:
+        """The images whose probabilities are there, of another origin than wanted; without `force` an InputError."""
+        known = self._known()
+        strange = self._strange(known)
+        if strange and not force:
+            raise InputError(f"{self._told(strange, known)}; to make them anew, run: {self.command} --force")
+        return strange
 
     def save(self, name: str, probabilities: np.ndarray) -> None:
         """Write one image's: (H, W) float32, 0-1."""
@@ -92,8 +97,8 @@ class Store:
         before, now = known.get(strange[0]), self.wanted[strange[0]]
         facts = zip(("another image", "other weights", "another size"), before or (), now, strict=False)
         what = " and ".join(fact for fact, old, new in facts if old != new) or "nobody knows what"
-        many = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
-        return f"{paths.shown(image_in(self.folder, strange[0]))}{many} was made of {what}"
+        many = f" and {len(strange) - 1} more were" if len(strange) > 1 else " was"
+        return f"{paths.shown(image_in(self.folder, strange[0]))}{many} made of {what}"
 
 
 def out_of_fold_store(plan: InferencePlan) -> Store:

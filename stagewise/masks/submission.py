@@ -17,7 +17,7 @@ from stagewise.masks.store import test_store
 from stagewise.messages.errors import InputError
 from stagewise.prediction.inference import InferencePlan
 from stagewise.recipes.blends import Blend
-from stagewise.recipes.mask_rules import MaskRule
+from stagewise.recipes.mask_rules import Doublet, MaskRule
 from stagewise.scores.rule_table import values_of
 from stagewise.xrays.finished_masks import finished_mask
 from stagewise.xrays.submission import Submitted, write_masks
@@ -52,7 +52,8 @@ class AnswerSettings:
     @property
     def others(self) -> dict[str, MaskRule]:
         """The rules beside it, by name."""
-        return {name: rule_of(values) for name, values in self.compared.items()}
+        rules = {name: rule_of(values) for name, values in self.compared.items()}
+        return {name: rule if name == "triplet" else Doublet(rule.top, rule.area) for name, rule in rules.items()}
 
 
 def settings_of(
