@@ -139,7 +139,7 @@ if [ "$recipe" = pneumothorax ]; then
     sift pneumothorax/r02_verify_data.py --keep-going
     [ -e "$ROOT/modified_data/xrays/kfold_split_5_42.csv" ] || step pneumothorax/r03_gen_kfold_split.py
     nets=(albunet_public albunet_valid seunet resnet50)
-    [ "$preset" != demo ] || nets=(albunet_public)
+    [ "$preset" != demo ] || nets=(resnet50)
     for net in "${nets[@]}"; do train pneumothorax/r3?_train_$net.py "${common[@]}" "${init[@]}"; done
     step pneumothorax/r41_process_oof.py --seed "$SEED" "${gpu[@]}" "${folds[@]}"
     sift pneumothorax/r42_process_test.py "${gpu[@]}" "${folds[@]}"

@@ -45,6 +45,7 @@ SMALLEST = {  # by the recipe's page, for a test that runs every script hundreds
         "epochs=5": "epochs=2",
     },
 }
+SMALLEST["pneumothorax"] = {"side=192": "side=64", "epochs=16": "epochs=2", "half_period=16": "half_period=2"}
 LONGEST = 300.0  # seconds that a script may take
 FOLDS = ("--fold", "0", "--fold", "1")
 TRAIN = ("--preset", "demo", *FOLDS)
