@@ -12,7 +12,7 @@ from forks import Forks
 
 REPOSITORY = Path(__file__).parents[1]
 STAGES = ("net_d121_stage1", "net_d121_stage2_auc", "net_d121_stage3_tier1")
-FOLDERS = ("stagewise", "preproc_data", *STAGES, "second_place_r101", "third_place_vote", "join")
+FOLDERS = ("stagewise", "preproc_data", *STAGES, "second_place_r101", "third_place_vote", "join", "pneumothorax")
 SMALLER = {  # what a user would edit on stagewise/recipes/d121.py
     "input_shape=(32, 64, 64)": "input_shape=(8, 16, 16)",
     "blocks=(2, 2, 2, 2)": "blocks=(1, 1)",
@@ -45,6 +45,7 @@ SMALLEST = {  # by the recipe's page, for a test that runs every script hundreds
         "epochs=5": "epochs=2",
     },
 }
+SMALLEST["pneumothorax"] = {"side=192": "side=64", "epochs=16": "epochs=2", "half_period=16": "half_period=2"}
 LONGEST = 300.0  # seconds that a script may take
 FOLDS = ("--fold", "0", "--fold", "1")
 TRAIN = ("--preset", "demo", *FOLDS)

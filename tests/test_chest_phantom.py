@@ -249,7 +249,7 @@ def test_areas_and_objects_follow_the_real_ones():
     areas, counts, overlaps = [], [], 0
     chests = [draw_chest(np.random.default_rng([3, 1, index])) for index in range(20)]
     for index in range(400):
-        pockets = pneumothorax.draw_pockets(np.random.default_rng([3, 5, index]), chests[index % 20].lungs)
+        pockets = pneumothorax.draw_pockets(np.random.default_rng([3, 5, index]), chests[index % 20].lungs, least=0)
         masks = [chest_plan.filled([pocket.outline], 512) > 0 for pocket in pockets]
         areas.append(4 * np.any(masks, axis=0).sum())  # in pixels of 1024 x 1024
         counts.append(len(masks))

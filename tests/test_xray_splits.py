@@ -39,7 +39,7 @@ def test_own_columns_are_read_and_more_are_carried(root):
     )
     assert found.table.columns.tolist() == ["filename", "positive", "fold", "age"]
     assert found.table["filename"].tolist()[:2] == ["im0", "im1"] and found.folds == [0, 1, 2]
-    assert found.command("pneumothorax/r31_train.py").endswith(f"--split {root / 'my.csv'}")
+    assert found.command("pneumothorax/r31_train_albunet_public.py").endswith(f"--split {root / 'my.csv'}")
     assert found.check == f"python pneumothorax/r02_verify_data.py --split {root / 'my.csv'}"
 
 

@@ -21,13 +21,17 @@ NONE = "-1"  # a film without a pneumothorax
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be made: counts of films, the share of 0-1 with a pneumothorax, and the films' side in pixels."""
+    """What is to be made: counts of films, the share of 0-1 with a pneumothorax, and the films' side in pixels.
+
+    least_area: as for `plan_film`.
+    """
 
     train: int
     test: int
     positive_share: float
     side: int
     seed: int
+    least_area: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def _make_films(tasks: list[FilmTask], workers: int) -> list[list[str]]:
 def make_film(task: FilmTask) -> tuple[Path | None, list[str]]:
     """Draw one film. Returns: its file, to be moved to its place, None where that has one; its objects' run lengths."""
     seed, side = task.order.seed, task.order.side
-    plan = chest_plan.plan_film(seed, task.index, task.positive)
+    plan = chest_plan.plan_film(seed, task.index, task.positive, task.order.least_area)
     run_lengths = [encoded(mask) for mask in chest_plan.masks(plan, side)]
     if task.path.exists():
         return None, run_lengths

@@ -73,9 +73,9 @@ def draw_film(rng: np.random.Generator) -> Film:
     )
 
 
-def draw_lookalikes(rng: np.random.Generator, chest: Chest) -> Lookalikes:
-    """Draw what looks like air and is none; nothing here knows the answer."""
-    lines, dark, bare = (_drawn(rng, chest, chance) for chance in (LINE_CHANCE, DARK_CHANCE, BARE_CHANCE))
+def draw_lookalikes(rng: np.random.Generator, chest: Chest, least: int) -> Lookalikes:
+    """Draw what looks like air and is none; nothing here knows the answer. least: as for `draw_area`."""
+    lines, dark, bare = (_drawn(rng, chest, chance, least) for chance in (LINE_CHANCE, DARK_CHANCE, BARE_CHANCE))
     folds = tuple(_fold(rng, chest) for _ in range(int(rng.random() < FOLD_CHANCE)))
     return Lookalikes(
         lines=tuple(pocket.edge for pocket in lines),
@@ -85,9 +85,9 @@ def draw_lookalikes(rng: np.random.Generator, chest: Chest) -> Lookalikes:
     )
 
 
-def _drawn(rng: np.random.Generator, chest: Chest, chance: float) -> list[Pocket]:
+def _drawn(rng: np.random.Generator, chest: Chest, chance: float, least: int) -> list[Pocket]:
     count = int(rng.random() < chance)
-    return [draw_pocket(rng, chest.lungs[rng.integers(2)], min(draw_area(rng), 0.05)) for _ in range(count)]
+    return [draw_pocket(rng, chest.lungs[rng.integers(2)], min(draw_area(rng, least), 0.05)) for _ in range(count)]
 
 
 def _fold(rng: np.random.Generator, chest: Chest) -> np.ndarray:

@@ -26,6 +26,13 @@ def _arguments(doc: str) -> argparse.Namespace:
         help="of all films, with a pneumothorax (default: %(default)s)",
     )
     parser.add_argument("--side", type=int, default=1024, metavar="PIXELS", help="of a film (default: %(default)s)")
+    parser.add_argument(
+        "--least-area",
+        type=cli.at_least(0),
+        default=0,
+        metavar="PIXELS",
+        help="of 1024x1024; of the real areas those above it alone, for nets of small input (default: %(default)s)",
+    )
     return parser.parse_args()
 
 
@@ -38,7 +45,8 @@ def make_phantom(doc: str) -> None:
     from stagewise.console.ending import command, ending
     from stagewise.phantom import chest_dataset
 
-    order = chest_dataset.Order(options.train, options.test, options.positive_share, options.side, options.seed)
+    names = ("train", "test", "positive_share", "side", "seed", "least_area")
+    order = chest_dataset.Order(**{name: getattr(options, name) for name in names})
     folder = xray_paths.mask_table().parent
     chest_dataset.check_folder(order)
     megabytes = (order.train + order.test) * 0.5 * (order.side / 1024) ** 2

@@ -22,15 +22,19 @@ class Plan:
     pockets: tuple[Pocket, ...]
 
 
-def plan_film(seed: int, index: int, positive: bool) -> Plan:
-    """Draw a film. The answer decides one thing alone: whether there are pockets of air."""
+def plan_film(seed: int, index: int, positive: bool, least_area: int = 0) -> Plan:
+    """Draw a film. The answer decides one thing alone: whether there are pockets of air.
+
+    least_area: pixels of 1024 x 1024, of a film's air and of each of its look-alikes.
+    """
     chest = draw_chest(np.random.default_rng([seed, 1, index]))
     branching = np.random.default_rng([seed, 2, index])
-    pockets = draw_pockets(np.random.default_rng([seed, 5, index]), chest.lungs) if positive else []
+    of_pockets = np.random.default_rng([seed, 5, index])
+    pockets = draw_pockets(of_pockets, chest.lungs, least_area) if positive else []
     return Plan(
         chest=chest,
         film=draw_film(np.random.default_rng([seed, 3, index])),
-        lookalikes=draw_lookalikes(np.random.default_rng([seed, 4, index]), chest),
+        lookalikes=draw_lookalikes(np.random.default_rng([seed, 4, index]), chest, least_area),
         vessels=tuple(vessel for lung in chest.lungs for vessel in lung_vessels(branching, lung)),
         pockets=tuple(pockets),
     )

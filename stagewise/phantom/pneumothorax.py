@@ -29,15 +29,23 @@ class Pocket:
     side: int
 
 
-def draw_area(rng: np.random.Generator) -> float:
-    """The area of all air of an image, in square units of its side."""
-    return float(np.exp(np.interp(rng.random(), AREA_LEVELS, np.log(AREAS)))) / 1024**2
+def draw_area(rng: np.random.Generator, least: int) -> float:
+    """The area of all air of an image, in square units of its side.
+
+    least: pixels of 1024 x 1024; as the real areas that are not below it.
+    """
+    lowest = np.interp(np.log(max(least, AREAS[0])), np.log(AREAS), AREA_LEVELS)
+    level = lowest + (1 - lowest) * rng.random()
+    return float(np.exp(np.interp(level, AREA_LEVELS, np.log(AREAS)))) / 1024**2
 
 
-def draw_pockets(rng: np.random.Generator, lungs: tuple[Lung, Lung]) -> list[Pocket]:
-    """The objects of an image that has a pneumothorax: mostly one, else of both sides, or pieces that may overlap."""
+def draw_pockets(rng: np.random.Generator, lungs: tuple[Lung, Lung], least: int) -> list[Pocket]:
+    """The objects of an image that has a pneumothorax: mostly one, else of both sides, or pieces that may overlap.
+
+    least: as for `draw_area`.
+    """
     count = 1 + int(rng.choice(len(OBJECT_SHARES), p=OBJECT_SHARES))
-    total = draw_area(rng)
+    total = draw_area(rng, least)
     count = max(count, int(np.ceil(total / LARGEST)))
     shares = rng.dirichlet(np.full(count, 4.0))
     sides = np.full(count, rng.integers(2))

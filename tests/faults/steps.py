@@ -28,7 +28,7 @@ class Step:
 def steps(weights: Path | None) -> list[Step]:
     """Every numbered script in its order, recipe after recipe; r04 only where 2D ImageNet `weights` are at hand."""
     sizes = ("--train", "10", "--test", "2", "--stalled-share", "0.5", "--tier1-share", "1")
-    recipes = {"d121": _d121(), "r101": _r101(), "vote": _vote()}
+    recipes = {"d121": _d121(), "r101": _r101(), "vote": _vote(), "pneumothorax": _pneumothorax()}
     return [
         Step("r00", ("preproc_data/r00_make_phantom.py", *sizes, *WORKERS), IS_DONE),
         Step("r01", ("preproc_data/r01_extract_roi.py", *WORKERS)),
@@ -72,6 +72,26 @@ def _vote() -> list[Step]:
         *_looks("vote ", folder, FOLDS, f"{folder}_{nets[0]}"),
         Step("join r61", ("join/r61_join.py", *joined)),
         Step("join r50", ("join/r50_score_phantom.py",)),
+    ]
+
+
+def _pneumothorax() -> list[Step]:
+    """With data of its own: 12 films."""
+    folder, part = "pneumothorax", ("--part", "part0")
+    sizes = ("--train", "12", "--test", "2", "--side", "128", "--positive-share", "0.5", "--least-area", "20000")
+    options = ("--split", "{tables}/xrays/kfold_split_2_42.csv", *ONE, *part)
+    train = (f"{folder}/r34_train_resnet50.py", "--preset", "demo", *RANDOM, *options, *WORKERS)
+    return [
+        Step("xrays r00", (f"{folder}/r00_make_phantom.py", *sizes, *WORKERS), IS_DONE),
+        Step("xrays r01", (f"{folder}/r01_convert_dicom.py", *WORKERS)),
+        Step("xrays r02", (f"{folder}/r02_verify_data.py", *WORKERS)),
+        Step("xrays r03", (f"{folder}/r03_gen_kfold_split.py", "--folds", "2"), IS_DONE),
+        Step("xrays r31", train),
+        Step("xrays r41", (f"{folder}/r41_process_oof.py", *options, *WORKERS)),
+        Step("xrays r42", (f"{folder}/r42_process_test.py", *options, *WORKERS)),
+        Step("xrays r61", (f"{folder}/r61_blend.py", *options, *WORKERS)),
+        Step("xrays r50", (f"{folder}/r50_score_phantom.py",)),
+        Step("xrays r51", (f"{folder}/r51_report.py", *options)),
     ]
 
 

@@ -122,7 +122,7 @@ def command_on(step: Step, root: Path, workers: int) -> tuple[str, ...]:
 
 def copy_root(source: Path, target: Path, step: Step) -> None:
     """Copy what the step may change; the input, which r00 alone writes, is linked to."""
-    if step.name == "r00":
+    if step.name.endswith("r00"):
         shutil.copytree(source, target)
         return
     target.mkdir()
