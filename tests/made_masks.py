@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +15,7 @@ from stagewise.folds.formats import FORMAT
 from stagewise.masks.plans import plan_out_of_fold, plan_test
 from stagewise.masks.store import Store, out_of_fold_store, test_store
 from stagewise.recipes.pneumothorax import EXPERIMENTS, demo
-from stagewise.recipes.recipe import Recipe
+from stagewise.recipes.recipe import Recipe, changed
 from stagewise.recipes.starts import RandomStart
 from stagewise.volumes.grey_images import save_grey
 from stagewise.volumes.run_lengths import encoded
@@ -34,7 +33,8 @@ def stage_of(net: str) -> str:
 
 
 def recipe_of(net: str) -> Recipe:
-    return replace(demo(EXPERIMENTS[net][PART]), start=RandomStart())
+    """The demo's, from random weights, at a size that all nets take."""
+    return changed(demo(EXPERIMENTS[net][PART]), input_shape=(SIDE // 2, SIDE // 2), start=RandomStart())
 
 
 def make_data(count: int = 14) -> None:

@@ -238,6 +238,16 @@ def test_a_blend_is_the_weighted_mean_by_the_rule_that_its_own_mean_chooses(answ
         assert np.array_equal(submitted.images[name].mask((made_masks.SIDE,) * 2)[0] > 0, mask)
 
 
+def test_probabilities_of_several_sizes_are_not_blended(answered, monkeypatch):
+    for fold in FOLDS:
+        config = paths.fold_folder(stage_of(NETS[0]), fold) / runs.CONFIG
+        found = json.loads(config.read_text())
+        found["recipe"]["net"]["input_shape"] = [128, 128]
+        runs.write_json(config, found)
+    with pytest.raises(InputError, match=r"several sizes.*_public_at512 at 128x128, .*seunet_at512 at 64x64.*--part"):
+        run(monkeypatch, lambda: blend_experiments(EXPERIMENTS, "doc"), "--workers", "0", "--unanswered", "empty")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
