@@ -142,10 +142,12 @@ if [ "$recipe" = pneumothorax ]; then
     [ "$preset" != demo ] || nets=(resnet50)
     for net in "${nets[@]}"; do train pneumothorax/r3?_train_$net.py "${common[@]}" "${init[@]}"; done
     step pneumothorax/r41_process_oof.py --seed "$SEED" "${gpu[@]}" "${folds[@]}"
-    sift pneumothorax/r42_process_test.py "${gpu[@]}" "${folds[@]}"
-    [ ${#nets[@]} -eq 1 ] || step pneumothorax/r61_blend.py
+    answer=()
+    [ ${#keep_going[@]} -eq 0 ] || answer=(--unanswered empty)
+    sift pneumothorax/r42_process_test.py "${answer[@]}" "${gpu[@]}" "${folds[@]}"
+    [ ${#nets[@]} -eq 1 ] || sift pneumothorax/r61_blend.py --seed "$SEED" "${answer[@]}" "${folds[@]}"
     [ ! -e "$phantom" ] || step pneumothorax/r50_score_phantom.py
-    step pneumothorax/r51_report.py "${gpu[@]}" "${folds[@]}"
+    step pneumothorax/r51_report.py "${folds[@]}"
     printf '\nthe answers are in %s; report.html beside it shows how they came about\n' "$ROOT/subm/pneumothorax/submission.csv"
     exit $ended
 fi
