@@ -13,13 +13,15 @@ from stagewise.messages.commands import MAKE_SPLIT, MAKE_XRAY_SPLIT
 class Kind:
     """One kind of rows.
 
-    label: the column of 0 and 1; classes: what the two are called; clip, file: what a row is called as data, and as a
-    file; own: where the recipe's own split lies; check: the script that checks a split; make: the command for a new
-    one; tiers: whether rows have tiers, of which the last stage may read the first alone.
+    label: the column of 0 and 1; classes: what the two are called; needed: those that every fold must have; clip, file:
+    what a row is called as data, and as a file; own: where the recipe's own split lies; check: the script that checks a
+    split; make: the command for a new one; tiers: whether rows have tiers, of which the last stage may read the first
+    alone.
     """
 
     label: str
     classes: Mapping[int, str]
+    needed: tuple[int, ...]
     clip: str
     file: str
     own: Callable[[], Path]
@@ -31,6 +33,7 @@ class Kind:
 CLIPS = Kind(
     "stalled",
     CLASSES,
+    (0, 1),
     "clip",
     "video",
     paths.split_csv,
@@ -41,6 +44,7 @@ CLIPS = Kind(
 XRAYS = Kind(
     "positive",
     {0: "negative", 1: "positive"},
+    (1,),  # masks may be learned from images that all have one
     "image",
     "image",
     xray_paths.split_csv,

@@ -35,7 +35,8 @@ def require_trainable(table: pd.DataFrame, making: FoldMaking, options: Sequence
 def mend_of(split: Split, found: Sequence[str]) -> str:
     """What the user can do about these flaws of the split."""
     if split.kind != CLIPS:
-        both = f"correct it, so that every fold has {split.kind.clip}s of both classes"
+        needed = " and ".join(split.kind.classes[value] for value in split.kind.needed)
+        both = f"correct it, so that every fold has {needed} {split.kind.clip}s, and others beside it"
         return f"{both}, or leave --split out for the split of: {split.kind.make}"
     if split.path.absolute() == paths.split_csv():
         return _mends(split.table, FoldMaking(len(split.folds)), found, ["--force"])

@@ -16,7 +16,7 @@ def flaws(table: pd.DataFrame, folds: Iterable[int], kind: Kind = CLIPS) -> list
     """What is missing in these folds, for a stage of all rows and for one of tier 1 alone, in words.
 
     table: the kind's label (0 or 1), fold, and tier1 (bool), without which every row is of tier 1. In every fold there
-    must be clips of both classes to be scored on, and outside it to be trained on.
+    must be clips of the classes that the kind needs to be scored on, and outside it to be trained on.
     """
     folds = list(folds)
     found = defaultdict(list)
@@ -45,7 +45,7 @@ def shown(found: Sequence[str]) -> str:
 def _missing(table: pd.DataFrame, folds: list[int], kind: Kind) -> Iterator[tuple[str, str]]:
     """Where a class is missing, and which."""
     counts = {
-        name: table.loc[table[kind.label] == value, "fold"].value_counts() for value, name in kind.classes.items()
+        kind.classes[value]: table.loc[table[kind.label] == value, "fold"].value_counts() for value in kind.needed
     }
     for fold in folds:
         for name, count in counts.items():

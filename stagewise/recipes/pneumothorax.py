@@ -193,8 +193,7 @@ def demo(recipe: Recipe) -> Recipe:
 
 def small(recipe: Recipe) -> Recipe:
     """The same part and net on 256 pixels a side (ours)."""
-    side = 256
-    recipe = resized(recipe, "small", side)
+    recipe = resized(recipe, "small", side=256)
     return changed(recipe, augmentation=augmentation(recipe.net.input_shape[0]))
 
 

@@ -75,7 +75,8 @@ class ByChance:
 class _PositivesOnce:
     """Every stalled clip, or positive image, once an epoch, and others drawn with replacement, shuffled.
 
-    A last batch that is not full is filled up with further ones of the others.
+    A last batch that is not full is filled up with further ones of the others. Where there are none at all, the
+    positives come alone, and fill it.
     """
 
     def others(self, stalled: int) -> int:
@@ -100,13 +101,13 @@ class _PositivesOnce:
             item = items[key.index] if key.index < len(items) else len(items)
             if item < len(stalled_rows):
                 return int(stalled_rows[item])
-            return int(key.generator(ROW).choice(flowing_rows))
+            return int(key.generator(ROW).choice(flowing_rows if len(flowing_rows) else stalled_rows))
 
         return row
 
     def _items(self, stalled: np.ndarray) -> int:
         positives = int(np.sum(stalled == 1))
-        return positives + self.others(positives)
+        return positives + (self.others(positives) if positives < len(stalled) else 0)
 
 
 @dataclass(frozen=True)

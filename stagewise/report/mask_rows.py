@@ -44,6 +44,10 @@ def fold_rows(table: pd.DataFrame, dice: np.ndarray) -> list[dict[str, Any]]:
     return found
 
 
+def _shown(score: float) -> str:
+    return NOTHING if np.isnan(score) else f"{score:.4f}"
+
+
 def run_rows(run: Run) -> list[dict[str, Any]]:
     """A row for each epoch that a run kept, or of one that goes on for its last one."""
     history, row = run.history, {"fold": run.fold, "state": run.state}
@@ -53,7 +57,7 @@ def run_rows(run: Run) -> list[dict[str, Any]]:
     kept = sorted({best, *(epoch - 1 for epoch in run.snapshots)})
     names = ("loss", "val_loss", "val_dice", "val_dice_positive", "val_dice_negative")
     return [
-        {**row, "cells": [_epoch(epoch, best, run), *(f"{history[name].iloc[epoch]:.4f}" for name in names)]}
+        {**row, "cells": [_epoch(epoch, best, run), *(_shown(history[name].iloc[epoch]) for name in names)]}
         for epoch in kept
     ]
 

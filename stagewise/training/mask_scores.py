@@ -15,9 +15,9 @@ Answered = Iterator[tuple[np.ndarray, np.ndarray]]
 class MaskScores(keras.callbacks.Callback):
     """Put the Dice of validation into the logs, by the best of some rules, and the cross-entropy.
 
-    val_dice: the mean over all images; val_dice_positive, val_dice_negative: over those with a mask, and without;
-    val_top, val_area, val_bottom: that rule's; val_loss: the mean cross-entropy of a pixel. The rule is chosen on the
-    images that it is scored on, as the winner did: out of fold r41 says what others choose.
+    val_dice: the mean over all images; val_dice_positive, val_dice_negative: over those with a mask, and without
+    (NaN where all have one); val_top, val_area, val_bottom: that rule's; val_loss: the mean cross-entropy of a pixel.
+    The rule is chosen on the images that it is scored on, as the winner did: out of fold r41 says what others choose.
     """
 
     def __init__(self, answered: Callable[[], Answered], triplets: Sequence[tuple[float, int, float]]) -> None:
@@ -34,7 +34,7 @@ class MaskScores(keras.callbacks.Callback):
         logs["val_loss"] = float(np.mean(losses))
         logs["val_dice"] = float(dice[best].mean())
         logs["val_dice_positive"] = float(dice[best][positive].mean())
-        logs["val_dice_negative"] = float(dice[best][~positive].mean())
+        logs["val_dice_negative"] = float("nan") if positive.all() else float(dice[best][~positive].mean())
         logs["val_top"], logs["val_area"], logs["val_bottom"] = rule.top, float(rule.area), rule.bottom
 
     def _counted(self, epoch: int) -> tuple[MaskCounts, list[float]]:
