@@ -117,6 +117,7 @@ def test_worker_processes_change_no_byte(small_set, root):
     assert contents(root / "input" / "xrays") == contents(small_set)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -224,6 +225,7 @@ def test_air_is_darker_and_has_no_vessels_and_ends_in_a_bright_line():
     assert min(brighter) > 0.05
 
 
+@pytest.mark.slow
 def test_global_grey_levels_do_not_tell_who_has_a_pneumothorax():
     labels = np.arange(120) % 2
 

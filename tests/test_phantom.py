@@ -55,7 +55,7 @@ def crop_statistics(frames: np.ndarray, plan: clip.Clip) -> list[float]:
     return [len(frames), *(high - low), *courses[0], *courses[1]]
 
 
-@pytest.fixture(scope="module", params=[SETTINGS, HARD], ids=["plain", "hard"])
+@pytest.fixture(scope="module", params=[SETTINGS, pytest.param(HARD, marks=pytest.mark.slow)], ids=["plain", "hard"])
 def measured(request, tmp_path_factory):
     """Labels, per-frame statistics and profile correlations of 110 clips, as decoded."""
     settings = request.param
