@@ -136,7 +136,7 @@ begin() {  # begin FOLDER ANSWERS SCRIPT [options]: phantom data by the script w
 if [ "$recipe" = pneumothorax ]; then
     begin "$ROOT/input/xrays" "$ROOT/input/xrays/phantom_test_rle.csv" pneumothorax/r00_make_phantom.py --train 600 --test 80 --side 512 --least-area 4000
     sift pneumothorax/r01_convert_dicom.py "${keep_going[@]}"
-    sift pneumothorax/r02_verify_data.py --keep-going
+    sift pneumothorax/r02_verify_data.py "${keep_going[@]}"
     [ -e "$ROOT/modified_data/xrays/kfold_split_5_42.csv" ] || step pneumothorax/r03_gen_kfold_split.py
     nets=(albunet_public albunet_valid seunet resnet50)
     [ "$preset" != demo ] || nets=(resnet50)

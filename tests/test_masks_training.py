@@ -1,7 +1,11 @@
 """Training on images with masks: what a batch holds, what an epoch is scored by, what is kept, where a part starts."""
 
 import json
+import os
+import subprocess
+import sys
 
+import house
 import numpy as np
 import pytest
 import tiny_xrays
@@ -123,6 +127,32 @@ def test_a_second_stage_may_have_more_rows_but_none_that_a_part_before_saw(split
     more.to_csv(path, index=False)
     with pytest.raises(InputError, match=r"was trained on .* so on 6 of the rows that second.csv validates in fold 0"):
         plan(MASKS.split(path), recipe=tiny_xrays.recipe)
+
+
+def test_nor_one_that_a_part_before_the_part_before_saw(split, root):
+    train(plan(split, epochs=1), workers=0, force=False)  # fold 0 is trained on fold 1's rows
+    fewer, moved = root / "fewer.csv", root / "moved.csv"
+    split.table[split.table["fold"] != 1].to_csv(fewer, index=False)
+    train(plan(MASKS.split(fewer), recipe=tiny_xrays.recipe, epochs=1), workers=0, force=False)
+    split.table.replace({"fold": {1: 0}}).to_csv(moved, index=False)
+    with pytest.raises(InputError, match=r"at512 fold 0 was trained on .* so on 6 of the rows that moved.csv"):
+        plan(MASKS.split(moved), recipe=tiny_xrays.recipe, part="part1")
+
+
+@pytest.mark.slow
+def test_all_parts_are_trained_in_one_call_one_from_the_other(split, root, tmp_path_factory):
+    code = tmp_path_factory.mktemp("code")
+    house.copy_code(code, {"pneumothorax": house.SMALLEST["pneumothorax"]})
+    script = ("pneumothorax/r34_train_resnet50.py", "--preset", "demo", "--init", "random", "--fold", "0")
+    settings = {**os.environ, "PYTHONPATH": str(code), "STAGEWISE_ROOT": str(root)}
+    command = [sys.executable, *script, "--gpu", "none", "--workers", "0"]
+    result = subprocess.run(command, cwd=code, env=settings, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    parts = ["part0", "part1", "part2", "second"]
+    configs = [runs.read_config(f"pneumothorax_resnet50_{part}", 0) for part in parts]
+    assert all(config["finished"] for config in configs)
+    for config, before in zip(configs[1:], configs, strict=False):
+        assert config["start"]["sha256"] == before["best"]["sha256"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from stagewise.recipes.pneumothorax import (
 from stagewise.recipes.sampling import SampleKey, SlidingShare
 from stagewise.recipes.schedules import SawToothUntilFlat, WarmRestarts
 from stagewise.recipes.starts import EarlierPart, RandomStart, TorchFile
+from stagewise.training.train import compiled
 
 EXPERIMENTS = {
     "albunet_public": ALBUNET_PUBLIC,
@@ -133,6 +134,8 @@ def test_every_part_has_the_sheets_numbers():
         assert all(stage.batch_size == 2 and stage.optimizer.clip == 0.1 for stage in parts.values())
         least = 1e-8 if name == "seunet" else 1e-7
         assert parts["second"].schedule == SawToothUntilFlat(40, 8, least, 13)
+        tops = [{top for top, _, _ in stage.kept.triplets} for stage in parts.values()]
+        assert tops == [{0.75, 0.6}] * (len(parts) - 1) + [{0.75}]
         assert parts["second"].optimizer.decay == (5e-7 if name == "seunet" else 5e-6)
 
 
@@ -152,6 +155,18 @@ def test_parts_start_from_one_another_and_their_nets_differ_in_size_alone(name, 
     assert len(set(sides[-4:])) == 1 and (len(sides) == 4 or sides[0] < sides[1])
     if preset == "full":
         assert sides[-1] == 1024
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["part0", "second"])
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_step_of_every_demo_at_its_own_size_is_finite_and_falls(name, part):
+    recipe = PRESETS["demo"](EXPERIMENTS[name][part])
+    model, generator, side = compiled(recipe), np.random.default_rng(0), recipe.net.input_shape[0]
+    images = generator.integers(0, 255, (4, side, side, 1), dtype=np.uint8)
+    masks = np.uint8(images > 200)
+    losses = [float(model.train_on_batch(images, masks)) for _ in range(6)]
+    assert np.isfinite(losses).all() and losses[-1] < losses[0]
 
 
 def test_files_of_imagenet_are_named_by_the_encoder_and_known_by_their_download():

@@ -86,7 +86,26 @@ def plan_test(stage: Recipe, split_path: Path | None, asked_folds: Sequence[int]
             f"no image {paths.shown(missing[0])}{f' and {len(missing) - 1} more' * (len(missing) > 1)}; "
             f"run: {CONVERT_DICOM} test"
         )
+    side_of(table)
     return plan_of(recipe, split, *trained, table, images)
+
+
+def side_of(table: pd.DataFrame) -> int:
+    """The side of the test images in pixels, which is that of their masks, too. table: their filename.
+
+    Raises InputError where they are not all square and of one size, naming one that is unlike most.
+    """
+    index = read_conversion_index("test").set_index("filename").loc[table["filename"]]
+    most = index[["height", "width"]].value_counts().index[0]
+    unlike = index[(index["height"] != most[0]) | (index["width"] != most[1])]
+    if len(unlike) or most[0] != most[1]:
+        other = unlike.index[0] if len(unlike) else index.index[0]
+        raise InputError(
+            f"a submission's masks are square and of one size, most images here have {most[1]} x {most[0]} pixels, and "
+            f"{paths.shown(xray_paths.image_path('test', other))} has {index['width'][other]} x "
+            f"{index['height'][other]}; resize it before r01, or leave it out of input/xrays/"
+        )
+    return int(most[0])
 
 
 def test_images() -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 from stagewise.files import paths, xray_paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.folds import runs
+from stagewise.masks.plans import side_of
 from stagewise.masks.rule_file import rule_of
 from stagewise.masks.store import test_store
 from stagewise.messages.errors import InputError
@@ -21,7 +22,6 @@ from stagewise.recipes.mask_rules import Doublet, MaskRule
 from stagewise.scores.rule_table import values_of
 from stagewise.xrays.finished_masks import finished_mask
 from stagewise.xrays.submission import Submitted, write_masks
-from stagewise.xrays.tables import read_conversion_index
 
 
 @dataclass(frozen=True)
@@ -83,23 +83,6 @@ def blended_test(plans: Sequence[InferencePlan], blend: Blend) -> Iterator[np.nd
     """The blend of the plans' stored probabilities of test images, one at a time in their order: (H, W) float32."""
     parts = {plan.stage: test_store(plan).images(plan.table["filename"].tolist()) for plan in plans}
     return (blend.of(dict(zip(parts, images, strict=True))) for images in zip(*parts.values(), strict=True))
-
-
-def side_of(table: pd.DataFrame) -> int:
-    """The side of the test images in pixels, which is that of their masks, too. table: of `plan_test`.
-
-    Raises InputError where they are not all square and of one size.
-    """
-    index = read_conversion_index("test").set_index("filename").loc[table["filename"]]
-    sizes = index[["height", "width"]].drop_duplicates()
-    height, width = sizes.iloc[0]
-    if len(sizes) > 1 or height != width:
-        other = index[(index["height"] != width) | (index["width"] != width)].index[0]
-        raise InputError(
-            f"a submission's masks are square and of one size, and {paths.shown(xray_paths.image_path('test', other))} "
-            "is not as the others are; resize it before r01, or leave it out of input/xrays/"
-        )
-    return int(height)
 
 
 def write_answers(

@@ -12,7 +12,7 @@ TRIPLETS = {  # of the experiments that were submitted by themselves; Dice on th
 BEST_ON_VALIDATION = Triplet(0.75, 2000, 0.3)
 BEST_ON_PUBLIC = Triplet(0.7, 600, 0.3)
 DOUBLETS = (Doublet(0.3, 1000), Doublet(0.45, 2250))  # albunet_public's at 512 and at 1024
-EPOCH_TRIPLETS = tuple(  # an epoch's score is that of the best of them; the second stage's first half alone
+EPOCH_TRIPLETS = tuple(  # an epoch's score is that of the best of them; in the second stage of the first half
     Triplet(top, area, bottom)
     for top, areas in ((0.75, (1000, 2000)), (0.6, (2000, 3000)))
     for area in areas

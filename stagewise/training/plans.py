@@ -1,5 +1,6 @@
 """What one training will do, checked before anything heavy is loaded: clips, parent, and where it writes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -132,30 +133,41 @@ def _start_weights(recipe: Recipe, made_from: dict[str, Any], split: Split, task
 def _parent_weights(recipe: Recipe, made_from: dict[str, Any], split: Split, task: Task) -> Path:
     stage, fold = recipe.start.label, made_from["fold"]
     trained_on = split.sha256
-    if isinstance(recipe.start, EarlierPart):
+    if any_size := isinstance(recipe.start, EarlierPart):
         trained_on = runs.read_config(stage, fold, made_from)["split"]["sha256"]
-        if trained_on != split.sha256:
-            _require_unseen(stage, fold, made_from, split, task)
+        _require_unseen(stage, made_from, split, task)
     parent = runs.finished_config(stage, fold, trained_on, made_from)
-    runs.require_same_net(stage, fold, parent, made_from, any_size=isinstance(recipe.start, EarlierPart))
+    runs.require_same_net(stage, fold, parent, made_from, any_size)
     return runs.kept_weights(stage, fold, parent, recipe.start.epoch)
 
 
-def _require_unseen(stage: str, fold: int, made_from: dict[str, Any], split: Split, task: Task) -> None:
-    """Raise InputError where a parent of another split was trained on a row that the fold validates."""
-    known = runs.read_config(stage, fold, made_from)["split"]
-    path = paths.root() / known["file"]
-    if not path.exists() or paths.sha256_of(path) != known["sha256"]:
-        raise InputError(
-            f"{stage} fold {fold} was trained on another split, {known['file']}, sha256 {known['sha256'][:12]}, which "
-            "is not there any more, so that nobody knows what it saw; put it back, or give it with --split"
-        )
-    rows = task.split(path).table
-    seen = set(rows.loc[rows["fold"] != fold, "filename"])
+def _require_unseen(stage: str, made_from: dict[str, Any], split: Split, task: Task) -> None:
+    """Raise InputError where a parent, or one of its own, was trained on a row that the fold validates."""
+    fold = made_from["fold"]
     validated = split.table.loc[split.table["fold"] == fold, "filename"]
-    if leaked := [name for name in validated if name in seen]:
-        raise InputError(
-            f"{stage} fold {fold} was trained on {known['file']}, and so on {len(leaked)} of the rows that "
-            f"{paths.shown(split.path)} validates in fold {fold}, first {leaked[0]}; correct the split, or train the "
-            "parts before on it, too"
-        )
+    for earlier, known in _chain(stage, made_from):
+        if known["sha256"] == split.sha256:
+            continue
+        path = paths.root() / known["file"]
+        if not path.exists() or paths.sha256_of(path) != known["sha256"]:
+            raise InputError(
+                f"{earlier} fold {fold} was trained on another split, {known['file']}, sha256 {known['sha256'][:12]}, "
+                "which is not there any more, so that nobody knows what it saw; put it back, or give it with --split"
+            )
+        rows = task.split(path).table
+        seen = set(rows.loc[rows["fold"] != fold, "filename"])
+        if leaked := [name for name in validated if name in seen]:
+            raise InputError(
+                f"{earlier} fold {fold} was trained on {known['file']}, and so on {len(leaked)} of the rows that "
+                f"{paths.shown(split.path)} validates in fold {fold}, first {leaked[0]}; correct the split, or train "
+                "the parts before on it, too"
+            )
+
+
+def _chain(stage: str | None, made_from: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
+    """A stage, the one that it started from, and so on: their names, and the splits of the fold's runs."""
+    while stage:
+        config = runs.read_config(stage, made_from["fold"], made_from)
+        yield stage, config["split"]
+        start = config["recipe"]["start"]
+        stage = start["label"] if start["kind"] == EarlierPart.__name__ else None

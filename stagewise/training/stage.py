@@ -25,7 +25,7 @@ def train_stage(stage: Recipe, presets: Presets, doc: str, following: str, task:
     Raises the errors of `plans.plan_training` before, and of `train.train_folds` while training.
     """
     arguments = _arguments([stage], doc).parse_args()
-    trained = _train_stage(stage, presets, arguments, task)
+    trained = _train_stage(stage, presets, arguments, task, first=True)
     init = _init(stage, following, arguments)
     if not arguments.dry_run:
         print(ending(trained, command(following, arguments, *init)))
@@ -43,8 +43,8 @@ def train_parts(parts: Mapping[str, Recipe], presets: Presets, doc: str, followi
     arguments = parser.parse_args()
     chosen = {arguments.part: parts[arguments.part]} if arguments.part else parts
     trained = []
-    for stage in chosen.values():
-        new = _train_stage(stage, presets, arguments, task)
+    for number, stage in enumerate(chosen.values()):
+        new = _train_stage(stage, presets, arguments, task, first=number == 0)
         trained += new
         if arguments.dry_run and new:
             return
@@ -52,8 +52,8 @@ def train_parts(parts: Mapping[str, Recipe], presets: Presets, doc: str, followi
         print(ending(trained, command(following, arguments)))
 
 
-def _train_stage(stage: Recipe, presets: Presets, arguments: argparse.Namespace, task: Task) -> list[Path]:
-    """Check and train one stage. Returns: folders of the folds that were not finished before."""
+def _train_stage(stage: Recipe, presets: Presets, arguments: argparse.Namespace, task: Task, first: bool) -> list[Path]:
+    """Check and train one stage; first: of the process. Returns: folders of folds that were not finished before."""
     from stagewise.training.plans import plan_training, started_config
 
     recipe = _recipe(stage, presets, arguments)
@@ -73,7 +73,7 @@ def _train_stage(stage: Recipe, presets: Presets, arguments: argparse.Namespace,
             for plan, config in zip(plans, started or [None] * len(plans), strict=True)
             if not (config and config["finished"])
         ]
-    return [plan.folder for plan in _train(plans, len(plans) - finished, needed, arguments)]
+    return [plan.folder for plan in _train(plans, len(plans) - finished, needed, arguments, first)]
 
 
 def _arguments(stages: Sequence[Recipe], doc: str) -> argparse.ArgumentParser:
@@ -105,12 +105,13 @@ def _recipe(stage: Recipe, presets: Presets, arguments: argparse.Namespace) -> R
     return replace(recipe, start=RandomStart())
 
 
-def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.Namespace) -> list:
+def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.Namespace, first: bool) -> list:
     from stagewise.machine import device
     from stagewise.training import memory
 
-    # Days on a GPU should not become months on the CPU after one line of warning.
-    device.prepare(arguments.gpu, needs_gpu=arguments.preset == "full")
+    if first:  # which GPUs are seen is settled before Keras is loaded
+        # days on a GPU should not become months on the CPU after one line of warning
+        device.prepare(arguments.gpu, needs_gpu=arguments.preset == "full")
     if unfinished:
         memory.require(needed, unfinished, arguments.memory, on_gpu=bool(device.gpus()))
     from stagewise.training.train import train_folds

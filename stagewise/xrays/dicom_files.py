@@ -7,7 +7,7 @@ from pathlib import Path
 from stagewise.files import paths, xray_paths
 from stagewise.messages.commands import MAKE_XRAYS
 from stagewise.messages.errors import InputError
-from stagewise.xrays.image_names import image_name_problem
+from stagewise.xrays.image_names import image_name_problem, without_suffix
 
 SUFFIX = ".dcm"
 SHOWN_NAMES = 3
@@ -20,7 +20,7 @@ def list_dicoms(subset: str) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in sorted(path for path in _files(subset) if _is_dicom(path)):
-        name = path.name[: -len(SUFFIX)]
+        name = without_suffix(path.name)
         if problem := image_name_problem(name):
             raise InputError(f"{paths.shown(path.parent)}: the file's name {path.name!r} {problem}; rename it")
         if name in found:

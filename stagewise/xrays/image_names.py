@@ -15,11 +15,16 @@ def image_name_problem(name: str) -> str:
     return name_problem(f"{name}.png", (".png",)) if name else "is blank"
 
 
+def without_suffix(name: str) -> str:
+    """A file's name without .dcm or .png, in any case, or both of them."""
+    while name.lower().endswith(SUFFIXES):
+        name = name[: -len(SUFFIXES[0])]
+    return name
+
+
 def image_names(table: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Series:
     """The column's names without their suffix; InputError at one that an image cannot have."""
-    names = table[column].str.strip()
-    for suffix in SUFFIXES:
-        names = names.str.removesuffix(suffix)
+    names = table[column].str.strip().map(without_suffix)
     problems = pd.Series([image_name_problem(name) for name in names], table.index, dtype=str)
     if (problems != "").any():
         refuse_rows(problems != "", table, column, problems[problems != ""].iloc[0], path, mend)

@@ -61,7 +61,7 @@ class Outlines:
         """
         if flaws := self.flaws():
             raise MaskRowsError(flaws)
-        objects = np.zeros(shape, np.uint8)  # how many lie on a pixel; no image has 255
+        objects = np.zeros(shape, np.uint32)  # how many lie on a pixel
         for text, line in zip(self.texts, self.lines, strict=True):
             try:
                 objects += decoded(text, shape) > 0
