@@ -313,6 +313,15 @@ def test_steps_of_a_part_name_experiment_and_part():
     assert net_of("third_place_vote_mc3") == "mc3"
 
 
+def test_test_images_of_several_sizes_are_refused_before_anything_is_predicted_by_the_one_that_is_unlike(trained):
+    index = pd.read_csv(xray_paths.index("test"), dtype=str, keep_default_na=False)
+    whole = index.index[index["status"] == "ok"]
+    index.loc[whole[0], ["height", "width"]] = "99"
+    index.to_csv(xray_paths.index("test"), index=False)
+    with pytest.raises(InputError, match=rf"{index.loc[whole[0], 'filename']}\.png has 99 x 99; resize it"):
+        plan_test(FIRST, None, None)
+
+
 def test_folds_are_answered_apart_as_together(trained):
     together = content(fill_out_of_fold(plan_out_of_fold(FIRST, None, None), workers=0).folder)
     for path in xray_paths.out_of_fold_folder(FIRST.name).iterdir():

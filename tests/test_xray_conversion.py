@@ -17,6 +17,7 @@ from stagewise.volumes.run_lengths import decoded
 from stagewise.xrays import conversion
 from stagewise.xrays.dicom import read_dicom
 from stagewise.xrays.dicom_files import list_dicoms
+from stagewise.xrays.image_names import without_suffix
 from stagewise.xrays.tables import labelled_images, read_conversion_index
 
 FOLDER = Path(__file__).parents[1] / "pneumothorax"
@@ -163,6 +164,12 @@ def test_two_files_of_one_name_are_refused(train):
     put(train / "elsewhere" / "a.dcm", dicom())
     with pytest.raises(InputError, match=r"input/xrays/train/a\.dcm and .*elsewhere/a\.dcm have one name"):
         conversion.plan("train")
+
+
+def test_a_name_with_both_suffixes_in_any_case_is_that_of_the_table(train):
+    (train / "a.dcm").rename(train / "a.png.DCM")
+    assert "a" in list_dicoms("train")
+    assert without_suffix("A.DCM") == without_suffix("A.png.dcm") == without_suffix("A") == "A"
 
 
 @pytest.mark.parametrize("name", ["-a.dcm", "=a.dcm", " a.dcm", "a\n.dcm", f"{'a' * 200}.dcm"])
