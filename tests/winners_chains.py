@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from stagewise.augment import Flip, OneOf, ResizePlanes, RotateQuarters, Turn
+from stagewise.recipes import pneumothorax
 from stagewise.recipes.r101 import BLUR_OR_NOISE, GREY_LEVELS, SHIFT_SCALE_ROTATE, SIDE, augmentation, distortions
 
 DISTORTIONS = distortions(SIDE)
@@ -20,6 +21,9 @@ RESIZES = (
     ResizePlanes((61, 20), kernel="area"),
     ResizePlanes((20, 16), kernel="area"),
 )
+BESIDE_MASKS = 40  # pixels a side of the images that the pneumothorax recipe's chain is tried on
+_flip, _, _bends, _move, _ = pneumothorax.augmentation(BESIDE_MASKS, before=BESIDE_MASKS)
+WITH_MASKS = (replace(_flip, p=1), *_bends.transforms, replace(_move, p=1), ResizePlanes((27, 27)))
 ALWAYS = (
     Flip(axis=2, p=1),
     Flip(axis=1, p=1),

@@ -1,10 +1,11 @@
 """Records what albumentations 0.4.6 makes of small grey volumes with the parameters that our transforms drew.
 
     PYTHONPATH=. python tests/oracles/planes_of_albumentations.py tests/oracles/planes_of_albumentations.npz
+    PYTHONPATH=. python tests/oracles/planes_of_albumentations.py tests/oracles/masks_of_albumentations.npz masks
 
 It runs in an environment of its own, see albumentations-0.4.6.txt. The library gets the frames as channels, (H, W, T),
 as the second place gave them. Written: `volumes` by name, `cases` as JSON (transform, volume, params), and the result
-of each case by its number, all uint8 (T, H, W).
+of each case by its number, all uint8 (T, H, W). With "masks" the pneumothorax recipe's, of an image and a mask.
 """
 
 import json
@@ -19,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import albumentations
 from albumentations.augmentations import functional
 from imgaug.augmenters.arithmetic import add_elementwise
-from winners_chains import ALWAYS
+from winners_chains import ALWAYS, BESIDE_MASKS, WITH_MASKS
 
 from stagewise.augment import Flip
 from stagewise.augment.intensity import normal_quantiles, random_words
@@ -67,11 +68,11 @@ def multiplicative_noise(transform, image, params):
     return functional.multiply(image, factors.astype(np.float64))
 
 
-def elastic(transform, image, params):
+def elastic(transform, image, params, **how):
     noise = np.random.default_rng(params["seed"]).random((2, *image.shape[:2]))
     state = Replay(params["anchors"], noise)
     return functional.elastic_transform(
-        image, transform.strength, transform.sigma, transform.anchor, random_state=state
+        image, transform.strength, transform.sigma, transform.anchor, random_state=state, **how
     )
 
 
@@ -116,6 +117,45 @@ def frames(shape, seed):
     return blobs.clip(0, 255).astype(np.uint8)
 
 
+def mirrored(transform, image, params, **how):
+    settings = params["degrees"], params["scale"], *params["shift"]
+    return functional.shift_scale_rotate(image, *settings, border_mode=cv2.BORDER_REFLECT_101, **how)
+
+
+WITH_MASKS_THEIRS = {
+    "Flip": lambda transform, image, params, **how: flip(transform, image, params),
+    "ElasticPlanes": elastic,
+    "GridDistortion": lambda transform, image, params, **how: functional.grid_distortion(
+        image, transform.cells, params["columns"], params["rows"], **how
+    ),
+    "OpticalDistortion": lambda transform, image, params, **how: functional.optical_distortion(
+        image, params["bend"], *params["shift"], **how
+    ),
+    "MirroredShiftScaleRotate": mirrored,
+    "ResizePlanes": lambda transform, image, params, **how: functional.resize(
+        image, *transform.size, **{"interpolation": cv2.INTER_LINEAR, **how}
+    ),
+}
+
+
+def record_masks(path):
+    """An image, and the part of it above its median as its mask, moved by the nearest pixels."""
+    image = frames((1, BESIDE_MASKS, BESIDE_MASKS), 3)
+    mask = (cv2.GaussianBlur(image[0], (0, 0), 3) > np.median(image)).astype(np.uint8)[np.newaxis]
+    cases, results, rng = [], {}, np.random.default_rng(4)
+    for transform in WITH_MASKS:
+        for _ in range(4):
+            params = transform.draw(rng, (*image.shape, 1))
+            theirs = WITH_MASKS_THEIRS[type(transform).__name__]
+            moved = (
+                theirs(transform, image[0], params),
+                theirs(transform, mask[0], params, interpolation=cv2.INTER_NEAREST),
+            )
+            results |= {f"{len(cases)}_{what}": plane for what, plane in zip(("image", "mask"), moved, strict=True)}
+            cases.append({"transform": transform.describe(), "params": params})
+    np.savez_compressed(path, cases=json.dumps(cases), image=image[0], mask=mask[0], **results)
+
+
 def main(path, *square):
     """square: T and side of the square volume, where other ones than the recorded are asked for."""
     length, side = map(int, square or (3, 40))
@@ -135,4 +175,4 @@ def main(path, *square):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    record_masks(sys.argv[1]) if sys.argv[2:] == ["masks"] else main(*sys.argv[1:])
