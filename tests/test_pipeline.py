@@ -79,6 +79,7 @@ def answer_adaptively(house: House, in_full: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(in_full, answers, atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 def test_the_whole_run_ends_in_a_submission_of_the_formats_rows(house):
     said = house.stage_1
     for stage in STAGES[1:]:

@@ -75,8 +75,8 @@ def interrupt_after(monkeypatch, epoch: int) -> None:
     # three batches an epoch and two accumulated: the accumulator is half full at every other epoch's end
     [
         (tiny.recipe, {"steps_per_epoch": 3}),
-        (tiny.grey_recipe, {"accumulation_steps": 4}),
-        (tiny.vote_recipe, {"accumulation_steps": 5}),
+        pytest.param(tiny.grey_recipe, {"accumulation_steps": 4}, marks=pytest.mark.slow),
+        pytest.param(tiny.vote_recipe, {"accumulation_steps": 5}, marks=pytest.mark.slow),
         (tiny_xrays.first_recipe, {"accumulation_steps": 2}),
     ],
     ids=[*tiny.RECIPES, "pneumothorax"],
