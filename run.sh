@@ -7,8 +7,8 @@
 #                         and what joins them, on the same volumes and split
 #   ./run.sh --recipe pneumothorax  chest X-rays instead of videos: from input/xrays/ to subm/pneumothorax/submission.csv
 #                         and report.html; with nothing there phantom X-rays are made first
-#   ./run.sh --preset demo|small|full  the recipe's numbers (full: days on a GPU; small: its net on 32 pixels a side, for
-#                         a CPU; demo: a small net, random weights, folds 0 and 1 of 5: minutes, to see whether all fits)
+#   ./run.sh --preset demo|small|full  the recipe's numbers (full: days on a GPU; small: its net on small clips or
+#                         images, for a CPU; demo: a small net, random weights, folds 0 and 1 of 5: minutes, to see whether all fits)
 #   ./run.sh --keep-going leaves out videos that cannot be used, and ends with exit code 5 where there are any; a test
 #                         video among them gets a blank row in submission.csv
 #   ./run.sh --keep-going --unanswered flowing  calls such a test video flowing instead, as the competition takes no blanks

@@ -11,7 +11,7 @@ Time: 10 minutes on 2 CPU cores; 12 GB of memory.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import median
 
@@ -141,9 +141,23 @@ def row(name: str, repeats: int) -> tuple:
         digits(median(step["validation"] for step in steps)),
         f"{first:.3f}, {steps[-1]['loss']:.3f}",
         f"{steps[-1]['peak']:.1f}",
-        *(f"{digits(median(times[engine][0]))} ({ratio(*times[engine]):.2f})" for engine in times),
-        digits(median(times["openvino"][1])),
+        *forward_cells(times),
     )
+
+
+def forward_cells(times: dict[str, list[list[float]]]) -> list[str]:
+    """Seconds of each engine, with how many times as long the peer takes, and the peer's. times: of `answered`."""
+    own = (f"{digits(median(times[engine][0]))} ({ratio(*times[engine]):.2f})" for engine in times)
+    return [*own, digits(median(times["openvino"][1]))]
+
+
+def measured(row: Callable[..., tuple], names: Sequence[str], *settings: int) -> list[tuple]:
+    """A line of the table for each net, shown as it comes."""
+    rows = []
+    for name in names:
+        rows.append(row(name, *settings))
+        print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
+    return rows
 
 
 def main() -> None:
@@ -157,10 +171,7 @@ def main() -> None:
         what, name = arguments.serve
         serve_training(RECIPES[name]) if what == "training" else serve_forward(what, name)
         return
-    rows = []
-    for name in arguments.nets:
-        rows.append(row(name, arguments.repeats))
-        print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
+    rows = measured(row, arguments.nets, arguments.repeats)
     write_section(
         "Nets of the other recipes",
         "bench/run.sh recipe_nets",

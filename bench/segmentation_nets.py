@@ -11,14 +11,13 @@ Time: at 1024 pixels half an hour on 2 CPU cores, and 20 GB of memory; at 256 te
 
 import argparse
 import resource
-import sys
 from collections.abc import Callable
 from statistics import median
 
 import numpy as np
 from measure import digits, machine, ratio, serve, write_section
 from peers import allow_torchvision
-from recipe_nets import answered, trained
+from recipe_nets import answered, forward_cells, measured, trained
 
 from stagewise.console import cli
 from stagewise.nets.unet import AlbuNet, ResNetUNet, SCSEUNet, UNet
@@ -166,8 +165,7 @@ def row(name: str, side: int, repeats: int) -> tuple:
         digits(median(other)),
         f"{first:.3f}, {steps[-1]['loss']:.3f}",
         f"{steps[-1]['peak']:.1f}, {peers[-1]['peak']:.1f}",
-        *(f"{digits(median(times[engine][0]))} ({ratio(*times[engine]):.2f})" for engine in times),
-        digits(median(times["openvino"][1])),
+        *forward_cells(times),
     )
 
 
@@ -183,10 +181,7 @@ def main() -> None:
         serve_one = serve_training if arguments.serve[0] in ("training", "peer") else serve_forward
         serve_one(*arguments.serve, arguments.side)
         return
-    rows = []
-    for name in arguments.nets:
-        rows.append(row(name, arguments.side, arguments.repeats))
-        print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
+    rows = measured(row, arguments.nets, arguments.side, arguments.repeats)
     write_section(
         "Nets of the segmentation recipe",
         "bench/run.sh segmentation_nets",

@@ -14,9 +14,9 @@ import argparse
 from pathlib import Path
 
 from stagewise.console import cli
-from stagewise.console.ending import command, ending
+from stagewise.console.ending import command
+from stagewise.data.split_writing import require_free, write_split
 from stagewise.files import paths, xray_paths
-from stagewise.files.leftovers import remove_leftovers
 from stagewise.messages.errors import InputError
 
 
@@ -32,20 +32,13 @@ def main() -> None:
     """Split, and say how many of each class came into each fold."""
     arguments = arguments_given()
     path = arguments.output or xray_paths.split_csv(arguments.folds, arguments.seed)
-    if path.is_dir():
-        raise InputError(f"--output {path} is a folder; name a CSV file")
     own = path.absolute() == xray_paths.split_csv()
     following = command("pneumothorax/r31_train_albunet_public.py", argparse.Namespace(split=None if own else path))
-    if path.exists() and not arguments.force:
-        raise InputError(
-            f"{paths.shown(path)} is there already, and trainings may depend on it; replace it with --force\n"
-            + ending([], following)
-        )
+    require_free(path, arguments.force, following)
 
     from stagewise.data.fold_making import FoldMaking, gen_kfold_split
     from stagewise.data.kinds import XRAYS
     from stagewise.data.split_flaws import flaws, shown
-    from stagewise.files.csv_text import OPEN
     from stagewise.xrays.tables import labelled_images
 
     making = FoldMaking(arguments.folds, arguments.seed, stratify=(XRAYS.label,))
@@ -56,12 +49,7 @@ def main() -> None:
     if arguments.dry_run:
         print(f"would write {paths.shown(path)}")
         return
-    remove_leftovers(path.parent)
-    with paths.replacing(path) as temporary:
-        split.to_csv(temporary, index=False, compression="infer" if path.suffix in OPEN else None)
-    if not own:
-        print(f"give every later script: --split {path}")
-    print(ending([path], following))
+    write_split(split, path, own, following)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,9 @@ import argparse
 from pathlib import Path
 
 from stagewise.console import cli
-from stagewise.console.ending import ending, first_training
+from stagewise.console.ending import first_training
+from stagewise.data.split_writing import require_free, write_split
 from stagewise.files import paths
-from stagewise.files.leftovers import remove_leftovers
-from stagewise.messages.errors import InputError
 
 
 def arguments_given() -> argparse.Namespace:
@@ -41,19 +40,12 @@ def main() -> None:
     """Split, and say how many of each class came into each fold."""
     arguments = arguments_given()
     path = arguments.output or paths.split_csv(arguments.folds, arguments.seed)
-    if path.is_dir():
-        raise InputError(f"--output {path} is a folder; name a CSV file")
     following = first_training(argparse.Namespace(split=None if path == paths.split_csv() else path))
-    if path.exists() and not arguments.force:
-        raise InputError(
-            f"{paths.shown(path)} is there already, and trainings may depend on it; replace it with --force\n"
-            + ending([], following)
-        )
+    require_free(path, arguments.force, following)
 
     from stagewise.data.fold_making import FoldMaking, gen_kfold_split
     from stagewise.data.labelled import labelled_videos
     from stagewise.data.split_checks import require_trainable
-    from stagewise.files.csv_text import OPEN
 
     stratify = tuple(name.strip() for name in (arguments.stratify or "").split(",") if name.strip())
     making = FoldMaking(arguments.folds, arguments.seed, arguments.group, stratify)
@@ -66,12 +58,7 @@ def main() -> None:
     if arguments.dry_run:
         print(f"would write {paths.shown(path)}")
         return
-    remove_leftovers(path.parent)
-    with paths.replacing(path) as temporary:
-        split.to_csv(temporary, index=False, compression="infer" if path.suffix in OPEN else None)
-    if path != paths.split_csv():
-        print(f"give every later script: --split {path}")
-    print(ending([path], following))
+    write_split(split, path, path == paths.split_csv(), following)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from stagewise.recipes.optimization import AdamW, BalancedCrossEntropy, CycledAdam
+from stagewise.recipes.optimization import AdamW, BalancedCrossEntropy, ClippedAdam, CycledAdam
 from stagewise.recipes.schedules import OneCycle, SawTooth
 
 CYCLE = (1.000e-4, 9.055e-5, 6.580e-5, 3.520e-5, 1.045e-5, 1.000e-6, 1.045e-5, 3.520e-5, 6.580e-5, 9.055e-5)
@@ -29,26 +29,51 @@ def test_snapshots_of_the_winner_lie_behind_the_rates_of_the_sheet():
     np.testing.assert_allclose(rates, [1.045e-5] * 4 + [3.520e-5], rtol=5e-4)
 
 
+def decoupled(values: list[np.ndarray], gradients: list[np.ndarray]) -> tuple[list[np.ndarray], float]:
+    """AdamW: gradients as they are, and beside the step a share of each weight goes."""
+    return gradients, 1e-3 * 0.1
+
+
+def clipped_and_coupled(values: list[np.ndarray], gradients: list[np.ndarray]) -> tuple[list[np.ndarray], float]:
+    """Gradients of a norm of 0.1 at most in all, and then a share of each weight inside them."""
+    scale = min(1, 0.1 / (np.sqrt(sum(np.sum(gradient**2) for gradient in gradients)) + 1e-6))
+    return [gradient * scale + 5e-2 * value for gradient, value in zip(gradients, values, strict=True)], 0
+
+
 @pytest.mark.parametrize("layer", [keras.layers.Dense(2), keras.layers.BatchNormalization()])
-def test_every_parameter_decays_and_moves_as_adamw_says(layer):
+@pytest.mark.parametrize(
+    ("part", "rule", "size", "atol"),
+    [
+        (AdamW(learning_rate=1e-3, weight_decay=0.1, epsilon=1e-8, accumulation_steps=1), decoupled, lambda _: 1, 2e-6),
+        (  # not clipped at first, and clipped at last
+            ClippedAdam(learning_rate=1e-3, clip=0.1, decay=5e-2, accumulation_steps=1),
+            clipped_and_coupled,
+            lambda step: 0.02 * step,
+            5e-6,
+        ),
+    ],
+    ids=["decoupled", "clipped and coupled"],
+)
+def test_every_parameter_decays_and_moves_as_its_rule_says(layer, part, rule, size, atol):
     model = keras.Sequential([keras.Input((3,)), layer])
     generator = np.random.default_rng(0)
     for variable in model.trainable_variables:
         variable.assign(generator.normal(1, 1, variable.shape))
-    optimizer = AdamW(learning_rate=1e-3, weight_decay=0.1, epsilon=1e-8, accumulation_steps=1).made()
+    optimizer = part.made()
     optimizer.build(model.trainable_variables)
     values = [np.array(variable, np.float64) for variable in model.trainable_variables]
     first, second = ([np.zeros_like(value) for value in values] for _ in range(2))
-    for step in range(1, 6):
-        gradients = [generator.normal(0, 1, value.shape) for value in values]
+    for step in range(1, 9):
+        gradients = [generator.normal(0, size(step), value.shape) for value in values]
         optimizer.apply([gradient.astype(np.float32) for gradient in gradients], model.trainable_variables)
-        for number, gradient in enumerate(gradients):
+        seen, share = rule(values, gradients)
+        for number, gradient in enumerate(seen):
             first[number] = 0.9 * first[number] + 0.1 * gradient
             second[number] = 0.999 * second[number] + 0.001 * gradient**2
             moved = first[number] / (1 - 0.9**step) / (np.sqrt(second[number] / (1 - 0.999**step)) + 1e-8)
-            values[number] = values[number] * (1 - 1e-3 * 0.1) - 1e-3 * moved
+            values[number] = values[number] * (1 - share) - 1e-3 * moved
     for variable, value in zip(model.trainable_variables, values, strict=True):
-        np.testing.assert_allclose(np.array(variable), value, atol=2e-6)
+        np.testing.assert_allclose(np.array(variable), value, atol=atol)
 
 
 ONE_CYCLE = OneCycle(epochs=30, rising=1e-4, start_factor=1 / 25, end_factor=1 / 25e4, betas=(0.95, 0.85))

@@ -7,7 +7,6 @@ import pytest
 from stagewise.augment import ElasticPlanes, OneOf
 from stagewise.recipes.combo_loss import ComboLoss, cross_entropy, dice_loss, focal_loss
 from stagewise.recipes.mask_losses import Combo
-from stagewise.recipes.optimization import ClippedAdam
 from stagewise.recipes.pneumothorax import (
     ALBUNET_PUBLIC,
     ALBUNET_VALID,
@@ -51,29 +50,6 @@ def test_a_batch_without_positives_has_a_dice_term_of_one_and_surely_wrong_pixel
     assert float(focal_loss(empty, sure)) == pytest.approx(18.42, abs=0.01)
     assert float(focal_loss(empty + 1, -sure)) == pytest.approx(18.42, abs=0.01)
     assert float(ComboLoss(1, 1, 1)(empty, -sure)) == pytest.approx(1e-5)  # nothing is wrong: the bound
-
-
-def test_gradients_are_clipped_together_and_weights_decay_inside_them():
-    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    generator = np.random.default_rng(0)
-    for variable in model.trainable_variables:
-        variable.assign(generator.normal(1, 1, variable.shape))
-    optimizer = ClippedAdam(learning_rate=1e-3, clip=0.1, decay=5e-2, accumulation_steps=1).made()
-    optimizer.build(model.trainable_variables)
-    values = [np.array(variable, np.float64) for variable in model.trainable_variables]
-    first, second = ([np.zeros_like(value) for value in values] for _ in range(2))
-    for step in range(1, 9):
-        gradients = [generator.normal(0, 0.02 * step, value.shape) for value in values]  # clipped at last, not at first
-        optimizer.apply([gradient.astype(np.float32) for gradient in gradients], model.trainable_variables)
-        norm = np.sqrt(sum(np.sum(gradient**2) for gradient in gradients))
-        for number, gradient in enumerate(gradients):
-            gradient = gradient * min(1, 0.1 / (norm + 1e-6)) + 5e-2 * values[number]
-            first[number] = 0.9 * first[number] + 0.1 * gradient
-            second[number] = 0.999 * second[number] + 0.001 * gradient**2
-            moved = first[number] / (1 - 0.9**step) / (np.sqrt(second[number] / (1 - 0.999**step)) + 1e-8)
-            values[number] = values[number] - 1e-3 * moved
-    for variable, value in zip(model.trainable_variables, values, strict=True):
-        np.testing.assert_allclose(np.array(variable), value, atol=5e-6)
 
 
 @pytest.mark.parametrize(

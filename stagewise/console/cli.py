@@ -88,8 +88,8 @@ OPTIONS = {
     "preset": dict(
         choices=("full", "small", "demo"),
         default="full",
-        help="the recipe's numbers; small: its net on 32 pixels a side, for a CPU; demo: a small net for the phantom "
-        "(default: %(default)s)",
+        help="the recipe's numbers; small: its net on small clips or images, for a CPU; demo: a small net for the "
+        "phantom (default: %(default)s)",
     ),
     "prevalence": dict(
         type=share,

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping
 
 from stagewise.console import cli
+from stagewise.console.nets import net_options
 
 
 def parser(doc: str, experiments: Mapping[str, Mapping], *options: str, one: bool = False) -> argparse.ArgumentParser:
@@ -22,5 +23,4 @@ def parser(doc: str, experiments: Mapping[str, Mapping], *options: str, one: boo
 
 def options(arguments: argparse.Namespace) -> list[str]:
     """The words that ask another script for the same experiments and part."""
-    words = [word for net in arguments.nets or () for word in ("--net", net)]
-    return [*words, *["--part", arguments.part] * bool(arguments.part)]
+    return [*net_options(arguments), *["--part", arguments.part] * bool(arguments.part)]

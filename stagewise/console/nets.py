@@ -41,5 +41,5 @@ def asked(stages: Sequence[Stage], arguments: argparse.Namespace) -> list[Stage]
 
 
 def net_options(arguments: argparse.Namespace) -> list[str]:
-    """The words that ask another script of the folder for the same nets."""
+    """The words that ask another script of the folder for the same nets, or experiments."""
     return [word for net in getattr(arguments, "nets", None) or () for word in ("--net", net)]

@@ -7,10 +7,10 @@ from stagewise.crops.input_videos import list_videos
 from stagewise.crops.roi import extract_roi
 from stagewise.crops.roi_index import ROI_INDEX, ROI_SIZES
 from stagewise.files import paths
-from stagewise.files.journals import Index, Journal, Row, why_unread
+from stagewise.files.journals import Index, Row, why_unread
 from stagewise.files.names import require_video_name
+from stagewise.machine.making import make_all
 from stagewise.machine.workers import WorkerPool
-from stagewise.messages.progress import progress
 from stagewise.video.codecs import CODECS
 from stagewise.video.decoding import VideoError
 from stagewise.volumes.pklz import save_volume
@@ -24,6 +24,10 @@ class Extraction:
     volume: Path
     known: Row | None = None
     codecs: tuple[str, ...] = CODECS
+
+    def made(self, row: Row) -> tuple[Path, ...]:
+        """The volume."""
+        return (self.volume,)
 
     def __str__(self) -> str:
         return paths.shown(self.video)
@@ -45,20 +49,9 @@ def extract_subset(subset: str, workers: int, force: bool = False, codecs: tuple
     """
     index = index_of(subset)
     with index.journaling(paths.roi_folder(subset)) as journal, WorkerPool(workers) as pool:
-        rows = _extract_all(plan(subset, force, codecs), subset, journal, pool)
+        tasks = plan(subset, force, codecs)
+        rows = make_all(tasks, extract, journal, pool, (f"extracting {subset}", "videos"))
         index.write(rows)
-    return rows
-
-
-def _extract_all(tasks: list[Extraction], subset: str, journal: Journal, pool: WorkerPool) -> list[Row]:
-    rows = []
-    with progress(len(tasks), f"extracting {subset}", "videos") as line:
-        for task, row in pool.in_order(extract, tasks):
-            if row["status"] == "ok" and row != task.known:
-                paths.flush(task.volume)  # here, since a worker that waited for the disk would leave its core idle
-            journal.write(row)
-            rows.append(row)
-            line.advance()
     return rows
 
 

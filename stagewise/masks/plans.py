@@ -73,7 +73,7 @@ def plan_out_of_fold(stage: Recipe, split_path: Path | None, asked_folds: Sequen
 def plan_test(stage: Recipe, split_path: Path | None, asked_folds: Sequence[int] | None) -> InferencePlan:
     """Every test image that is asked for and was converted. Raises InputError naming what is missing.
 
-    The plan's table: filename, sha256 of the image's file; in the order of the submission.
+    The plan's table: filename, height, width, sha256 of the image's file; in the order of the submission.
     """
     split = split_or_its_folds(stage.name, split_path, asked_folds, XRAYS, read_xray_split)
     recipe, *trained = trained_folds(stage, split, asked_folds)
@@ -91,28 +91,27 @@ def plan_test(stage: Recipe, split_path: Path | None, asked_folds: Sequence[int]
 
 
 def side_of(table: pd.DataFrame) -> int:
-    """The side of the test images in pixels, which is that of their masks, too. table: their filename.
+    """The side of the test images in pixels, which is that of their masks, too. table: of `plan_test`.
 
     Raises InputError where they are not all square and of one size, naming one that is unlike most.
     """
-    index = read_conversion_index("test").set_index("filename").loc[table["filename"]]
-    most = index[["height", "width"]].value_counts().index[0]
-    unlike = index[(index["height"] != most[0]) | (index["width"] != most[1])]
+    most = table[["height", "width"]].value_counts().index[0]
+    unlike = table[(table["height"] != most[0]) | (table["width"] != most[1])]
     if len(unlike) or most[0] != most[1]:
-        other = unlike.index[0] if len(unlike) else index.index[0]
+        other = (unlike if len(unlike) else table).iloc[0]
         raise InputError(
             f"a submission's masks are square and of one size, most images here have {most[1]} x {most[0]} pixels, and "
-            f"{paths.shown(xray_paths.image_path('test', other))} has {index['width'][other]} x "
-            f"{index['height'][other]}; resize it before r01, or leave it out of input/xrays/"
+            f"{paths.shown(xray_paths.image_path('test', other['filename']))} has {other['width']} x "
+            f"{other['height']}; resize it before r01, or leave it out of input/xrays/"
         )
     return int(most[0])
 
 
 def test_images() -> pd.DataFrame:
-    """The test images in the order of the submission: filename, sha256, and the reason why one was set aside, or ""."""
+    """The test images in the order of the submission: filename, sizes, sha256, and why one was set aside, or ""."""
     index = read_conversion_index("test").set_index("filename")
     names = images_asked_for(xray_paths.sample_submission(), index.index.tolist())
-    return index.loc[names, ["sha256", "reason"]].reset_index()
+    return index.loc[names, ["height", "width", "sha256", "reason"]].reset_index()
 
 
 def has_test_images() -> bool:

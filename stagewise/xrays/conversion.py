@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from stagewise.files import paths, xray_paths
-from stagewise.files.journals import Index, Journal, Row, why_unread
+from stagewise.files.journals import Index, Row, why_unread
+from stagewise.machine.making import make_all
 from stagewise.machine.workers import WorkerPool
-from stagewise.messages.progress import progress
 from stagewise.volumes.grey_images import save_grey
 from stagewise.volumes.run_lengths import encoded
 from stagewise.xrays.conversion_index import CONVERSION_INDEX
@@ -31,6 +31,10 @@ class Conversion:
     masked: bool
     outlines: Outlines | None = None
     known: Row | None = None
+
+    def made(self, row: Row) -> tuple[Path, ...]:
+        """The image, and its mask where it has one."""
+        return (self.image, self.mask) if row["mask_sha256"] else (self.image,)
 
     def __str__(self) -> str:
         return paths.shown(self.dicom)
@@ -64,7 +68,7 @@ def convert_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
     index, folders = index_of(subset), [xray_paths.images_folder(subset)]
     folders += [xray_paths.masks_folder()] if subset == "train" else []
     with index.journaling(*folders) as journal, WorkerPool(workers) as pool:
-        rows = _convert_all(plan(subset, force), subset, journal, pool)
+        rows = make_all(plan(subset, force), convert, journal, pool, (f"converting {subset}", "images"))
         index.write(rows)
     return rows
 
@@ -72,20 +76,6 @@ def convert_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
 def index_of(subset: str) -> Index:
     """The table of the subset's images, and its journal."""
     return Index(xray_paths.index(subset), CONVERSION_INDEX, f"the conversion of {subset}")
-
-
-def _convert_all(tasks: list[Conversion], subset: str, journal: Journal, pool: WorkerPool) -> list[Row]:
-    rows = []
-    with progress(len(tasks), f"converting {subset}", "images") as line:
-        for task, row in pool.in_order(convert, tasks):
-            if row["status"] == "ok" and row != task.known:
-                paths.flush(task.image)  # here, since a worker that waited for the disk would leave its core idle
-                if row["mask_sha256"]:
-                    paths.flush(task.mask)
-            journal.write(row)
-            rows.append(row)
-            line.advance()
-    return rows
 
 
 def convert(task: Conversion) -> Row:
