@@ -102,7 +102,10 @@ def test_the_best_epochs_are_kept_with_their_scores_and_no_other_files(split):
 
 def test_a_part_starts_from_the_part_before_whatever_its_size_and_not_without_it(split):
     first = plan(split, epochs=1)
-    with pytest.raises(InputError, match=r"no trained fold 0 of pneumothorax_albunet_public_at512 .*--part at512"):
+    with pytest.raises(
+        InputError,
+        match=r"no trained fold 0 of pneumothorax_albunet_public_at512 .*--part at512 --fold 0 --seed 1 --preset demo",
+    ):
         plan(split, recipe=tiny_xrays.recipe, epochs=1)
     train(first, workers=0, force=False)
     larger = {"input_shape": (128, 128), "augmentation": augmentation(128, before=64)}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from stagewise.files import paths
+from stagewise.files import paths, xray_paths
 from stagewise.folds.formats import upgraded
 from stagewise.messages.commands import fold_options, training_words
 from stagewise.messages.errors import InputError
@@ -45,7 +45,8 @@ def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | Non
     if config is not None:
         split = config["split"]["file"]
         preset = config["recipe"]["preset"]
-        words += ["--split", split] * (split != paths.shown(paths.split_csv()))
+        found_alone = map(paths.shown, (paths.split_csv(), xray_paths.split_csv()))
+        words += ["--split", split] * (split not in found_alone)
         words += ["--seed", str(config["seed"])]
         words += ["--preset", preset] * (preset != "full")
         words += ["--init", "random"] * (config.get("start", {}).get("from") == "random")
