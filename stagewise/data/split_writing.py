@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from stagewise.console.ending import ending
 from stagewise.files import paths
-from stagewise.files.csv_text import OPEN
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.messages.errors import InputError
 
@@ -29,6 +28,8 @@ def require_free(path: Path, force: bool, following: str) -> None:
 
 def write_split(split: "pd.DataFrame", path: Path, own: bool, following: str) -> None:
     """Write the file, whole or not at all, and the script's last lines. own: whether scripts find it by themselves."""
+    from stagewise.files.csv_text import OPEN  # loads pandas, which --help has no use for
+
     remove_leftovers(path.parent)
     with paths.replacing(path) as temporary:
         split.to_csv(temporary, index=False, compression="infer" if path.suffix in OPEN else None)
