@@ -12,7 +12,8 @@
 #   ./run.sh --keep-going leaves out videos that cannot be used, and ends with exit code 5 where there are any; a test
 #                         video among them gets a blank row in submission.csv
 #   ./run.sh --keep-going --unanswered flowing  calls such a test video flowing instead, as the competition takes no blanks
-#   ./run.sh --gpu J      runs on GPU number J alone; --gpu none on the CPU, whatever GPUs there are
+#   ./run.sh --gpu J      runs on GPU number J alone; --gpu none on the CPU, whatever GPUs there are; without it, several
+#                         GPUs train a fold each, side by side
 #   ./run.sh --gpu-backend jax|tensorflow|torch  installs that backend with CUDA, and runs on it
 usage() { sed -n '2,/^[^#]/s/^# //p' "${BASH_SOURCE[0]}"; }
 wrong() { { echo "error: $1"; usage; } >&2; exit 2; }
@@ -112,6 +113,13 @@ train() {  # train SCRIPT [options]: the chosen folds; in the demo side by side,
     return $failed
 }
 
+gpus=  # how many there are, where they are to be looked for
+[ ${#gpu[@]} -gt 0 ] || gpus="$(trap '' INT; python -c 'from stagewise.machine import gpus; print(gpus.count())')"
+on_gpus() {  # on_gpus FOLDER [options]: where there are several GPUs, all its trainings, side by side; else it fails
+    [ "${gpus:-0}" -gt 1 ] || return 1
+    step "$1/r30_train_folds.py" "${common[@]}" "${init[@]}" "${folds[@]}" "${@:2}" || exit $?
+}
+
 ended=0
 common=(--seed "$SEED" "${gpu[@]}")
 folds=()
@@ -140,7 +148,11 @@ if [ "$recipe" = pneumothorax ]; then
     [ -e "$ROOT/modified_data/xrays/kfold_split_5_42.csv" ] || step pneumothorax/r03_gen_kfold_split.py
     nets=(albunet_public albunet_valid seunet resnet50)
     [ "$preset" != demo ] || nets=(resnet50)
-    for net in "${nets[@]}"; do train pneumothorax/r3?_train_$net.py "${common[@]}" "${init[@]}"; done
+    chosen=()
+    for net in "${nets[@]}"; do chosen+=(--net "$net"); done
+    if ! on_gpus pneumothorax "${chosen[@]}"; then
+        for net in "${nets[@]}"; do train pneumothorax/r3?_train_$net.py "${common[@]}" "${init[@]}"; done
+    fi
     step pneumothorax/r41_process_oof.py --seed "$SEED" "${gpu[@]}" "${folds[@]}"
     answer=()
     [ ${#keep_going[@]} -eq 0 ] || answer=(--unanswered empty)
@@ -189,16 +201,20 @@ show() {  # show FOLDER: heat maps, how right the answers are where that is know
 
 d121() {
     [ ${#init[@]} -gt 0 ] || [ -e "$ROOT/models/imagenet_densenet121_3d.weights.h5" ] || step preproc_data/r04_inflate_imagenet.py
-    train net_d121_stage1/r31_train.py "${common[@]}" "${init[@]}"
-    train net_d121_stage2_auc/r31_train.py "${common[@]}"
-    train net_d121_stage3_tier1/r31_train.py "${common[@]}"
+    if ! on_gpus net_d121_stage3_tier1; then
+        train net_d121_stage1/r31_train.py "${common[@]}" "${init[@]}"
+        train net_d121_stage2_auc/r31_train.py "${common[@]}"
+        train net_d121_stage3_tier1/r31_train.py "${common[@]}"
+    fi
     predict net_d121_stage3_tier1
     show net_d121_stage3_tier1
 }
 
 r101() {
-    train second_place_r101/r31_train_run1.py "${common[@]}"
-    train second_place_r101/r32_train_run2.py "${common[@]}"
+    if ! on_gpus second_place_r101; then
+        train second_place_r101/r31_train_run1.py "${common[@]}"
+        train second_place_r101/r32_train_run2.py "${common[@]}"
+    fi
     predict second_place_r101
     show second_place_r101
 }
@@ -214,7 +230,9 @@ check_vote() {  # before anything is trained: whether the nets' first weights ar
 
 vote() {
     local script
-    for script in "${vote_nets[@]}"; do train "$script" "${common[@]}" "${init[@]}"; done
+    if ! on_gpus third_place_vote; then
+        for script in "${vote_nets[@]}"; do train "$script" "${common[@]}" "${init[@]}"; done
+    fi
     predict third_place_vote
     show third_place_vote
 }

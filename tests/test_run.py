@@ -282,6 +282,20 @@ def test_the_gpu_is_told_to_every_step_that_has_the_option(house, gpu):
     assert told == ["r31", "r31", "r31", "r41", "r42", "r52", "r51"]
 
 
+@pytest.mark.parametrize("recipe", ["d121", "r101", "vote"])
+def test_several_gpus_train_the_folds_side_by_side_unless_one_is_chosen(house, recipe):
+    two = PYTHON.replace("[", 'case "$*" in "-c "*gpus.count*) echo 2 ;; esac\n[', 1)
+    write_program(house / ".venv" / "bin" / "python", two)
+    assert run(house, "--recipe", recipe, "--preset", "demo").returncode == 0
+    trainings = [command for command in asked(house) if "_train" in command and "--dry-run" not in command]
+    script, options = f"{LAST[recipe]}/r30_train_folds.py", "--seed 42 --preset demo --init random --fold 0 --fold 1"
+    assert trainings == [f"{script} {options}"]
+    assert run(house, "--recipe", recipe, FAILING=script, CODE="3").returncode == 3
+    assert asked(house)[-1].startswith(script)
+    assert run(house, "--recipe", recipe, "--gpu", "1").returncode == 0
+    assert "r30" not in asked(house)[-1] and f"{TRAININGS[recipe][0]} --seed 42 --gpu 1" in asked(house)
+
+
 @pytest.mark.parametrize("arguments", [("--gpu",), ("--gpu", "-1"), ("--gpu", "x"), ("--gpu-backend", "theano")])
 def test_a_gpu_or_a_backend_that_is_not_one_starts_nothing(house, arguments):
     done = run(house, *arguments)

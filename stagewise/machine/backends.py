@@ -4,6 +4,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import os
+import subprocess
 import sys
 from types import ModuleType
 
@@ -11,6 +12,11 @@ from stagewise.machine.processor import granted_cpus, is_x86, lacks_avx
 from stagewise.messages.errors import StagewiseError
 
 NEED_AVX = ("tensorflow", "jax")  # as their wheels are built; they die of an illegal instruction, or say so
+# XLA puts the channels of 3D convolutions first on a GPU, which tensor cores dislike; this flag lets it keep ours.
+NDHWC_FLAG = "--xla_gpu_force_conv_nhwc=true"
+
+
+ASK = "import sys; from stagewise.machine import backends; print(backends.count_gpus(sys.argv[1]))"
 
 
 class _NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -52,6 +58,16 @@ def count_gpus(name: str) -> int:
     """How many GPUs a backend sees that is loaded for the question."""
     _loaded(name)
     return len(seen_gpus(name))
+
+
+def count_gpus_apart(name: str | None = None) -> int | None:
+    """`count_gpus` in a process of its own, since TensorFlow loads Keras, whose backend would then be settled.
+
+    name: None for the one that `KERAS_BACKEND` names. Returns: None where the backend does not load.
+    """
+    name = name or os.environ.get("KERAS_BACKEND", "tensorflow")
+    asked = subprocess.run([sys.executable, "-c", ASK, name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return None if asked.returncode else int(asked.stdout.split()[-1])
 
 
 def _loaded(name: str) -> ModuleType:

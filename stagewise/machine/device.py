@@ -1,13 +1,12 @@
 """Sets up the device that Keras runs on; with `backends`, the only module that knows one backend from another."""
 
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stagewise.machine.backends import load_keras, seen_gpus
+from stagewise.machine.backends import count_gpus_apart, load_keras, seen_gpus
 from stagewise.machine.engines import KERAS, OPENVINO, has_openvino
 from stagewise.machine.gpus import NONE, VISIBLE, Choice, has_gpu, maker, show_only
 from stagewise.machine.processor import available_cpus, instruction_set
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     import keras
 
 BACKENDS = ("tensorflow", "jax", "torch")
-ASK = "import sys; from stagewise.machine import backends; print(backends.count_gpus(sys.argv[1]))"
 BFLOAT16_SINCE = (8, 0)  # NVIDIA's compute capability of the first GPUs that compute in it
 
 
@@ -92,9 +90,7 @@ def fastest_engine(gpu: Choice) -> str:
     if gpu == NONE or not has_gpu():
         return KERAS if "KERAS_BACKEND" in os.environ else OPENVINO
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    # In a process of its own, since TensorFlow loads Keras, whose backend would then be settled.
-    asked = subprocess.run([sys.executable, "-c", ASK, backend], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    if asked.stdout != b"0\n":  # it sees one; or it does not load, and has its own message for that
+    if count_gpus_apart(backend) != 0:  # it sees one; or it does not load, and has its own message for that
         return KERAS
     print(f"warning: {backend} does not see this machine's {maker()} GPU; OpenVINO predicts on the CPU", flush=True)
     return OPENVINO

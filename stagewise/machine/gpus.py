@@ -10,6 +10,7 @@ NONE = "none"  # `--gpu none`: the CPU, whatever GPUs there are
 Choice = int | str | None  # of `--gpu`: a number, `NONE`, or what the backend finds
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 NVIDIA_FILES = ("/dev/nvidia0", "/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1")  # the last one in Windows' Linux
+NVIDIA_NUMBERED = Path("/dev/nvidia[0-9]*")  # one for each GPU; Windows' Linux has none of these
 AMD_FILE = "/dev/kfd"
 
 
@@ -18,6 +19,16 @@ def maker() -> str | None:
     if any(Path(file).exists() for file in NVIDIA_FILES):
         return "NVIDIA"
     return "AMD" if Path(AMD_FILE).exists() else None
+
+
+def count() -> int:
+    """How many GPUs this process may look for, be they of use to the installed packages or not."""
+    if maker() is None:
+        return 0
+    shown = visible()
+    if shown is not None:
+        return len(shown)
+    return max(1, len(list(NVIDIA_NUMBERED.parent.glob(NVIDIA_NUMBERED.name))))
 
 
 def has_gpu() -> bool:

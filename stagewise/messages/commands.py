@@ -62,7 +62,7 @@ def _experiment_of(stage: str) -> str:
 @cache
 def training_scripts() -> dict[str, str]:
     """The script that trains each stage, by the stage's name."""
-    found = sorted(path.relative_to(REPOSITORY) for path in REPOSITORY.glob("*/r3[0-9]_train*.py"))
+    found = sorted(path.relative_to(REPOSITORY) for path in REPOSITORY.glob("*/r3[1-9]_train*.py"))
     return {f"{path.parent}{path.stem[len(TRAIN) :]}": str(path) for path in found}
 
 

@@ -1,0 +1,116 @@
+"""`r30`: every fold through a recipe's trainings, side by side where the machine has several GPUs."""
+
+import argparse
+import shlex
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+
+from stagewise.console import cli
+from stagewise.console.ending import command, ending
+from stagewise.machine import backends, gpus
+from stagewise.messages.commands import fold_options
+from stagewise.messages.errors import StagewiseError
+from stagewise.training import memory
+from stagewise.training.clips import CLIPS
+from stagewise.training.fold_queue import Chain, Failure, FoldQueue, python_words
+from stagewise.training.footprint import GIBIBYTE
+from stagewise.training.tasks import Task
+
+Scripts = Mapping[str, Sequence[str]]  # of each experiment, in the order in which a fold goes through them
+
+
+class UntrainedError(StagewiseError):
+    """Trainings that did not come to their end; its exit code is the first one's."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def train_all_folds(experiments: Scripts, doc: str, following: str, task: Task = CLIPS) -> None:
+    """Parse the command line, check every experiment's first training, and train all folds of all experiments.
+
+    following: the script to run next. Raises UntrainedError where a training fails, when the others have ended.
+    """
+    arguments = _arguments(experiments, doc).parse_args()
+    chosen = {name: experiments[name] for name in arguments.nets or experiments}
+    folds = task.split(arguments.split).chosen_folds(arguments.folds)
+    places = arguments.gpus or places_to_train()
+    common = _common(arguments, len(places))
+    for scripts in chosen.values():
+        _check([scripts[0], *fold_options(folds), *common, *_init(arguments)])
+    chains = [
+        Chain(f"{name} fold {fold}", tuple(_trainings(scripts, fold, common, _init(arguments))))
+        for fold in folds
+        for name, scripts in chosen.items()
+    ]
+    told = ", ".join("the backend's choice" if gpu is None else f"--gpu {gpu}" for gpu in places)
+    print(f"{len(chains)} chains of trainings, {len(places)} at a time: {told}", flush=True)
+    if arguments.dry_run:
+        print(*(f"python {shlex.join(words)}" for chain in chains for words in chain.trainings), sep="\n")
+        return
+    if failures := FoldQueue(places).train(chains):
+        raise _untrained(failures, len(chains))
+    print(ending([chain.log for chain in chains], command(following, arguments)))
+
+
+def places_to_train() -> list[gpus.Choice]:
+    """A number for each GPU where there are several and the backend sees them; else the backend's one choice."""
+    if gpus.count() < 2:
+        return [None]
+    return list(range(backends.count_gpus_apart() or 0)) or [None]
+
+
+def _arguments(experiments: Scripts, doc: str) -> argparse.ArgumentParser:
+    parser = cli.parser(doc, "split", "fold", "workers", "memory", "seed", "preset", "dry-run", "force")
+    parser.add_argument(
+        "--gpu",
+        type=cli.gpu_choice,
+        action="append",
+        dest="gpus",
+        metavar="J",
+        help="train on this GPU, one fold at a time; repeatable; none: on the CPU (default: all that the backend sees)",
+    )
+    parser.add_argument("--init", choices=("random",), help="from random weights (default: the first stage's own)")
+    if len(experiments) > 1:
+        nets = dict(choices=tuple(experiments), action="append", dest="nets")
+        parser.add_argument("--net", **nets, help="train this one alone; repeatable (default: all)")
+    else:
+        parser.set_defaults(nets=None)
+    return parser
+
+
+def _common(arguments: argparse.Namespace, places: int) -> list[str]:
+    """Options of every training; of workers and memory, which are of the whole machine, each has its part."""
+    words = [] if arguments.split is None else ["--split", str(arguments.split)]
+    words += ["--seed", str(arguments.seed), "--preset", arguments.preset]
+    words += ["--workers", str(min(arguments.workers, max(1, arguments.workers // places)))]
+    free = memory.free()
+    if arguments.memory:
+        words += ["--memory", f"{arguments.memory / places:.2f}"]
+    elif places > 1 and free is not None:
+        words += ["--memory", f"{memory.SHARE * free / places / GIBIBYTE:.2f}"]
+    return words + ["--force"] * arguments.force
+
+
+def _init(arguments: argparse.Namespace) -> list[str]:
+    return ["--init", arguments.init] if arguments.init else []
+
+
+def _trainings(scripts: Sequence[str], fold: int, common: list[str], init: list[str]) -> Iterator[tuple[str, ...]]:
+    for number, script in enumerate(scripts):
+        yield (script, "--fold", str(fold), *common, *init * (number == 0))
+
+
+def _check(words: list[str]) -> None:
+    """Let a training check everything that it can before it begins; its plan and its messages are shown."""
+    done = subprocess.run(python_words([*words, "--dry-run"]))
+    if done.returncode:
+        said = f"python {shlex.join(words)} --dry-run ended with exit code {done.returncode}; its message is above"
+        raise UntrainedError(said, done.returncode)
+
+
+def _untrained(failures: Sequence[Failure], chains: int) -> UntrainedError:
+    listed = "\n  ".join(map(str, failures))
+    again = "mend what each log ends with, and run the same command, or those alone, without --force, to resume"
+    return UntrainedError(f"{len(failures)} of {chains} chains stopped:\n  {listed}\n{again}", failures[0].code)

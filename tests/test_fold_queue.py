@@ -1,0 +1,132 @@
+"""Folds side by side on several GPUs: no fold waits for another, and one that fails stops itself alone."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from stagewise.files import paths
+from stagewise.machine import backends, gpus
+from stagewise.training import all_folds
+from stagewise.training.fold_queue import Chain, FoldQueue
+
+# A training that notes when it begins and ends, and on which GPU; it ends once another one's note is there.
+TRAINING = """
+import argparse, pathlib, sys, time
+parser = argparse.ArgumentParser()
+for option in ("name", "until", "code", "gpu"):
+    parser.add_argument(f"--{option}")
+asked = parser.parse_args()
+with open("notes.txt", "a") as notes:
+    print("begins", asked.name, asked.gpu, file=notes)
+print("epoch 1 of", asked.name, flush=True)
+while asked.until and asked.until not in pathlib.Path("notes.txt").read_text():
+    time.sleep(0.01)
+with open("notes.txt", "a") as notes:
+    print("ends", asked.name, file=notes)
+sys.exit(int(asked.code or 0))
+"""
+
+
+@pytest.fixture
+def notes(root, monkeypatch):
+    """A function of what trainings have noted, a line each; they run in a folder of their own."""
+    (root / "train.py").write_text(TRAINING)
+    monkeypatch.chdir(root)
+    return lambda: (root / "notes.txt").read_text().splitlines()
+
+
+def training(name: str, until: str = "", code: int = 0) -> tuple[str, ...]:
+    return (str(paths.root() / "train.py"), "--name", name, "--code", str(code), *["--until", until] * bool(until))
+
+
+def chain(fold: int, *trainings: tuple[str, ...]) -> Chain:
+    return Chain(f"d121 fold {fold}", trainings)
+
+
+def test_a_fold_goes_on_to_its_next_stage_and_a_free_gpu_takes_the_next_fold(notes):
+    first = chain(0, training("a0", until="begins c2"))  # holds a GPU until the other one has done all other folds
+    others = [chain(1, training("a1"), training("b1"), training("c1")), chain(2, training("a2"), training("c2"))]
+    assert FoldQueue([0, 3]).train([first, *others]) == []
+    begun = dict(line.split()[1:] for line in notes() if line.startswith("begins"))
+    assert begun == {"a0": "0", **dict.fromkeys(("a1", "b1", "c1", "a2", "c2"), "3")}
+    of_fold_1 = [line for line in notes() if re.search("[abc]1", line)]
+    assert of_fold_1 == [line for name in ("a1", "b1", "c1") for line in (f"begins {name} 3", f"ends {name}")]
+
+
+def test_a_failing_stage_stops_its_own_fold_alone_and_is_told_with_its_command_and_log(notes, capsys):
+    broken = chain(0, training("a0", code=3), training("b0"))
+    failures = FoldQueue([None]).train([broken, chain(1, training("a1"), training("b1"))])
+    assert [(failure.chain, failure.code) for failure in failures] == [(broken, 3)]
+    assert {line.split()[1] for line in notes()} == {"a0", "a1", "b1"}
+    assert re.fullmatch(
+        r"d121 fold 0: exit code 3 of: python .*train.py --name a0 --code 3 \(models/fold_logs/d121_fold_0.log\)",
+        str(failures[0]),
+    )
+    assert broken.log.read_text().splitlines()[1:] == ["epoch 1 of a0"]
+    shown = capsys.readouterr().out.splitlines()
+    assert {"d121 fold 0: epoch 1 of a0", "d121 fold 1: epoch 1 of b1"} < set(shown)
+    assert all(line.startswith("d121 fold ") for line in shown)
+
+
+def test_a_log_that_cannot_be_written_is_told(notes, capsys):
+    paths.models_folder().mkdir()
+    (paths.models_folder() / "fold_logs").touch()
+    FoldQueue([None]).train([chain(0, training("a0"))])
+    assert "d121 fold 0: its log models/fold_logs/d121_fold_0.log cannot be written" in capsys.readouterr().out
+
+
+QUEUE = """
+import sys
+from stagewise.console import cli
+from stagewise.training.fold_queue import Chain, FoldQueue
+trainings = [Chain(f"fold {k}", ((sys.argv[1], "--name", f"a{k}", "--until", "never"),)) for k in (0, 1, 2)]
+cli.run(lambda: FoldQueue([0, 1]).train(trainings))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_every_training(notes, number, code):
+    command = [sys.executable, "-c", QUEUE, str(paths.root() / "train.py")]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background of a shell
+    )
+    while not Path("notes.txt").exists() or len(notes()) < 2:
+        assert process.poll() is None
+        time.sleep(0.02)
+    begun = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.send_signal(number)
+    _, messages = process.communicate(timeout=60)
+    assert process.returncode == code and messages == "interrupted; run the same command to resume\n"
+    assert len(begun) == 2 and not any(Path(f"/proc/{child}").exists() for child in begun)
+
+
+@pytest.mark.parametrize(
+    ("there", "seen", "places"),
+    [(0, None, [None]), (1, None, [None]), (2, 2, [0, 1]), (2, 0, [None]), (3, None, [None])],
+)
+def test_every_gpu_that_the_backend_sees_trains_a_fold(monkeypatch, there, seen, places):
+    monkeypatch.setattr(gpus, "count", lambda: there)
+    monkeypatch.setattr(backends, "count_gpus_apart", lambda: seen)
+    assert all_folds.places_to_train() == places
+
+
+@pytest.mark.parametrize(("shown", "files", "count"), [(None, 2, 2), (None, 0, 1), ("0,2", 4, 2), ("", 4, 0)])
+def test_gpus_are_counted_by_their_files_and_by_what_a_scheduler_shows(monkeypatch, tmp_path, shown, files, count):
+    for number in range(files):
+        (tmp_path / f"nvidia{number}").touch()
+    (tmp_path / "nvidiactl").touch()
+    monkeypatch.setattr(gpus, "NVIDIA_FILES", (str(tmp_path / "nvidiactl"),))
+    monkeypatch.setattr(gpus, "NVIDIA_NUMBERED", tmp_path / "nvidia[0-9]*")
+    monkeypatch.delenv(gpus.VISIBLE, raising=False) if shown is None else monkeypatch.setenv(gpus.VISIBLE, shown)
+    assert gpus.count() == count
+    monkeypatch.setattr(gpus, "maker", lambda: None)
+    assert gpus.count() == 0
