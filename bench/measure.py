@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from stagewise.files.paths import replacing
 from stagewise.machine.processor import CPUINFO, available_cpus, instruction_set
 from stagewise.messages.errors import StagewiseError
 
@@ -153,15 +154,37 @@ def write_section(
     not among the new ones stay, at the end.
     """
     title = ", ".join((title, *gpus()[:1]))
-    before, found, after = RESULTS.read_text(encoding="utf-8").partition(f"## {title}\n")
-    old, *rest = after.partition("\n## ") if found else ("",)
-    lines = [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
+    lines = table(header, rows)
     if keep:
         known = {line.split(" | ")[0] for line in lines}
-        lines += [line for line in old.splitlines() if line.startswith("| ") and line.split(" | ")[0] not in known]
-    section = "\n".join([f"## {title}", "", f"`{command}`", "", setting, "", *lines]) + "\n"
-    print(section)
-    RESULTS.write_text(f"{before.rstrip()}\n\n{section}{''.join(rest)}", encoding="utf-8")
+        old = section(RESULTS, title).splitlines()
+        lines += [line for line in old if line.startswith("| ") and line.split(" | ")[0] not in known]
+    text = "\n".join([f"`{command}`", "", setting, "", *lines])
+    print(f"## {title}\n\n{text}\n")
+    put_section(RESULTS, title, text)
+
+
+def table(header: Sequence, rows: Sequence[Sequence]) -> list[str]:
+    """The lines of a table."""
+    return [_row(header), _row(["---"] * len(header)), *map(_row, rows)]
+
+
+def section(path: Path, title: str) -> str:
+    """What stands under a heading of a file; nothing where it has none of that title."""
+    return _around(path.read_text(encoding="utf-8"), title)[1]
+
+
+def put_section(path: Path, title: str, text: str) -> None:
+    """Put a section into a file in the place of the one of the same title, or at its end."""
+    before, _, after = _around(path.read_text(encoding="utf-8") if path.exists() else "# Results\n", title)
+    with replacing(path) as temporary:  # a cut-off leaves the section before
+        temporary.write_text(f"{before.rstrip()}\n\n## {title}\n\n{text}\n{after}", encoding="utf-8")
+
+
+def _around(text: str, title: str) -> tuple[str, str, str]:
+    before, found, after = text.partition(f"## {title}\n")
+    old, *rest = after.partition("\n## ") if found else ("",)
+    return before, old, "".join(rest)
 
 
 def _row(cells: Sequence) -> str:

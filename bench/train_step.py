@@ -21,7 +21,7 @@ from statistics import median
 
 import numpy as np
 from measure import Served, digits, gpus, machine, ratio, serve, write_section
-from peers import PEERS, peer_step
+from peers import PEERS, Peer, on_host, peer_step, uploaded
 
 from stagewise.console import cli
 from stagewise.messages.errors import StagewiseError
@@ -59,6 +59,15 @@ def keras_step(backend: str, precision: str, clips: np.ndarray, stalled: np.ndar
     return lambda: float(model.train_on_batch(clips, stalled))
 
 
+def peers_step(name: str, precision: str, clips: np.ndarray, stalled: np.ndarray) -> Callable[[], float]:
+    """A peer's step as its user writes it: eager, with an upload, and the loss waited for."""
+    import torch
+
+    step, host = peer_step(Peer(name), precision), on_host(clips)
+    labels = uploaded(torch.from_numpy(stalled))
+    return lambda: step(uploaded(host), labels).item()
+
+
 def peak_gibibytes(name: str) -> float:
     """The candidate's most memory so far: of the GPU where it uses one, else of the process."""
     if name == "tensorflow":
@@ -89,7 +98,7 @@ def serve_steps(candidate: str, batch: int) -> None:
     generator = np.random.default_rng(0)
     clips = generator.integers(0, 256, (batch, *D121.net.input_shape, 3), np.uint8)
     stalled = generator.integers(0, 2, (batch, 1)).astype(np.float32)
-    step = (keras_step if name in KERAS else peer_step)(name, precision, clips, stalled)
+    step = (keras_step if name in KERAS else peers_step)(name, precision, clips, stalled)
     losses = [step(), step()]
     flops = forward_flops() if name in KERAS else None
     ready = {"losses": losses, "flops": flops, "device": device_of(name)}
