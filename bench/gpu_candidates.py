@@ -10,7 +10,7 @@ import numpy as np
 from peers import Peer, on_host, peer_answer, peer_step, uploaded
 from train_step import NEEDS, peak_gibibytes
 
-from stagewise.machine.backends import NDHWC_FLAG
+from stagewise.machine.backends import NDHWC_FLAG, with_flag
 from stagewise.recipes.d121 import D121
 from stagewise.recipes.recipe import Recipe, changed
 
@@ -71,7 +71,7 @@ class Candidate:
 
     def environment(self, before: str) -> dict[str, str]:
         """Variables of its process; before: the user's own XLA_FLAGS."""
-        flags = " ".join(filter(None, (before, NDHWC_FLAG * self.ndhwc)))
+        flags = with_flag(before, NDHWC_FLAG) if self.ndhwc else before
         return {
             **({"XLA_FLAGS": flags} if flags else {}),
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # all candidates share the GPU

@@ -1,6 +1,7 @@
 """Folds side by side on several GPUs: no fold waits for another, and one that fails stops itself alone."""
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from house import RANDOM, SMALLEST, STAGES, TRAIN, House, copy_code
 
 from stagewise.files import paths
 from stagewise.machine import backends, gpus
@@ -130,3 +132,36 @@ def test_gpus_are_counted_by_their_files_and_by_what_a_scheduler_shows(monkeypat
     assert gpus.count() == count
     monkeypatch.setattr(gpus, "maker", lambda: None)
     assert gpus.count() == 0
+
+
+R30 = "net_d121_stage3_tier1/r30_train_folds.py"
+PLACES = ("--gpu", "none", "--gpu", "none", "--workers", "2")
+
+
+@pytest.mark.slow
+def test_two_folds_go_through_three_stages_side_by_side_and_a_broken_one_is_resumed_by_the_same_command(tmp_path):
+    with House(tmp_path) as house:
+        shutil.rmtree(house.code)
+        copy_code(house.code, {"d121": SMALLEST["d121"]})
+        house.fork("preproc_data/r00_make_phantom.py", "--train", "12", "--test", "2", "--stalled-share", "0.5")
+        house.fork("preproc_data/r01_extract_roi.py")
+        house.fork("preproc_data/r03_gen_kfold_split.py", "--folds", "2")
+        split = ("--split", str(house.root / "modified_data" / "kfold_split_2_42.csv"))
+        command = (R30, *TRAIN, *split, *PLACES)
+        assert "no weights models/imagenet" in house.run(*command, code=2)
+        planned = house.run(*command, *RANDOM, "--dry-run")
+        assert "2 chains of trainings, 2 at a time: --gpu none, --gpu none" in planned
+        assert planned.count("r31_train.py --fold") == 6 and planned.count("--init random") == 2
+        assert planned.count("--workers 1") == 6 and not (house.root / "models").exists()
+        blocked = house.root / "models" / STAGES[1] / "fold_1"
+        blocked.parent.mkdir(parents=True)
+        blocked.touch()  # where a folder is wanted
+        said = house.run(*command, *RANDOM, code=1)
+        assert "1 of 2 chains stopped:\n  d121 fold 1: exit code 1 of: python net_d121_stage2_auc/r31_train.py" in said
+        finished = [path.parent.name for path in (house.root / "models").glob("*/fold_*/best.weights.h5")]
+        assert sorted(finished) == ["fold_0"] * 3 + ["fold_1"]
+        blocked.unlink()
+        assert "next: python net_d121_stage3_tier1/r41_process_oof.py" in house.run(*command, *RANDOM)
+        assert len(list((house.root / "models").glob("*/fold_*/best.weights.h5"))) == 6
+        log = (house.root / "models" / "fold_logs" / "d121_fold_1.log").read_text()
+        assert log.count("$ python net_d121_stage1") == 2 and "fold_1 is finished" in log

@@ -8,12 +8,15 @@ import subprocess
 import sys
 from types import ModuleType
 
+from stagewise.machine.gpus import has_gpu
 from stagewise.machine.processor import granted_cpus, is_x86, lacks_avx
 from stagewise.messages.errors import StagewiseError
 
 NEED_AVX = ("tensorflow", "jax")  # as their wheels are built; they die of an illegal instruction, or say so
-# XLA puts the channels of 3D convolutions first on a GPU, which tensor cores dislike; this flag lets it keep ours.
+# XLA puts the channels of 3D convolutions first on a GPU, which tensor cores dislike; this flag lets it keep ours. Off:
+# unmeasured; bench/gpu.sh times steps and answers on JAX without it and with it.
 NDHWC_FLAG = "--xla_gpu_force_conv_nhwc=true"
+NDHWC_CONVOLUTIONS = False
 
 
 ASK = "import sys; from stagewise.machine import backends; print(backends.count_gpus(sys.argv[1]))"
@@ -78,12 +81,19 @@ def _loaded(name: str) -> ModuleType:
             "python -m pip install torch, and export KERAS_BACKEND=torch"
         )
     _set_environment()
+    if NDHWC_CONVOLUTIONS and name == "jax" and has_gpu():
+        os.environ["XLA_FLAGS"] = with_flag(os.environ.get("XLA_FLAGS", ""), NDHWC_FLAG)
     backend = importlib.import_module(name)
     if name == "tensorflow":
         _set_up_tensorflow(backend)
     elif name == "torch" and granted_cpus() and "OMP_NUM_THREADS" not in os.environ:
         backend.set_num_threads(granted_cpus())
     return backend
+
+
+def with_flag(given: str, flag: str) -> str:
+    """XLA's flags with one more behind a user's own; where these name it, they stay as they are."""
+    return given if flag.partition("=")[0] in given else f"{given} {flag}".strip()
 
 
 def _set_environment() -> None:

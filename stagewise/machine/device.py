@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stagewise.machine.backends import count_gpus_apart, load_keras, seen_gpus
+from stagewise.machine.compilation import keep_compiled, keep_none
 from stagewise.machine.engines import KERAS, OPENVINO, has_openvino
 from stagewise.machine.gpus import NONE, VISIBLE, Choice, has_gpu, maker, show_only
 from stagewise.machine.processor import available_cpus, instruction_set
@@ -37,6 +38,7 @@ def prepare(gpu: Choice = None, engine: str = KERAS, needs_gpu: bool = False) ->
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if gpu is not None:
         show_only(gpu)
+    kept = keep_compiled(os.environ["KERAS_BACKEND"]) if has_gpu() else ""  # before the backend is loaded
     keras, backend = load_keras(BACKENDS if engine != OPENVINO else (OPENVINO,))
     # The layers' axes are those of (T, H, W, C); a user's keras.json could say otherwise.
     keras.config.set_image_data_format("channels_last")
@@ -47,7 +49,9 @@ def prepare(gpu: Choice = None, engine: str = KERAS, needs_gpu: bool = False) ->
             f"with: nvidia-smi -L; {_cuda_mend(backend.__name__)}; to use the CPU, give --gpu none"
         )
     line = describe()
-    print(line, flush=True)
+    print(line, *[kept] * bool(kept and found), sep="\n", flush=True)
+    if kept and not found:
+        keep_none(backend.__name__)
     if not found and engine == KERAS and gpu is None and maker():
         _tell_unseen(backend.__name__, needs_gpu)
     return line
