@@ -23,7 +23,7 @@ from pathlib import Path
 
 from gpu_candidates import CANDIDATES
 from gpu_children import Child
-from gpu_demo import run_demo
+from gpu_demo import Demo
 from gpu_rows import Rows
 from gpu_serving import serve, serve_ceilings
 
@@ -31,7 +31,8 @@ from stagewise.console import cli
 
 FOLDER = Path(__file__).parent
 PARTS = ("ceilings", *CANDIDATES, "demo")
-COMPILED_BY, TIMED_BY = 0.55, 0.88  # of the limit: candidates are ready, and timed; what is left is the demo's
+# Shares of the limit: until when candidates may compile, the first one alone, and be timed; what is left is the demo's.
+COMPILED_BY, FIRST_BY, TIMED_BY = 0.55, 0.75, 0.88
 HEAD_START = 8.0  # seconds of the ceilings on an idle GPU, while the first candidates load and trace
 ROUNDS, BUDGET = 2, 0.8  # of timing; seconds of steps in each
 LONGEST = 90.0  # seconds for one candidate's steps of a round, or for the demo's step that still has the GPU
@@ -80,7 +81,7 @@ class Measurement:
         """A row of each, as it is ready; whoever is not in time, or fails, is out of it."""
         for number, (name, child) in enumerate(list(self.children.items())):
             # the first one is what the call is for, and is waited for as long as it could still be timed
-            answer = child.answer(self.left(TIMED_BY if number == 0 else COMPILED_BY))
+            answer = child.answer(self.left(FIRST_BY if number == 0 else COMPILED_BY))
             self._note("ready", name, answer)
 
     def time(self) -> None:
@@ -114,27 +115,30 @@ class Measurement:
     def end(self) -> None:
         """End all candidates."""
         for child in self.children.values():
+            child.release()
+        for child in self.children.values():
             child.end()
 
 
 def measure(arguments: argparse.Namespace, root: Path) -> None:
     """Everything, in its order."""
     call = Measurement(arguments)
-    demo = (call.rows, call.tiny, root, call.log, call.gpu, call.left)
-    beside = {"ceilings": (call.ceilings, ()), "demo": (run_demo, demo)}
-    chosen = [beside[part] for part in beside if part in call.parts]
-    threads = [threading.Thread(target=work, args=words, daemon=True) for work, words in chosen]
+    demo = Demo(call.rows, call.tiny, root, call.log, call.gpu, call.left)
+    beside = {"ceilings": call.ceilings, "demo": demo.run}
+    threads = [threading.Thread(target=beside[part], daemon=True) for part in beside if part in call.parts]
     for thread in threads:
         thread.start()
-    time.sleep(0 if call.tiny else HEAD_START)
     try:
+        time.sleep(0 if call.tiny else HEAD_START)
         call.start()
         call.wait_until_ready()
         call.time()
+        call.end()
+        for thread in threads:
+            thread.join(max(0.0, call.left()))
     finally:
         call.end()
-    for thread in threads:
-        thread.join(max(0.0, call.left()))
+        demo.end()
     call.rows.write("note", "the end", said=f"{call.rows.seconds():.0f} s of {call.limit:.0f}")
 
 

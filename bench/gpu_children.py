@@ -61,10 +61,14 @@ class Child:
             print(line, file=self.process.stdin, flush=True)
         return self.answer(seconds)
 
-    def end(self, patience: float = 3) -> None:
-        """Let it end by itself, as it does where nobody asks any more, or end it."""
+    def release(self) -> None:
+        """Let it end by itself, as it does where nobody asks any more."""
         with contextlib.suppress(OSError):
             self.process.stdin.close()
+
+    def end(self, patience: float = 3) -> None:
+        """The same, and end it where it does not."""
+        self.release()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(patience)
             return

@@ -14,7 +14,7 @@ from measure import REPOSITORY
 
 FOLD, DEMO = ("--fold", "0"), ("--preset", "demo")
 LAST = "net_d121_stage3_tier1"
-NEEDS_S = 5  # a step is not begun with less time than this
+MARGIN_S = 3.0  # what a step ends before the limit
 
 
 def steps(tiny: bool, workers: int) -> list[tuple[bool, list[str]]]:
@@ -41,43 +41,56 @@ def steps(tiny: bool, workers: int) -> list[tuple[bool, list[str]]]:
     ]
 
 
-def run_demo(rows: Rows, tiny: bool, root: Path, log: Path, gpu: threading.Lock, left: Callable[[], float]) -> None:
-    """Run all, each as far as the time goes; the first that fails is the last.
+class Demo:
+    """The scripts at work, each as far as the time goes; the first that fails is the last.
 
     gpu: held by a step that computes on it, so that nothing is timed beside it; left: the seconds that are left.
     """
-    backend = next((one.of for one in CANDIDATES.values() if one.is_ours and not one.missing), "tensorflow")
-    environment = {**os.environ, "STAGEWISE_ROOT": str(root), "KERAS_BACKEND": backend, "TERM": "dumb"}
-    for computes, words in steps(tiny, workers=1 if tiny else 6):
-        with gpu if computes else threading.Lock():
-            start = time.monotonic()
-            code, said = _run(words, environment, log, left())
-        rows.write("demo", " ".join(words), seconds=time.monotonic() - start, said=said, code=code)
-        if code:
-            return
 
+    def __init__(
+        self, rows: Rows, tiny: bool, root: Path, log: Path, gpu: threading.Lock, left: Callable[[], float]
+    ) -> None:
+        self.rows, self.tiny, self.log, self.gpu, self.left = rows, tiny, log, gpu, left
+        backend = next((one.of for one in CANDIDATES.values() if one.is_ours and not one.missing), "tensorflow")
+        self.environment = {**os.environ, "STAGEWISE_ROOT": str(root), "KERAS_BACKEND": backend, "TERM": "dumb"}
+        self.process: subprocess.Popen | None = None
 
-def _run(words: list[str], environment: dict[str, str], log: Path, seconds: float) -> tuple[int, str]:
-    """The exit code of a script, and its last line."""
-    if seconds < NEEDS_S:
-        return 1, "no time was left"
-    with log.open("a", encoding="utf-8") as file:
-        file.write(f"\n$ python {' '.join(words)}\n")
-        file.flush()
-        command = [sys.executable, *words]
-        try:
-            done = subprocess.run(
-                command,
-                env=environment,
+    def run(self) -> None:
+        """All of them, a row each."""
+        for computes, words in steps(self.tiny, workers=1 if self.tiny else 6):
+            with self.gpu if computes else threading.Lock():
+                start = time.monotonic()
+                code, said = self._run(words)
+            self.rows.write("demo", " ".join(words), seconds=time.monotonic() - start, said=said, code=code)
+            if code:
+                return
+
+    def end(self) -> None:
+        """End the script that is at work, if one is."""
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+
+    def _run(self, words: list[str]) -> tuple[int, str]:
+        """The exit code of a script, and its last line."""
+        seconds = self.left() - MARGIN_S
+        if seconds <= 0:
+            return 1, "no time was left"
+        with self.log.open("a", encoding="utf-8") as file:
+            print(f"\n$ python {' '.join(words)}", file=file, flush=True)
+            self.process = subprocess.Popen(
+                [sys.executable, *words],
+                env=self.environment,
                 cwd=REPOSITORY,
                 stdout=subprocess.PIPE,
                 stderr=file,
                 text=True,
-                timeout=seconds,
             )
-        except subprocess.TimeoutExpired:
-            return 1, f"not done in {seconds:.0f} s"
-        file.write(done.stdout)
-    lines = [line for line in done.stdout.splitlines() if line.strip() and not line.startswith("next:")]
-    told = lines[-1] if lines else ""
-    return done.returncode, told if not done.returncode else f"exit code {done.returncode}, see {log.name}"
+            try:
+                told, _ = self.process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                self.end()
+                return 1, f"not done in {seconds:.0f} s"
+            file.write(told)
+        lines = [line for line in told.splitlines() if line.strip() and not line.startswith("next:")]
+        code = self.process.returncode
+        return code, f"exit code {code}, see {self.log.name}" if code else (lines[-1] if lines else "")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from house import RANDOM, SMALLEST, STAGES, TRAIN, House, copy_code
+from house import RANDOM, SMALLEST, TRAIN, House, copy_code
 
 from stagewise.files import paths
 from stagewise.machine import backends, gpus
@@ -111,6 +111,25 @@ def test_a_signal_ends_every_training(notes, number, code):
     assert len(begun) == 2 and not any(Path(f"/proc/{child}").exists() for child in begun)
 
 
+def test_what_a_first_training_refuses_ends_all_with_its_own_exit_code(root):
+    (root / "refusing.py").write_text("import sys; sys.exit(2 * ('--dry-run' in sys.argv))")
+    message = "python .*refusing.py --fold 0 --dry-run ended with exit code 2; its message is above"
+    with pytest.raises(all_folds.UntrainedError, match=message) as refused:
+        all_folds._check([str(root / "refusing.py"), "--fold", "0"])
+    assert refused.value.exit_code == 2
+
+
+def test_every_training_has_its_part_of_the_workers_and_of_the_memory(monkeypatch):
+    monkeypatch.setattr(all_folds.memory, "free", lambda: 20 * 2**30)
+    parser = all_folds._arguments({"one": ["r31_train.py"]}, "doc")
+    alone, two = (all_folds._common(parser.parse_args(["--workers", "5"]), places) for places in (1, 2))
+    assert alone == ["--seed", "42", "--preset", "full", "--workers", "5"]
+    assert two == ["--seed", "42", "--preset", "full", "--workers", "2", "--memory", "9.00"]
+    asked = parser.parse_args(["--workers", "0", "--memory", "8", "--split", "my.csv", "--force"])
+    own = ["--split", "my.csv", "--seed", "42", "--preset", "full", "--workers", "0", "--memory", "4.00", "--force"]
+    assert all_folds._common(asked, 2) == own
+
+
 @pytest.mark.parametrize(
     ("there", "seen", "places"),
     [(0, None, [None]), (1, None, [None]), (2, 2, [0, 1]), (2, 0, [None]), (3, None, [None])],
@@ -134,34 +153,27 @@ def test_gpus_are_counted_by_their_files_and_by_what_a_scheduler_shows(monkeypat
     assert gpus.count() == 0
 
 
-R30 = "net_d121_stage3_tier1/r30_train_folds.py"
-PLACES = ("--gpu", "none", "--gpu", "none", "--workers", "2")
+R30 = "second_place_r101/r30_train_folds.py"
+RUNS = ("second_place_r101_run1", "second_place_r101_run2")
 
 
 @pytest.mark.slow
-def test_two_folds_go_through_three_stages_side_by_side_and_a_broken_one_is_resumed_by_the_same_command(tmp_path):
+def test_two_folds_go_through_both_runs_of_the_second_place_side_by_side(tmp_path):
     with House(tmp_path) as house:
         shutil.rmtree(house.code)
-        copy_code(house.code, {"d121": SMALLEST["d121"]})
+        copy_code(house.code, {name: SMALLEST[name] for name in ("d121", "r101")})
         house.fork("preproc_data/r00_make_phantom.py", "--train", "12", "--test", "2", "--stalled-share", "0.5")
         house.fork("preproc_data/r01_extract_roi.py")
-        house.fork("preproc_data/r03_gen_kfold_split.py", "--folds", "2")
-        split = ("--split", str(house.root / "modified_data" / "kfold_split_2_42.csv"))
-        command = (R30, *TRAIN, *split, *PLACES)
-        assert "no weights models/imagenet" in house.run(*command, code=2)
+        house.fork("preproc_data/r03_gen_kfold_split.py")
+        command = (R30, *TRAIN, "--gpu", "none", "--gpu", "none", "--workers", "2")
         planned = house.run(*command, *RANDOM, "--dry-run")
         assert "2 chains of trainings, 2 at a time: --gpu none, --gpu none" in planned
-        assert planned.count("r31_train.py --fold") == 6 and planned.count("--init random") == 2
-        assert planned.count("--workers 1") == 6 and not (house.root / "models").exists()
-        blocked = house.root / "models" / STAGES[1] / "fold_1"
-        blocked.parent.mkdir(parents=True)
-        blocked.touch()  # where a folder is wanted
-        said = house.run(*command, *RANDOM, code=1)
-        assert "1 of 2 chains stopped:\n  d121 fold 1: exit code 1 of: python net_d121_stage2_auc/r31_train.py" in said
-        finished = [path.parent.name for path in (house.root / "models").glob("*/fold_*/best.weights.h5")]
-        assert sorted(finished) == ["fold_0"] * 3 + ["fold_1"]
-        blocked.unlink()
-        assert "next: python net_d121_stage3_tier1/r41_process_oof.py" in house.run(*command, *RANDOM)
-        assert len(list((house.root / "models").glob("*/fold_*/best.weights.h5"))) == 6
-        log = (house.root / "models" / "fold_logs" / "d121_fold_1.log").read_text()
-        assert log.count("$ python net_d121_stage1") == 2 and "fold_1 is finished" in log
+        assert planned.count("_train_run1.py --fold") == planned.count("_train_run2.py --fold") == 2
+        assert planned.count("--init random") == 2 and planned.count("--workers 1") == 4
+        assert not (house.root / "models").exists()
+        said = house.run(*command)
+        assert "next: python second_place_r101/r41_process_oof.py --fold 0 --fold 1" in said
+        for fold in (0, 1):
+            assert all((house.root / "models" / run / f"fold_{fold}" / "best.weights.h5").exists() for run in RUNS)
+            log = (house.root / "models" / "fold_logs" / f"r101_fold_{fold}.log").read_text()
+            assert log.count("$ python second_place_r101/") == 2 and f"wrote models/{RUNS[1]}/fold_{fold}" in log
