@@ -26,6 +26,7 @@ asked = parser.parse_args()
 with open("notes.txt", "a") as notes:
     print("begins", asked.name, asked.gpu, file=notes)
 print("epoch 1 of", asked.name, flush=True)
+print("next: python train.py")
 while asked.until and asked.until not in pathlib.Path("notes.txt").read_text():
     time.sleep(0.01)
 with open("notes.txt", "a") as notes:
@@ -69,10 +70,10 @@ def test_a_failing_stage_stops_its_own_fold_alone_and_is_told_with_its_command_a
         r"d121 fold 0: exit code 3 of: python .*train.py --name a0 --code 3 \(models/fold_logs/d121_fold_0.log\)",
         str(failures[0]),
     )
-    assert broken.log.read_text().splitlines()[1:] == ["epoch 1 of a0"]
+    assert broken.log.read_text().splitlines()[1:] == ["epoch 1 of a0", "next: python train.py"]
     shown = capsys.readouterr().out.splitlines()
     assert {"d121 fold 0: epoch 1 of a0", "d121 fold 1: epoch 1 of b1"} < set(shown)
-    assert all(line.startswith("d121 fold ") for line in shown)
+    assert all(line.startswith("d121 fold ") and "next:" not in line for line in shown)
 
 
 def test_a_log_that_cannot_be_written_is_told(notes, capsys):
@@ -164,15 +165,16 @@ def test_two_folds_go_through_both_runs_of_the_second_place_side_by_side(tmp_pat
         copy_code(house.code, {name: SMALLEST[name] for name in ("d121", "r101")})
         house.fork("preproc_data/r00_make_phantom.py", "--train", "12", "--test", "2", "--stalled-share", "0.5")
         house.fork("preproc_data/r01_extract_roi.py")
-        house.fork("preproc_data/r03_gen_kfold_split.py")
-        command = (R30, *TRAIN, "--gpu", "none", "--gpu", "none", "--workers", "2")
+        house.fork("preproc_data/r03_gen_kfold_split.py", "--folds", "2", "--stratify", "stalled,tier1")
+        split = ("--split", str(house.root / "modified_data" / "kfold_split_2_42.csv"))
+        command = (R30, *TRAIN, *split, "--gpu", "none", "--gpu", "none", "--workers", "2")
         planned = house.run(*command, *RANDOM, "--dry-run")
         assert "2 chains of trainings, 2 at a time: --gpu none, --gpu none" in planned
         assert planned.count("_train_run1.py --fold") == planned.count("_train_run2.py --fold") == 2
         assert planned.count("--init random") == 2 and planned.count("--workers 1") == 4
         assert not (house.root / "models").exists()
         said = house.run(*command)
-        assert "next: python second_place_r101/r41_process_oof.py --fold 0 --fold 1" in said
+        assert "next: python second_place_r101/r41_process_oof.py --split " in said
         for fold in (0, 1):
             assert all((house.root / "models" / run / f"fold_{fold}" / "best.weights.h5").exists() for run in RUNS)
             log = (house.root / "models" / "fold_logs" / f"r101_fold_{fold}.log").read_text()

@@ -104,7 +104,8 @@ class FoldQueue:
                 print(f"$ python {shlex.join(run.words)}", file=log, flush=True)
                 for line in run.process.stdout:
                     print(line, end="", file=log, flush=True)
-                    _say(run.chain, line.rstrip("\n"))
+                    if not line.startswith("next: "):  # what follows is for this queue to do
+                        _say(run.chain, line.rstrip("\n"))
         except OSError as error:  # a full disk, say: the training, which needs it too, finds nobody that listens
             _say(run.chain, f"its log {paths.shown(run.chain.log)} cannot be written ({error})")
         finally:
