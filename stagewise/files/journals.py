@@ -46,13 +46,13 @@ class Index:
     def journaling(self, *folders: Path) -> Iterator["Journal"]:
         """The journal, open for one process alone, and removed when the work is done.
 
-        folders: of the made files, in which nobody else writes. Raises BusyError where another process is at work.
+        folders: of the made files; what killed processes left there is removed. Raises BusyError where another process
+        is at work.
         """
         path = self.journal
         with owned(path.with_suffix(".lock"), self.what), paths.naming(path), path.open("a", newline="") as file:
-            remove_leftovers(path.parent)  # where another process may write another table
-            for folder in folders:
-                remove_leftovers(folder, alone=True)
+            for folder in (path.parent, *folders):
+                remove_leftovers(folder)
             file.write("\n")  # ends a line that a killed run has torn
             yield Journal(file, csv.DictWriter(file, self.columns, lineterminator="\n"))
             path.unlink(missing_ok=True)
