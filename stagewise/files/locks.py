@@ -14,17 +14,17 @@ from stagewise.messages.errors import BusyError
 
 
 @contextmanager
-def owned(lock: Path, what: str) -> Iterator[None]:
+def owned(lock: Path, what: str, shared: bool = False) -> Iterator[None]:
     """Own what the file `lock` (made if need be, and left there) stands for while the block runs.
 
     The lock is the kernel's and ends with its process; the file's text names the holder, and on a second line the place
     in which its number counts. What a holder left without releasing it is taken over, saying so. Raises BusyError
-    naming `what` and its holder where another process owns it.
+    naming `what` and its holder where another process owns it. shared: with all who ask for it so; it names none then.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a+b", buffering=0) as file:
         with paths.naming(lock):
-            _take(file, lock, what)
+            _take(file, lock, what, shared)
         try:
             yield
         finally:
@@ -41,16 +41,17 @@ def _holder(file: BinaryIO) -> str:
     return "another process"
 
 
-def _take(file: BinaryIO, lock: Path, what: str) -> None:
+def _take(file: BinaryIO, lock: Path, what: str, shared: bool) -> None:
     file.seek(0)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         raise BusyError(f"{what} is in use by {_holder(file)} ({paths.shown(lock)}); wait until it finishes") from None
     if before := file.read().decode().splitlines():
         print(f"{what}: taken over from {before[0]}, {_fate(*before)}", flush=True)
     file.truncate(0)
-    file.write(f"process {os.getpid()} on {platform.node()}\n{writers.place()}\n".encode())
+    if not shared:
+        file.write(f"process {os.getpid()} on {platform.node()}\n{writers.place()}\n".encode())
 
 
 def _fate(name: str, place: str = "", *_: str) -> str:
