@@ -62,7 +62,7 @@ class Index:
         is at work.
         """
         path = self.journal
-        with self._owned(), paths.naming(path), path.open("a", newline="") as file:
+        with self.owning(), paths.naming(path), path.open("a", newline="") as file:
             for folder in (path.parent, *folders) if not self.shard else ():  # of the many, one alone looks through all
                 remove_leftovers(folder)
             file.write("\n")  # ends a line that a killed run has torn
@@ -72,7 +72,8 @@ class Index:
                 self.remove_shards()
 
     @contextmanager
-    def _owned(self) -> Iterator[None]:
+    def owning(self) -> Iterator[None]:
+        """Own the whole, for which no shard may be at work, or a shard. Raises BusyError."""
         with ExitStack() as locks:
             locks.enter_context(owned(self.path.with_suffix(LOCK), self.what, shared=bool(self.shard)))
             if self.shard:
