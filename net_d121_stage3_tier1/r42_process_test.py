@@ -13,7 +13,8 @@ Reads:  models/net_d121_stage3_tier1/fold_<k>/ and threshold.json, modified_data
         with --adaptive also modified_data/net_d121_stage3_tier1_oof.csv
 Writes: subm/net_d121_stage3_tier1_test_detailed.csv (a probability a fold),
         subm/net_d121_stage3_tier1_test.csv (their mean), subm/submission.csv (0 or 1),
-        subm/net_d121_stage3_tier1_test.json (threshold, weights, options and hashes of these)
+        subm/net_d121_stage3_tier1_test.json (threshold, weights, options and hashes of these);
+        a shard subm/net_d121_stage3_tier1_test.3-of-20.json alone, which the command without --shard takes and removes
 Time:   8 forward passes a clip and fold
 Expect: a row a video of submission_format, in its order
 """

@@ -13,7 +13,8 @@ Reads:  models/second_place_r101_run1/fold_<k>/, models/second_place_r101_run2/f
         modified_data/roi_parts/test.csv and test/
 Writes: subm/second_place_r101_run2_test_detailed.csv (a probability a fold),
         subm/second_place_r101_run2_test.csv (their mean), subm/submission.csv (0 or 1),
-        subm/second_place_r101_run2_test.json (threshold, weights, options and hashes of these)
+        subm/second_place_r101_run2_test.json (threshold, weights, options and hashes of these);
+        a shard subm/second_place_r101_run2_test.3-of-20.json alone, which the command without --shard takes and removes
 Time:   5 forward passes a clip and fold
 Expect: a row a video of submission_format, in its order
 """

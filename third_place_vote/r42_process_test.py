@@ -11,7 +11,8 @@ Reads:  models/third_place_vote_<net>/fold_<k>/ and threshold.json, modified_dat
 Writes: for each net subm/third_place_vote_<net>_test_detailed.csv (a probability a fold),
         subm/third_place_vote_<net>_test.csv (their mean), subm/third_place_vote_<net>_test.json (threshold, weights,
         options and hashes of these);
-        subm/submission.csv (0 or 1) by the last of them, until r61 has made the vote
+        subm/submission.csv (0 or 1) by the last of them, until r61 has made the vote;
+        a shard subm/third_place_vote_<net>_test.3-of-20.json alone, which the command without --shard takes and removes
 Time:   a forward pass a clip, fold and net
 Expect: a row a video of submission_format, in its order
 """

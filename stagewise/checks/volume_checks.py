@@ -14,7 +14,7 @@ import pandas as pd
 from stagewise.checks.findings import Data
 from stagewise.files import paths
 from stagewise.files.journals import Index, Row
-from stagewise.files.shards import Shard, files_of_shards
+from stagewise.files.shards import Shard, files_of_shards, gathered
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.commands import EXTRACT
 from stagewise.messages.errors import BusyError, InputError
@@ -58,7 +58,9 @@ def check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
 
     What shards have noted counts, where the volume is still the same file.
     """
-    table, known = data.tables[f"{subset}_volumes"], index_of(subset).known_rows()
+    table, index = data.tables[f"{subset}_volumes"], index_of(subset)
+    known = index.known_rows()
+    data.notes += [f"{subset}: {parts}"] if (parts := gathered(index.shards())) else []
     checks = [Check(volume, known.get(volume.path.stem)) for volume in _expected(table, subset)]
     levels = {name: examined.grey_level for name, examined, _ in _looked_at(data, subset, checks, pool)}
     data.tables[f"{subset}_volumes"] = table.assign(grey_level=table["filename"].map(levels).astype(float))
