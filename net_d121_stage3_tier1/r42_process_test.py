@@ -5,6 +5,7 @@
     python net_d121_stage3_tier1/r42_process_test.py --fold 0 --fold 2     these folds alone
     python net_d121_stage3_tier1/r42_process_test.py --adaptive            all folds and flips where they can matter
     python net_d121_stage3_tier1/r42_process_test.py --unanswered blank    leave out videos without a whole volume
+    python net_d121_stage3_tier1/r42_process_test.py --shard 3/20          a part, as one of many jobs; then without it
 
 Reads:  models/net_d121_stage3_tier1/fold_<k>/ and threshold.json, modified_data/kfold_split_5_42.csv (or --split; where
         it is gone, the folds that are there answer), input/submission_format.csv (without it every test video is
@@ -12,7 +13,8 @@ Reads:  models/net_d121_stage3_tier1/fold_<k>/ and threshold.json, modified_data
         with --adaptive also modified_data/net_d121_stage3_tier1_oof.csv
 Writes: subm/net_d121_stage3_tier1_test_detailed.csv (a probability a fold),
         subm/net_d121_stage3_tier1_test.csv (their mean), subm/submission.csv (0 or 1),
-        subm/net_d121_stage3_tier1_test.json (threshold, weights, options and hashes of these)
+        subm/net_d121_stage3_tier1_test.json (threshold, weights, options and hashes of these);
+        a shard subm/net_d121_stage3_tier1_test.3-of-20.json alone, which the command without --shard takes and removes
 Time:   8 forward passes a clip and fold
 Expect: a row a video of submission_format, in its order
 """

@@ -32,7 +32,7 @@ def main() -> None:
     arguments = arguments_given()
     folder = paths.modified_data_folder() / "xrays" / "verify"
     if arguments.dry_run:
-        images = sum(len(list(xray_paths.images_folder(subset).glob("*.png"))) for subset in paths.SUBSETS)
+        images = sum(len(list(xray_paths.images_folder(subset).glob("[!.]*.png"))) for subset in paths.SUBSETS)
         print(f"would check {images} images and the tables, and write {paths.shown(folder)}")
         return
 

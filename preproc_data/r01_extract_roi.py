@@ -4,9 +4,11 @@
     python preproc_data/r01_extract_roi.py train --workers 8
     python preproc_data/r01_extract_roi.py --keep-going       # go on with the whole videos, exit code 5
     python preproc_data/r01_extract_roi.py --codecs h264      # no other decoder sees a file
+    python preproc_data/r01_extract_roi.py --shard 3/20       # a part of them, on one of many machines; then without it
 
 Reads:   input/{train,test}/*.mp4, .mov, .m4v, .avi, .mkv, .webm; what else lies there is told
-Writes:  modified_data/roi_parts/{train,test}/<name>.mp4.pklz, modified_data/roi_parts/{train,test}.csv
+Writes:  modified_data/roi_parts/{train,test}/<name>.mp4.pklz, modified_data/roi_parts/{train,test}.csv;
+         a shard its part alone, {train,test}.3-of-20.csv, which the same command without --shard gathers
 Time:    about 12 videos a second and core (512x384, 60 frames); the same command goes on after an interruption,
          and keeps what is whole by its checksum and of the video that is there
 Expect:  a row a video in the index; one that is cut off, damaged, unreadable or without one closed outline is

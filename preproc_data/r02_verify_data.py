@@ -4,6 +4,7 @@
     python preproc_data/r02_verify_data.py --split my.csv
     python preproc_data/r02_verify_data.py --keep-going        # a part of the videos is meant: exit code 5, not 2
     python preproc_data/r02_verify_data.py --keep-going train  # of the training videos alone
+    python preproc_data/r02_verify_data.py --shard 3/20        # a part of the volumes, as one of many jobs
 
 Reads:   input/train_labels.csv, the other tables of input/ that are there, input/{train,test}/,
          modified_data/roi_parts/, the split CSV if there is one
@@ -14,6 +15,7 @@ Expect:  "no problems"; otherwise each kind of problem with its mend, every name
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 import argparse
+from pathlib import Path
 
 from stagewise.console import cli
 from stagewise.files import paths
@@ -23,7 +25,7 @@ from stagewise.volumes.packed import volume_files
 
 def arguments_given() -> argparse.Namespace:
     """What the command line asks for."""
-    parser = cli.parser(__doc__, "split", "workers", "dry-run")
+    parser = cli.parser(__doc__, "split", "workers", "shard", "dry-run")
     parser.add_argument(
         "--keep-going",
         nargs="?",
@@ -34,19 +36,37 @@ def arguments_given() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def check_part(arguments: argparse.Namespace, problems: Path) -> None:
+    """Look at a shard's volumes; the tables and pictures are for the command that gathers."""
+    from stagewise.checks.findings import end_with, write_problems
+    from stagewise.checks.verification import verify_shard
+    from stagewise.console.ending import command, ending
+
+    data = verify_shard(arguments.shard, arguments.workers)
+    print(*data.notes, sep="\n")
+    write_problems(problems := arguments.shard.file(problems), data.findings)
+    split = ["--split", str(arguments.split)] * bool(arguments.split)
+    following = command("preproc_data/r02_verify_data.py", arguments, *split)
+    end_with(data.findings, problems, ending([problems.parent], following), bool(arguments.keep_going))
+
+
 def main() -> None:
     """Check, draw, list."""
     arguments = arguments_given()
     folder = paths.modified_data_folder() / "verify"
     if arguments.dry_run:
-        volumes = sum(len(volume_files(paths.roi_folder(subset))) for subset in paths.SUBSETS)
-        print(f"would check {volumes} volumes and the tables, and write {paths.shown(folder)}")
+        shard, files = arguments.shard, [volume_files(paths.roi_folder(subset)) for subset in paths.SUBSETS]
+        volumes = sum(shard is None or shard.has(name.removesuffix(".pklz")) for names in files for name in names)
+        print(f"would check {volumes} volumes{' and the tables' * (not shard)}, and write {paths.shown(folder)}")
         return
-
+    if arguments.shard:
+        check_part(arguments, folder / "problems.csv")
+        return
     from stagewise.checks import data_pictures
     from stagewise.checks.contact_sheet import draw_contact_sheet
     from stagewise.checks.findings import end_with, write_problems
     from stagewise.checks.verification import labelled_groups, unanswerable, usable_volumes, verify
+    from stagewise.checks.volume_checks import remove_shards
     from stagewise.console.ending import command, ending, first_training
     from stagewise.recipes.d121 import INPUT_SHAPE
 
@@ -60,6 +80,7 @@ def main() -> None:
         data_pictures.draw_classes(folder / "class_share.png", {k: v["stalled"] for k, v in groups.items()})
         draw_contact_sheet(folder / "contact_sheet.png", groups["all"], volumes)
     write_problems(problems := folder / "problems.csv", data.findings)
+    remove_shards(problems)
     following = first_training(arguments) if data.has("split") else command("preproc_data/r03_gen_kfold_split.py")
     going = arguments.keep_going == "all" or (bool(arguments.keep_going) and not unanswerable(data))
     end_with(data.findings, problems, ending([folder], following), going)

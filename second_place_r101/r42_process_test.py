@@ -4,6 +4,7 @@
     python second_place_r101/r42_process_test.py --threshold 0.5       the winner's threshold
     python second_place_r101/r42_process_test.py --fold 0 --fold 2     these folds alone
     python second_place_r101/r42_process_test.py --unanswered blank    leave out videos without a whole volume
+    python second_place_r101/r42_process_test.py --shard 3/20          a part, as one of many jobs; then without it
     python second_place_r101/r42_process_test.py --best                each fold's best epoch, not its snapshots
 
 Reads:  models/second_place_r101_run1/fold_<k>/, models/second_place_r101_run2/fold_<k>/ and threshold.json,
@@ -12,7 +13,8 @@ Reads:  models/second_place_r101_run1/fold_<k>/, models/second_place_r101_run2/f
         modified_data/roi_parts/test.csv and test/
 Writes: subm/second_place_r101_run2_test_detailed.csv (a probability a fold),
         subm/second_place_r101_run2_test.csv (their mean), subm/submission.csv (0 or 1),
-        subm/second_place_r101_run2_test.json (threshold, weights, options and hashes of these)
+        subm/second_place_r101_run2_test.json (threshold, weights, options and hashes of these);
+        a shard subm/second_place_r101_run2_test.3-of-20.json alone, which the command without --shard takes and removes
 Time:   5 forward passes a clip and fold
 Expect: a row a video of submission_format, in its order
 """

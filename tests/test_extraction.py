@@ -15,7 +15,7 @@ from stagewise.crops import extraction
 from stagewise.crops.input_videos import list_videos
 from stagewise.crops.roi import extract_roi
 from stagewise.data.tables import read_roi_index
-from stagewise.files import paths
+from stagewise.files import paths, writers
 from stagewise.messages.errors import BusyError, InputError
 from stagewise.volumes.pklz import load_volume
 
@@ -115,7 +115,7 @@ def test_a_leftover_volume_without_a_record_is_not_trusted(root):
     path = paths.volume_path("train", "100001.mp4")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"half a volume")
-    (path.parent / ".tmp-1-100000.mp4.pklz").write_bytes(b"half a volume")
+    writers.temporary(path.with_name("100000.mp4.pklz")).write_bytes(b"half a volume")
     extraction.extract_subset("train", workers=0)
     assert load_volume(path).shape[0] == 7
     assert not list(path.parent.glob(".tmp-*"))

@@ -14,6 +14,7 @@ from stagewise.crops.extraction import write_index
 from stagewise.crops.roi_index import ROI_INDEX
 from stagewise.data.splits import read_split
 from stagewise.files import paths
+from stagewise.files.shards import Shard
 from stagewise.folds import runs
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.errors import InputError, QuarantinedError
@@ -348,3 +349,114 @@ def test_a_test_set_no_larger_than_the_pilot_is_answered_in_full(root, in_full):
     answers = adaptive.predict_adaptive(plan, oof, 0.5, 0.003, 1e-4, seed=0, workers=0)
     np.testing.assert_allclose(answers.probabilities, in_full, atol=1e-6)
     assert (answers.passes == 24).all() and answers.pilot == 7
+
+
+SHARDS = [Shard(3, number) for number in (1, 2, 3)]
+
+
+@pytest.fixture
+def tables(root):
+    """A function that gives the files of the answers as they are, by name, and removes them; none is there before."""
+    folder = paths.submission_folder()
+
+    def taken() -> dict[str, bytes]:
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        shutil.rmtree(folder)
+        return files
+
+    shutil.rmtree(folder, ignore_errors=True)
+    yield taken
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_three_shards_gathered_equal_the_unsharded_tables_and_what_lacks_is_done(r42, tables, monkeypatch, capsys):
+    r42("--threshold", "0.5")
+    single = tables()
+    for shard in SHARDS:
+        r42("--shard", str(shard))  # needs no threshold yet
+        assert [path.name for path in paths.submission_folder().glob("*.csv")] == []
+    parts = {name: content for name, content in tables().items() if name.endswith(".json")}
+    assert {*parts} == {f"{STAGE}_test.{number}-of-3.json" for number in (1, 2, 3)}
+    predicted = []
+    predict_all = predict.predict_test
+    monkeypatch.setattr(
+        predict, "predict_test", lambda plan, workers: predicted.extend(plan.filenames) or predict_all(plan, workers)
+    )
+    for there in (parts, {name: parts[name] for name in sorted(parts)[:2]}):
+        predicted.clear()
+        paths.submission_folder().mkdir()
+        for name, content in there.items():
+            (paths.submission_folder() / name).write_bytes(content)
+        r42("--threshold", "0.5")
+        assert f"gathers {len(there)} of 3 shards" in capsys.readouterr().out
+        assert tables() == single  # and no part is left
+        lacking = SHARDS[len(there) :]
+        assert {*predicted} == {
+            name for name in plan_test(RECIPE, None, None).filenames if lacking and lacking[0].has(name)
+        }
+
+
+def test_a_volume_that_changed_since_its_shard_is_answered_anew(r42, tables, tmp_path):
+    for shard in SHARDS:
+        r42("--shard", str(shard))
+    first, second, *_ = plan_test(RECIPE, None, None).volumes
+    keep = shutil.copy(first, tmp_path / "first")
+    shutil.copy(second, first)
+    try:
+        r42("--threshold", "0.5")
+        gathered = tables()
+        r42("--threshold", "0.5")
+        assert tables() == gathered
+    finally:
+        shutil.copy(keep, first)
+
+
+@pytest.mark.parametrize("harm", ["weights", "folds", "cut", "number"])
+def test_a_part_of_other_weights_or_a_damaged_one_is_refused_naming_its_shard(r42, tables, harm):
+    r42("--shard", "2/3", *["--fold", "0", "--fold", "2"] * (harm == "folds"))
+    part = paths.submission_folder() / f"{STAGE}_test.2-of-3.json"
+    content = json.loads(part.read_text())
+    if harm == "weights":
+        content["weights"]["1"] = "0" * 64
+    if harm == "number":
+        content["answers"]["100000.mp4"] = {"volume": "0" * 64, "probabilities": [0.5, float("nan"), 0.5]}
+    part.write_text(json.dumps(content)[: -9 if harm == "cut" else None])
+    other = r"was answered by other weights \("
+    said = {"weights": rf"{other}fold 1\)", "folds": rf"{other}of the folds 0, 2, not 0, 1, 2\)"}.get(
+        harm, "is damaged"
+    )
+    with pytest.raises(
+        InputError, match=rf"test\.2-of-3\.json {said}.*; run: python .*r42_process_test.py --shard 2/3"
+    ):
+        r42("--threshold", "0.5")
+    assert {*tables()} == {part.name, part.with_suffix(".lock").name}
+
+
+def test_an_adaptive_ensemble_and_shards_exclude_each_other(r42, tables, monkeypatch):
+    with pytest.raises(InputError, match="leave out --adaptive, or --shard"):
+        r42("--threshold", "0.5", "--adaptive", "--shard", "1/3")
+    r42("--shard", "1/3")
+    monkeypatch.setattr(adaptive, "read_out_of_fold", lambda *arguments: None)
+    with pytest.raises(
+        InputError, match=r"test\.1-of-3\.json is a shard's, which an adaptive ensemble makes no use of"
+    ):
+        r42("--threshold", "0.5", "--adaptive")
+
+
+def test_in_a_shard_as_in_the_whole_videos_that_cannot_be_answered_are_refused_or_left_out(harmed, r42, tables):
+    with pytest.raises(QuarantinedError):
+        r42("--threshold", "0.5", "--unanswered", "blank")
+    single = tables()
+    for shard in SHARDS:
+        bad = {name: reason for name, reason in harmed.items() if shard.has(name)}
+        if not bad:
+            r42("--shard", str(shard))
+            continue
+        with pytest.raises(InputError, match=rf"{len(bad)} of \d test videos cannot be answered"):
+            r42("--shard", str(shard))
+        with pytest.raises(QuarantinedError) as end:
+            r42("--shard", str(shard), "--unanswered", "blank")
+        assert all(f"{name}: {reason}" in str(end.value) for name, reason in bad.items())
+    with pytest.raises(QuarantinedError):
+        r42("--threshold", "0.5", "--unanswered", "blank")
+    assert tables() == single

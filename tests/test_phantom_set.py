@@ -18,7 +18,7 @@ from conftest import real_file
 from sklearn.metrics import roc_auc_score
 
 from stagewise.crops.roi import extract_roi
-from stagewise.files import paths
+from stagewise.files import paths, writers
 from stagewise.messages.errors import InputError
 from stagewise.phantom import anatomy, begun, clip, dataset, rendering, tables
 
@@ -168,7 +168,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(small_set, root, monkeypat
         (root / "input" / table).unlink()
     lost = next((root / "input" / "train").iterdir())
     lost.unlink()
-    (root / "input" / "train" / ".tmp-1-100000.mp4").write_bytes(b"half")
+    writers.temporary(root / "input" / "train" / "100000.mp4").write_bytes(b"half")
     (root / "input" / begun.MARKER).write_text(json.dumps(dataclasses.asdict(SMALL)))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(rendering, "write_clip", interrupt)

@@ -64,6 +64,17 @@ def test_without_control_groups_all_cores_count(monkeypatch, tmp_path):
     assert processor.available_cpus() == len(processor.cores())
 
 
+@pytest.mark.parametrize(
+    ("granted", "quota_of", "cores"),
+    [("3", None, 3), ("1", None, 1), ("9", None, 4), ("3", 200_000, 2), ("", None, 4), ("0", None, 4), ("x", None, 4)],
+)
+def test_what_slurm_grants_a_task_counts_beside_control_groups(quota, monkeypatch, granted, quota_of, cores):
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", granted)
+    if quota_of:
+        quota("outer", 2, quota_of)
+    assert processor.available_cpus() == cores
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="there is no taskset on this system")
 def test_cores_that_taskset_leaves_out_do_not_count():
     core = min(os.sched_getaffinity(0))

@@ -8,7 +8,6 @@ import tiny
 from tiny import build, train
 
 from stagewise.data.splits import read_split
-from stagewise.files.leftovers import remove_leftovers
 from stagewise.folds import runs
 from stagewise.folds.checkpoints import Progress, load_state, save_state
 from stagewise.messages.errors import InputError
@@ -173,27 +172,3 @@ def test_a_run_made_from_something_else_is_refused_naming_what_changed(wanted, b
     runs.write_json(wanted.folder / runs.CONFIG, content)
     with pytest.raises(InputError, match=f"{message}.*to start over, run: {wanted.command} --force"):
         started_config(wanted)
-
-
-def test_leftovers_of_killed_processes_go_and_those_of_running_ones_stay(tmp_path):
-    dead, running = tmp_path / ".tmp-999999999-a.csv", tmp_path / ".tmp-1-a.csv"
-    for path in (dead, running):
-        path.touch()
-    remove_leftovers(tmp_path)
-    assert list(tmp_path.iterdir()) == [running]
-
-
-def test_what_other_programs_name_alike_stays(tmp_path):
-    own = tmp_path / ".tmp-999999999-a.csv"
-    others = [
-        tmp_path / name for name in (".tmp-mine.txt", ".tmp-99999999999999999999-a.csv", ".tmp-999999999", ".tmp-²-a")
-    ]
-    for path in (own, *others):
-        path.touch()
-    for name in (".tmp-folder", ".tmp-999999999-folder"):
-        others.append(tmp_path / name)
-        others[-1].mkdir()
-    remove_leftovers(tmp_path)
-    assert set(tmp_path.iterdir()) == set(others)
-    remove_leftovers(tmp_path, alone=True)
-    assert all(path.is_dir() for path in tmp_path.iterdir())

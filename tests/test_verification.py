@@ -12,10 +12,12 @@ import pandas as pd
 import pytest
 from house import main_of
 
+from stagewise.checks import volume_checks
 from stagewise.checks.verification import labelled_groups, unanswerable, verify
 from stagewise.crops.extraction import plan, write_index
 from stagewise.data.tables import ROI_INDEX
 from stagewise.files import paths
+from stagewise.files.shards import Shard
 from stagewise.messages.errors import InputError, QuarantinedError
 from stagewise.volumes.pklz import load_volume, save_volume
 
@@ -470,3 +472,38 @@ def test_dry_run_writes_nothing(data, run_script, capsys):
     run_script("--dry-run")
     assert "would check 8 volumes" in capsys.readouterr().out
     assert not (paths.modified_data_folder() / "verify").exists()
+
+
+@pytest.mark.parametrize("lost", ["none", "a shard"])
+def test_shards_note_what_is_whole_and_the_whole_looks_at_the_rest_alone(data, run_script, monkeypatch, lost):
+    def files():
+        folder = paths.modified_data_folder() / "verify"
+        return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".lock"}
+
+    cut, replaced, *_ = (paths.volume_path("train", name) for name in TRAIN)
+    replaced.write_bytes(cut.read_bytes())
+    with pytest.raises(InputError):
+        run_script()
+    single = files()
+    looked, examine, whole = [], volume_checks.examine, load_volume(paths.volume_path("train", TRAIN[4]))
+    monkeypatch.setattr(
+        volume_checks, "examine", lambda expected: looked.append(expected.path.stem) or examine(expected)
+    )
+    ends = []
+    for number in (1, 2):
+        try:
+            run_script("--shard", f"{number}/2")
+        except InputError as error:
+            ends.append(str(error))
+    assert sorted(looked) == [*TRAIN, *TEST] and [TRAIN[1] in end for end in ends] == [True]
+    tables = [Shard(2, number).file(paths.modified_data_folder() / "verify" / "train.csv") for number in (1, 2)]
+    assert all(path.exists() for path in tables)
+    if lost == "a shard":
+        tables[0].unlink()
+    looked.clear()
+    save_volume(paths.volume_path("train", TRAIN[4]), whole)  # the same bytes, of another time
+    with pytest.raises(InputError):
+        run_script()
+    again = {TRAIN[1], TRAIN[4]} | {name for name in TRAIN if lost == "a shard" and Shard(2, 1).has(name)}
+    assert set(looked) == again and len(looked) == len(again)
+    assert files() == single

@@ -3,6 +3,7 @@
     python third_place_vote/r42_process_test.py                       every net, every fold, r41's thresholds
     python third_place_vote/r42_process_test.py --net mc3             this net alone
     python third_place_vote/r42_process_test.py --unanswered blank    leave out videos without a whole volume
+    python third_place_vote/r42_process_test.py --shard 3/20          a part, as one of many jobs; then without it
 
 Reads:  models/third_place_vote_<net>/fold_<k>/ and threshold.json, modified_data/kfold_split_5_42.csv (or --split;
         where it is gone, the folds that are there answer), input/submission_format.csv (without it every test video is
@@ -10,7 +11,8 @@ Reads:  models/third_place_vote_<net>/fold_<k>/ and threshold.json, modified_dat
 Writes: for each net subm/third_place_vote_<net>_test_detailed.csv (a probability a fold),
         subm/third_place_vote_<net>_test.csv (their mean), subm/third_place_vote_<net>_test.json (threshold, weights,
         options and hashes of these);
-        subm/submission.csv (0 or 1) by the last of them, until r61 has made the vote
+        subm/submission.csv (0 or 1) by the last of them, until r61 has made the vote;
+        a shard subm/third_place_vote_<net>_test.3-of-20.json alone, which the command without --shard takes and removes
 Time:   a forward pass a clip, fold and net
 Expect: a row a video of submission_format, in its order
 """

@@ -15,17 +15,15 @@ from stagewise.checks.table_checks import (
     check_train,
     labelled_volumes,
 )
+from stagewise.checks.volume_checks import check_pack, check_shard, check_volumes
 from stagewise.crops.input_videos import passed_over
 from stagewise.data.tables import read_labels, read_metadata, read_roi_index, read_submission_format
 from stagewise.data.video_names import names_in
 from stagewise.files import paths
 from stagewise.files.names import is_video
+from stagewise.files.shards import Shard
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.commands import EXTRACT
-from stagewise.messages.errors import InputError
-from stagewise.messages.progress import progress
-from stagewise.volumes.packed import current_pack, mend
-from stagewise.volumes.pklz import ExpectedVolume, examine
 
 OPTIONAL_TABLES = (  # name, reader and its further arguments, what it means where the table is not there
     ("train_metadata", read_metadata, (), "the labels' columns are all that is known of the videos"),
@@ -45,8 +43,8 @@ def verify(split: Path | None, workers: int) -> Data:
         for subset in paths.SUBSETS:
             if data.has(f"{subset}_volumes"):
                 _check_files(data, subset)
-                if _check_pack(data, subset):
-                    _check_volumes(data, subset, pool)
+                if check_pack(data, subset):
+                    check_volumes(data, subset, pool)
                 _note_outlines(data, subset)
                 check_frame_counts(data, subset)
                 _note_doubts(data, subset)
@@ -55,6 +53,19 @@ def verify(split: Path | None, workers: int) -> Data:
     check_leaks(data)
     check_split(data, split)
     _note_giveaways(data)
+    return data
+
+
+def verify_shard(shard: Shard, workers: int) -> Data:
+    """Check a shard's volumes; all else is for the command that gathers."""
+    data = Data()
+    for subset in paths.SUBSETS:
+        if paths.roi_index(subset).exists() or subset == "train":
+            data.read(f"{subset}_volumes", read_roi_index, paths.roi_index(subset))
+    with WorkerPool(workers) as pool:
+        for subset in paths.SUBSETS:
+            if data.has(f"{subset}_volumes") and check_pack(data, subset):
+                check_shard(data, subset, pool, shard)
     return data
 
 
@@ -125,42 +136,6 @@ def _check_files(data: Data, subset: str) -> None:
     labelled = [f"{name} ({reason})" for name, reason in zip(bad["filename"], bad["reason"], strict=True)]
     data.find(f"{subset} videos quarantined", labelled, f"replace them and {command}", optional=True)
     data.notes += [f"{subset}: passed over: {line}" for line in passed_over(subset)]
-
-
-def _check_pack(data: Data, subset: str) -> bool:
-    """Whether packed volumes, where they are there, are those of the index; none of the volumes can be used if not."""
-    try:
-        if pack := current_pack(subset):
-            data.notes.append(f"{subset}: volumes: {paths.shown(pack.path)}")
-        return True
-    except InputError as error:
-        data.find_unread(error, optional=subset == "test")
-        data.damaged |= data.names(f"{subset}_volumes")
-        return False
-
-
-def _check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
-    """Every volume is whole, and is what the index says; the table gets its grey_level (0-255, NaN where unread)."""
-    table = data.tables[f"{subset}_volumes"]
-    index = table.query("status == 'ok'")
-    columns = (index[name].tolist() for name in ("filename", "frames", "height", "width", "sha256"))
-    expected = [
-        ExpectedVolume(paths.volume_path(subset, filename), tuple(size), sha256)
-        for filename, *size, sha256 in zip(*columns, strict=True)
-    ]
-    problems, levels = {}, {}
-    with progress(len(expected), f"checking {subset}", "volumes") as line:
-        for volume, examined in pool.in_order(examine, expected):
-            levels[volume.path.stem] = examined.grey_level
-            if examined.problem:
-                problems[volume.path.stem] = examined.problem
-            line.advance()
-    data.tables[f"{subset}_volumes"] = table.assign(grey_level=table["filename"].map(levels).astype(float))
-    data.damaged |= problems.keys()
-    pack = paths.packed_volumes(paths.roi_folder(subset))
-    command = mend(pack) if pack.exists() else f"run: {EXTRACT} {subset}"
-    listed = [f"{name} ({problem})" for name, problem in problems.items()]
-    data.find(f"{subset} volumes that cannot be used", listed, command, optional=subset == "test")
 
 
 def _note_giveaways(data: Data) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from stagewise.files import paths
+from stagewise.files import paths, shards
 from stagewise.machine import gpus, interruption
 from stagewise.machine.engines import ENGINES
 from stagewise.machine.processor import available_cpus
@@ -52,6 +52,14 @@ def share(text: str) -> float:
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not strictly between 0 and 1")
     return value
+
+
+def shard(text: str) -> shards.Shard:
+    """A type for argparse: a shard such as 3/20."""
+    try:
+        return shards.parsed(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def gpu_choice(text: str) -> int | str:
@@ -104,6 +112,11 @@ OPTIONS = {
         help="what predicts (default: openvino where no GPU is of use, unless KERAS_BACKEND is set; else keras)",
     ),
     "force": dict(action="store_true", help="start over and replace what is there"),
+    "shard": dict(
+        type=shard,
+        metavar="I/N",
+        help="only part I of N, 1 to N, by the names' hash; the same command without it gathers the parts",
+    ),
     "keep-going": dict(action="store_true", help="set bad inputs aside and go on; exit code 5 says so at the end"),
 }
 

@@ -9,6 +9,7 @@ from stagewise.crops.roi_index import ROI_INDEX, ROI_SIZES
 from stagewise.files import paths
 from stagewise.files.journals import Index, Row, why_unread
 from stagewise.files.names import require_video_name
+from stagewise.files.shards import Shard
 from stagewise.machine.making import make_all
 from stagewise.machine.workers import WorkerPool
 from stagewise.video.codecs import CODECS
@@ -33,24 +34,34 @@ class Extraction:
         return paths.shown(self.video)
 
 
-def plan(subset: str, force: bool = False, codecs: tuple[str, ...] = CODECS) -> list[Extraction]:
-    """What extraction has to do; with `force` nothing that is there counts. codecs: those that may be decoded."""
+def plan(
+    subset: str, force: bool = False, codecs: tuple[str, ...] = CODECS, shard: Shard | None = None
+) -> list[Extraction]:
+    """What extraction has to do; with `force` nothing that is there counts.
+
+    codecs: those that may be decoded; shard: whose videos are meant, None for all.
+    """
     known, videos = {} if force else index_of(subset).known_rows(), list_videos(subset)
+    videos = [video for video in videos if shard is None or shard.has(video.name)]
     for video in videos:
         require_video_name(video.name, paths.shown(paths.videos_folder(subset)))
     return [Extraction(video, paths.volume_path(subset, video.name), known.get(video.name), codecs) for video in videos]
 
 
-def extract_subset(subset: str, workers: int, force: bool = False, codecs: tuple[str, ...] = CODECS) -> list[Row]:
-    """Extract every video of `train` or `test`, and write the index. codecs: those that may be decoded.
+def extract_subset(
+    subset: str, workers: int, force: bool = False, codecs: tuple[str, ...] = CODECS, shard: Shard | None = None
+) -> list[Row]:
+    """Extract every video of `train` or `test`, or of a shard, and write the index, or the shard's part of it.
+
+    codecs: those that may be decoded. What shards wrote counts as what an earlier run wrote, and goes with the index.
 
     Returns: the index's rows, those with status "quarantined" among them; the same for any number of workers.
     Raises BusyError where another process extracts the subset, StagewiseError if a worker dies.
     """
-    index = index_of(subset)
+    index = index_of(subset, shard)
     with index.journaling(paths.roi_folder(subset)) as journal, WorkerPool(workers) as pool:
-        tasks = plan(subset, force, codecs)
-        rows = make_all(tasks, extract, journal, pool, (f"extracting {subset}", "videos"))
+        tasks = plan(subset, force, codecs, shard)
+        rows = make_all(tasks, extract, journal, pool, (f"extracting {subset}{f' {shard}' * bool(shard)}", "videos"))
         index.write(rows)
     return rows
 
@@ -85,9 +96,9 @@ def _reason(error: VideoError | OSError, video: Path) -> str:
     return why_unread(error, video)
 
 
-def index_of(subset: str) -> Index:
-    """The table of the subset's volumes, and its journal."""
-    return Index(paths.roi_index(subset), ROI_INDEX, f"the extraction of {subset}")
+def index_of(subset: str, shard: Shard | None = None) -> Index:
+    """The table of the subset's volumes, or of a shard's, and its journal."""
+    return Index(paths.roi_index(subset), ROI_INDEX, f"the extraction of {subset}", shard)
 
 
 def write_index(subset: str, rows: list[Row]) -> None:

@@ -7,7 +7,7 @@ interrupted run leaves the journal; the next one believes a line only if the mad
 import csv
 import errno
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -15,56 +15,93 @@ from typing import TextIO
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.files.locks import owned
+from stagewise.files.shards import Shard, files_of_shards
 
 # of a dangling link, missing rights, a loop of links, a file that was replaced on its server; not EIO, of a disk
 OF_ONE_FILE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ESTALE)
 
+JOURNAL, LOCK = ".journal", ".lock"  # how the names of the files beside a table end
 Row = dict[str, str]  # a line of the table, as text
 
 
 @dataclass(frozen=True)
 class Index:
-    """A table of made files. columns: the first is the file's name; what: the work, for who comes while it is done."""
+    """A table of made files. columns: the first is the file's name; what: the work, for who comes while it is done.
+
+    path: of the whole table; shard: whose part of it this is, None for the whole, which gathers the shards' parts.
+    """
 
     path: Path
     columns: Sequence[str]
     what: str
+    shard: Shard | None = None
+
+    @property
+    def table(self) -> Path:
+        """What is written at the end."""
+        return self.shard.file(self.path) if self.shard else self.path
 
     @property
     def journal(self) -> Path:
         """Lines of the table for the files finished so far; gone when the table is written."""
-        return self.path.with_suffix(".journal")
+        return self.table.with_suffix(JOURNAL)
 
     def write(self, rows: Sequence[Row]) -> None:
         """The table, whole or not at all."""
-        with paths.replacing(self.path) as temporary, temporary.open("w", newline="") as file:
+        with paths.replacing(self.table) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, self.columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
 
     @contextmanager
     def journaling(self, *folders: Path) -> Iterator["Journal"]:
-        """The journal, open for one process alone, and removed when the work is done.
+        """The journal, open for one process alone, and removed when the work is done; with it the shards' files.
 
-        folders: of the made files, in which nobody else writes. Raises BusyError where another process is at work.
+        Shards work beside each other, the whole alone, and who holds the whole's lock keeps the shards from beginning.
+        folders: of the made files; what killed processes left there is removed. Raises BusyError where another process
+        is at work.
         """
         path = self.journal
-        with owned(path.with_suffix(".lock"), self.what), paths.naming(path), path.open("a", newline="") as file:
-            remove_leftovers(path.parent)  # where another process may write another table
-            for folder in folders:
-                remove_leftovers(folder, alone=True)
+        with self.owning(), paths.naming(path), path.open("a", newline="") as file:
+            for folder in (path.parent, *folders) if not self.shard else ():  # of the many, one alone looks through all
+                remove_leftovers(folder)
             file.write("\n")  # ends a line that a killed run has torn
             yield Journal(file, csv.DictWriter(file, self.columns, lineterminator="\n"))
             path.unlink(missing_ok=True)
+            if not self.shard:
+                self.remove_shards()
+
+    @contextmanager
+    def owning(self) -> Iterator[None]:
+        """Own the whole, for which no shard may be at work, or a shard. Raises BusyError."""
+        with ExitStack() as locks:
+            locks.enter_context(owned(self.path.with_suffix(LOCK), self.what, shared=bool(self.shard)))
+            if self.shard:
+                locks.enter_context(owned(self.table.with_suffix(LOCK), f"shard {self.shard} of {self.what}"))
+            yield
+
+    def shards(self) -> dict[Shard, Path]:
+        """The tables of shards that ended."""
+        return files_of_shards(self.path)
+
+    def remove_shards(self) -> None:
+        """Remove the shards' tables, journals and locks; for the owner of the whole's lock."""
+        for suffix in (self.path.suffix, JOURNAL, LOCK):
+            for path in files_of_shards(self.path.with_suffix(suffix)).values():
+                path.unlink(missing_ok=True)
 
     def known_rows(self) -> dict[str, Row]:
-        """What the table and then the journal say, by name; a line that is not whole does not count."""
-        known = {}
-        for path in (self.path, self.journal):
+        """What the table and then the journal say, by name; a line that is not whole does not count.
+
+        Of the whole, and of all shards of any number, those of the last change last.
+        """
+        known, journal = {}, self.path.with_suffix(JOURNAL)
+        parts = [part for path in (self.path, journal) for part in files_of_shards(path).values()]
+        for path in (self.path, *sorted([journal, *parts], key=_changed)):
             if path.exists():
                 with paths.naming(path):
                     text = path.read_text(errors="replace")
-                for line in text.splitlines():
+                for line in text[: text.rfind("\n") + 1].splitlines():  # a shard may be writing the last one
                     cells = next(csv.reader([line]), [])
                     if len(cells) == len(self.columns):
                         known[cells[0]] = dict(zip(self.columns, cells, strict=True))
@@ -82,6 +119,10 @@ class Journal:
         """Note a file as finished; what was made of it must be on the disk."""
         self.writer.writerow(row)
         self.file.flush()
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def why_unread(error: OSError, path: Path) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from stagewise.files import writers
+
 SUBSETS = ("train", "test")
 JOINED = "joined"  # stands for a stage in the tables of several stages' answers
 PACKED = ".lmdb"  # how the names of packed volumes end
-TEMPORARY = ".tmp-"  # how the names of files that are being written begin; the writer's process number follows
 
 
 def root() -> Path:
@@ -163,7 +164,7 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    temporary = writers.temporary(path)
     try:
         with naming(path):
             yield temporary

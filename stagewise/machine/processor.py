@@ -22,11 +22,18 @@ INSTRUCTION_SETS = {
 
 
 def available_cpus() -> int:
-    """How many CPU cores this process may use: those it may run on, or fewer where control groups grant less.
+    """How many CPU cores this process may use: those it may run on, or fewer where control groups or SLURM grant less.
 
-    A part of a core counts as one: with 1.5 granted, two threads are at work for three quarters of the time.
+    A part of a core counts as one: with 1.5 granted, two threads are at work for three quarters of the time. A cluster
+    whose SLURM binds no task to its cores shows every job all of the node's.
     """
-    return granted_cpus() or len(cores())
+    return min(granted_cpus() or len(cores()), _of_slurm() or len(cores()))
+
+
+def _of_slurm() -> int | None:
+    """The cores that SLURM has granted a task of the job by `--cpus-per-task`; None outside, or where it named none."""
+    granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    return int(granted) if granted.isascii() and granted.isdecimal() and int(granted) else None
 
 
 def granted_cpus() -> int | None:

@@ -41,7 +41,7 @@ class Store:
         fills the folder.
         """
         with owned(self.folder / LOCK, paths.shown(self.folder)):
-            remove_leftovers(self.folder, alone=True)
+            remove_leftovers(self.folder)
             known = self._known()
             self.refuse_others(force)
             for name in self.wanted if force else ():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stagewise.console.ending import command, ending
 from stagewise.files import paths, xray_paths
+from stagewise.files.writers import is_temporary
 from stagewise.messages.errors import InputError
 
 MARKER = ".phantom-unfinished.json"
@@ -36,7 +37,7 @@ def check_folder(folder: Path, order: Mapping[str, object], following: str) -> N
                 f"same command as then, or {anew}"
             )
         return
-    foreign = [name for name in there if name != ".gitkeep" and not name.startswith(paths.TEMPORARY)]
+    foreign = [name for name in there if name != ".gitkeep" and not is_temporary(name)]
     if foreign:
         raise InputError(
             f"{paths.shown(folder)} is not empty (it holds {', '.join(foreign[:5])}), and phantom data takes a folder "
@@ -51,4 +52,4 @@ def unfinished(folder: Path, order: Mapping[str, object]) -> Iterator[None]:
     with paths.replacing(folder / MARKER) as temporary:
         temporary.write_text(json.dumps(order), encoding="utf-8")
     yield
-    (folder / MARKER).unlink()
+    (folder / MARKER).unlink(missing_ok=True)  # another run of the same order may have ended first

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stagewise.files import paths, xray_paths
+from stagewise.files import paths, writers, xray_paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.progress import progress
@@ -91,13 +91,13 @@ def _make_films(tasks: list[FilmTask], workers: int) -> list[list[str]]:
     """Make what is missing. Returns: the run lengths of each film's objects."""
     for subset in paths.SUBSETS:
         xray_paths.dicom_folder(subset).mkdir(exist_ok=True)
-        remove_leftovers(xray_paths.dicom_folder(subset), alone=True)
+        remove_leftovers(xray_paths.dicom_folder(subset))
     objects = []
     with WorkerPool(workers) as pool, progress(len(tasks), "making the phantom", "films") as line:
         for task, (film_file, run_lengths) in pool.in_order(make_film, tasks):
             if film_file:
                 task.path.parent.mkdir(parents=True, exist_ok=True)
-                remove_leftovers(task.path.parent, alone=True)
+                remove_leftovers(task.path.parent)
                 with paths.replacing(task.path) as temporary:
                     film_file.replace(temporary)
             objects.append(run_lengths)
@@ -112,7 +112,7 @@ def make_film(task: FilmTask) -> tuple[Path | None, list[str]]:
     run_lengths = [encoded(mask) for mask in chest_plan.masks(plan, side)]
     if task.path.exists():
         return None, run_lengths
-    made = xray_paths.dicom_folder(task.subset) / f"{paths.TEMPORARY}made-{task.path.name}"
+    made = writers.temporary(xray_paths.dicom_folder(task.subset) / task.path.name)
     rng = np.random.default_rng([seed, 8, task.index])
     facts = chest_files.Facts(plan.film.view, str(rng.choice(("M", "F"))), int(rng.integers(18, 90)))
     picture = chest_image.draw_image(plan, side, seed, task.index)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stagewise.files import paths
+from stagewise.files import paths, writers
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.progress import progress
@@ -95,7 +95,7 @@ def _make(order: Order, folder: Path, workers: int) -> None:
     rows = plan_rows(order)
     for subset in paths.SUBSETS:
         paths.videos_folder(subset).mkdir(exist_ok=True)
-        remove_leftovers(paths.videos_folder(subset), alone=True)
+        remove_leftovers(paths.videos_folder(subset))
     clips = [
         ClipTask(order.settings, index, row.stalled, paths.videos_folder(row.subset) / row.filename)
         for index, row in enumerate(rows)
@@ -112,6 +112,6 @@ def _make(order: Order, folder: Path, workers: int) -> None:
 
 def make_clip(task: ClipTask) -> Path:
     """Render one clip. Returns: the file in the place's folder, to be flushed and renamed to its place."""
-    made = task.path.with_name(f"{paths.TEMPORARY}made-{task.path.name}")
+    made = writers.temporary(task.path)
     rendering.write_clip(task.settings, task.index, task.stalled, made)
     return made

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from stagewise.console import cli, nets
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
-from stagewise.messages.commands import REPORT, VOTE, script_of
+from stagewise.files.shards import files_of_shards, gathered
+from stagewise.messages.commands import REPORT, TEST, VOTE, script_of
 from stagewise.messages.errors import QuarantinedError
 
 if TYPE_CHECKING:  # they load pandas, which --help does not wait for
     import pandas as pd
 
     from stagewise.prediction.inference import InferencePlan
+    from stagewise.prediction.parts import Answers
     from stagewise.recipes.recipe import Recipe
 
 
@@ -28,26 +30,33 @@ def answer_test(*stages: "Recipe", doc: str) -> None:
     arguments = _arguments(stages, doc)
     from stagewise.prediction.adaptive import read_out_of_fold
     from stagewise.prediction.inference import plan_test
+    from stagewise.prediction.sharding import answer_shard, refuse_adaptive
     from stagewise.prediction.threshold import read_threshold
     from stagewise.prediction.unanswered import require_answerable, why_unanswered
 
+    refuse_adaptive(arguments)
     chosen = nets.asked(stages, arguments)
     plans = [plan_test(stage, arguments.split, arguments.folds, getattr(arguments, "best", False)) for stage in chosen]
+    if arguments.shard:
+        answer_shard(plans, arguments.shard, arguments, _gathering(plans[-1], arguments))
+        return
     thresholds = [read_threshold(plan) if arguments.threshold is None else arguments.threshold for plan in plans]
     adaptive = arguments.prevalence, arguments.adaptive
     oofs = [read_out_of_fold(plan, *adaptive) if arguments.adaptive else None for plan in plans]
     reasons = why_unanswered(plans[0], arguments.workers)  # all answer the same videos
     require_answerable(plans[0], reasons, arguments.unanswered)
     left_out = f", {len(reasons)} more cannot be answered" if reasons else ""
+    known = [_gathered(plan.without(reasons), arguments) for plan in plans]
     for plan, threshold in zip(plans, thresholds, strict=True):
         print(f"{plan.without(reasons)}{left_out}\n  stalled above {threshold}", flush=True)
     if arguments.dry_run:
         print(f"would write {paths.shown(paths.submission_csv())} and the tables that it follows from")
         return
-    from stagewise.machine import device
+    if any(len(found) < len(plan.table) - len(reasons) for found, plan in zip(known, plans, strict=True)):
+        from stagewise.machine import device
 
-    device.prepare_to_predict(arguments.gpu, arguments.engine)
-    each = zip(plans, thresholds, oofs, strict=True)
+        device.prepare_to_predict(arguments.gpu, arguments.engine)
+    each = zip(plans, thresholds, oofs, known, strict=True)
     written = [path for one in each for path in _answer(*one, reasons, arguments)]
     all_answered = all(paths.test_json(stage.name).exists() for stage in stages)
     following = VOTE if len(stages) > 1 and all_answered else REPORT
@@ -55,7 +64,7 @@ def answer_test(*stages: "Recipe", doc: str) -> None:
 
 
 def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
-    options = ("split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "dry-run")
+    options = ("split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "shard", "dry-run")
     parser = nets.parser(doc, stages, *options, *["best"] * bool(stages[0].kept.snapshots))
     parser.add_argument("--threshold", type=cli.probability, metavar="P", help="stalled above it (default: r41's)")
     parser.add_argument(
@@ -76,28 +85,54 @@ def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _gathered(plan: "InferencePlan", arguments: argparse.Namespace) -> "Answers":
+    """What shards have answered of the plan's videos, saying so. Raises InputError where that cannot be used."""
+    from stagewise.prediction.parts import known_answers, require_none
+
+    if arguments.adaptive:
+        require_none(plan, "an adaptive ensemble makes no use of")
+        return {}
+    if parts := gathered(files_of_shards(paths.test_json(plan.stage))):
+        known = known_answers(plan)
+        print(f"{plan.stage}: {parts}: {len(known)} of {len(plan.table)} videos are answered")
+        return known
+    return {}
+
+
+def _gathering(plan: "InferencePlan", arguments: argparse.Namespace) -> str:
+    """The command that gathers the shards of this one."""
+    more = ["--best"] * plan.best + nets.net_options(arguments)
+    for option in ("threshold", "unanswered"):
+        if (value := getattr(arguments, option)) is not None:
+            more += [f"--{option}", str(value)]
+    return command(script_of(plan.stage, TEST), arguments, *more)
+
+
 def _answer(
     plan: "InferencePlan",
     threshold: float,
     oof: "pd.DataFrame | None",
+    known: "Answers",
     reasons: dict[str, str],
     arguments: argparse.Namespace,
 ) -> list[Path]:
-    """Predict what can be answered, and write all tables. oof: of an adaptive ensemble."""
+    """Predict what can be answered, and write all tables. oof: of an adaptive ensemble; known: of shards."""
     from stagewise.prediction.adaptive import predict_adaptive
-    from stagewise.prediction.predict import predict_test
+    from stagewise.prediction.parts import answered_with, remove_parts
     from stagewise.prediction.submission import AnswerSettings, write_submission
 
     answered = plan.without(reasons)
     if oof is None:
-        options, probabilities, passes = None, predict_test(answered, arguments.workers), None
+        options, probabilities, passes = None, answered_with(answered, known, arguments.workers), None
     else:
         options = {"prevalence": arguments.prevalence, "bound": arguments.adaptive, "seed": arguments.seed}
         answers = predict_adaptive(answered, oof, threshold, **options, workers=arguments.workers)
         probabilities, passes = answers.probabilities, answers.passes
         print(answers)
     settings = AnswerSettings(threshold, plan.weights_sha256, options, arguments.unanswered if reasons else None)
-    return write_submission(plan.recipe, plan.table, probabilities, settings, passes, reasons)
+    written = write_submission(plan.recipe, plan.table, probabilities, settings, passes, reasons)
+    remove_parts(plan.stage)
+    return written
 
 
 def _end(

@@ -54,14 +54,14 @@ def require_answerable(plan: InferencePlan, reasons: dict[str, str], row: str | 
     """Raise InputError where videos cannot be answered and no row was chosen for them, or none can be answered."""
     if not reasons:
         return
-    listed = (
-        f"{len(reasons)} of {len(plan.table)} test videos cannot be answered:\n  {_listed(reasons)}\n{TEST_VIDEOS_MEND}"
+    message = (
+        f"{len(reasons)} of {len(plan.table)} test videos cannot be answered:\n  {listed(reasons)}\n{TEST_VIDEOS_MEND}"
     )
     if len(reasons) == len(plan.table):
-        raise InputError(listed)
+        raise InputError(message)
     if row is None:
         raise InputError(
-            f"{listed}\nor answer the others: --unanswered flowing calls these flowing, --unanswered blank leaves "
+            f"{message}\nor answer the others: --unanswered flowing calls these flowing, --unanswered blank leaves "
             "their rows blank"
         )
 
@@ -69,13 +69,13 @@ def require_answerable(plan: InferencePlan, reasons: dict[str, str], row: str | 
 def told(plan: InferencePlan, reasons: dict[str, str], row: str) -> str:
     """What to say at the end of the videos that were left unanswered."""
     return (
-        f"{len(reasons)} of {len(plan.table)} test videos not answered:\n  {_listed(reasons)}\n"
+        f"{len(reasons)} of {len(plan.table)} test videos not answered:\n  {listed(reasons)}\n"
         f"they {ROWS[row]} in {paths.shown(paths.submission_csv())}, as --unanswered {row} asked; the reasons "
         f"are in {paths.shown(paths.test_detailed_csv(plan.stage))}"
     )
 
 
-def _listed(reasons: dict[str, str]) -> str:
+def listed(reasons: dict[str, str]) -> str:
     """A line a video, with its reason."""
     lines = [f"{name}: {reason}" for name, reason in reasons.items()]
     more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []

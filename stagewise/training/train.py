@@ -90,7 +90,7 @@ def _is_finished(plan: TrainingPlan, force: bool) -> bool:
     if force:
         runs.clear(plan.folder)
     for folder in (plan.folder, plan.folder / runs.EVENTS):
-        remove_leftovers(folder, alone=True)
+        remove_leftovers(folder)
     config = started_config(plan)
     if config is None:
         runs.clear(plan.folder)  # a run that was killed before it had a config left nothing of worth

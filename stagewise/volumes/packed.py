@@ -153,7 +153,7 @@ def stored_at(path: Path) -> Path:
 def volume_files(folder: Path) -> set[str]:
     """The names of a folder's volumes' files, packed or not."""
     pack = pack_beside(folder)
-    return pack.names() if pack else {path.name for path in folder.glob("*.pklz")}
+    return pack.names() if pack else {path.name for path in folder.glob("[!.]*.pklz")}
 
 
 def told(volumes: Sequence[Path]) -> str:

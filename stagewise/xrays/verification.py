@@ -68,7 +68,7 @@ def _check_files(data: Data, subset: str) -> None:
     except InputError as error:
         data.find_unread(error, optional=test)
     folder = xray_paths.images_folder(subset)
-    images = {path.stem for path in folder.glob("*.png")} if folder.exists() else set()
+    images = {path.stem for path in folder.glob("[!.]*.png")} if folder.exists() else set()
     unknown = images - data.names(subset)
     data.find(f"{subset} images without a row in the index", unknown, f"delete them from {paths.shown(folder)}", test)
     bad = index[index["status"] == "quarantined"]

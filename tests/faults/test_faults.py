@@ -12,8 +12,9 @@ from steps import steps
 from trials import Bench
 from verdicts import complaints_about_fault, complaints_about_signal, hashes
 
+from stagewise.files import writers
 from stagewise.files.locks import owned
-from stagewise.files.paths import TEMPORARY
+from stagewise.files.writers import TEMPORARY
 from stagewise.recipes.vote import THRESHOLDS
 
 pytestmark = pytest.mark.skipif(bool(missing_tool()), reason=missing_tool() or "the tools are there")
@@ -165,5 +166,5 @@ def test_the_lock_of_a_killed_process_is_taken_over_saying_so(bench):
     root = bench.fresh_root(step)
     lock = root / "models" / "net_d121_stage1" / "fold_0" / ".lock"
     lock.parent.mkdir(parents=True)
-    lock.write_text("process 12345 on elsewhere\n")
-    assert "fold_0: taken over from process 12345 on elsewhere, which was killed" in bench.run(step, root).output
+    lock.write_text(f"process 999999999 on elsewhere\n{writers.place()}\n")
+    assert "fold_0: taken over from process 999999999 on elsewhere, which was killed" in bench.run(step, root).output
