@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagewise.console import cli
@@ -9,6 +10,7 @@ from stagewise.files import paths
 
 if TYPE_CHECKING:
     from stagewise.crops.extraction import Extraction
+    from stagewise.crops.sources import Source
 
 
 def extract_videos(doc: str) -> None:
@@ -19,39 +21,51 @@ def extract_videos(doc: str) -> None:
     """
     arguments = _arguments(doc)
     from stagewise.crops import extraction
-    from stagewise.crops.input_videos import subsets_there
+    from stagewise.crops.sources import source_of
     from stagewise.video.codecs import CODECS, chosen
 
-    subsets = (arguments.subset,) if arguments.subset else subsets_there()
+    source = source_of(arguments.input, arguments.unsigned, arguments.only)
+    subsets = (arguments.subset,) if arguments.subset else source.subsets()
     for absent in () if arguments.subset else sorted({*paths.SUBSETS} - {*subsets}):
-        print(f"{absent}: nothing in {paths.shown(paths.videos_folder(absent))}, left out")
+        print(f"{absent}: nothing in {source.where(absent)}, left out")
     codecs = chosen(arguments.codecs) if arguments.codecs else CODECS
-    plans = {subset: extraction.plan(subset, arguments.force, codecs) for subset in subsets}  # fails before any work
+    # fails before any work
+    plans = {subset: extraction.plan(subset, arguments.force, codecs, source) for subset in subsets}
+    if arguments.only:
+        source.require_all((task.video for tasks in plans.values() for task in tasks), arguments.only, subsets)
     for subset, tasks in plans.items():
-        _announce(subset, tasks)
+        _announce(subset, tasks, source)
     if not arguments.dry_run:
-        problems = []
-        for subset in subsets:
-            rows = extraction.extract_subset(subset, arguments.workers, arguments.force, codecs)
+        problems, asked = [], [subset for subset in subsets if plans[subset]]
+        for subset in asked:
+            rows = extraction.extract_subset(subset, arguments.workers, arguments.force, codecs, source)
             problems += _tell(subset, rows)
-        _end(subsets, problems, arguments)
+        _end(asked, problems, arguments, source)
 
 
 def _arguments(doc: str) -> argparse.Namespace:
     parser = cli.parser(doc, "workers", "force", "keep-going", "dry-run")
     parser.add_argument("subset", nargs="?", choices=paths.SUBSETS, help="only these videos (default: both)")
     parser.add_argument("--codecs", metavar="LIST", help="the codecs that may be decoded, FFmpeg's names with commas")
+    parser.add_argument(
+        "--input",
+        metavar="PLACE",
+        help="where train/ and test/ are: a folder or s3://bucket/prefix (default: STAGEWISE_INPUT, or input)",
+    )
+    parser.add_argument("--unsigned", action="store_true", help="ask a public bucket without AWS keys")
+    parser.add_argument("--only", type=Path, metavar="CSV", help="only the videos of its column filename")
     return parser.parse_args()
 
 
-def _announce(subset: str, tasks: Sequence["Extraction"]) -> None:
+def _announce(subset: str, tasks: Sequence["Extraction"], source: "Source") -> None:
     """Say what there is to do, and what lies there beside."""
-    from stagewise.crops.input_videos import passed_over
-
+    if not tasks:
+        print(f"{subset}: none of the videos of --only, left out")
+        return
     known = sum(task.known is not None and task.known["status"] == "ok" for task in tasks)
     print(f"{subset}: {len(tasks)} videos, {known} of them extracted before and to be verified")
     print(f"  {paths.shown(tasks[0].volume)} ... {paths.shown(paths.roi_index(subset))}")
-    print("".join(f"  passed over: {line}\n" for line in passed_over(subset)), end="")
+    print("".join(f"  passed over: {line}\n" for line in source.passed_over(subset)), end="")
 
 
 def _tell(subset: str, rows: Sequence[dict[str, str]]) -> list[str]:
@@ -64,18 +78,29 @@ def _tell(subset: str, rows: Sequence[dict[str, str]]) -> list[str]:
     return [f"{subset}/{row['filename']}: {row['reason']}" for row in bad]
 
 
-def _end(subsets: Sequence[str], problems: Sequence[str], arguments: argparse.Namespace) -> None:
+def _end(subsets: Sequence[str], problems: Sequence[str], arguments: argparse.Namespace, source: "Source") -> None:
     """The last lines; an error with them where videos were quarantined."""
     from stagewise.console.ending import command, end_quarantined, ending
-    from stagewise.crops.input_videos import subsets_there
 
     written = [path for subset in subsets for path in (paths.roi_folder(subset), paths.roi_index(subset))]
-    others = [subset for subset in subsets_there() if not paths.roi_index(subset).exists()]
+    others = [subset for subset in _left_out(arguments, source) if not paths.roi_index(subset).exists()]
     if not others and any(paths.packed_volumes(paths.roi_folder(subset)).exists() for subset in subsets):
         following = command("preproc_data/r05_pack_volumes.py")
     else:
         script = "preproc_data/r01_extract_roi.py" if others else "preproc_data/r02_verify_data.py"
-        words = [*others, *["--codecs", arguments.codecs] * bool(others and arguments.codecs)]
+        words = [*others, *_given(arguments) * bool(others)]
         following = command(script, arguments, *words, *["--keep-going"] * bool(problems))
     what = "of the videos quarantined, without a volume"
     end_quarantined(ending(written, following), problems, what, arguments.keep_going)
+
+
+def _left_out(arguments: argparse.Namespace, source: "Source") -> Sequence[str]:
+    """The subsets that are there and may be another command's: with names that are asked for, none."""
+    return () if arguments.only else source.subsets()
+
+
+def _given(arguments: argparse.Namespace) -> list[str]:
+    """The words that say what r01 reads, for the same of another subset."""
+    named = {"--codecs": arguments.codecs, "--input": arguments.input}
+    words = [word for option, value in named.items() if value for word in (option, value)]
+    return words + ["--unsigned"] * arguments.unsigned

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from stagewise.crops.roi_index import ROI_INDEX, ROI_SIZES, ROI_STATUS
+from stagewise.crops.roi_index import LATER, ROI_INDEX, ROI_SIZES, ROI_STATUS
 from stagewise.data.columns import (
     LONGEST_SHOWN,
     booleans,
@@ -175,12 +175,15 @@ def read_oof_table(path: Path, mend: str, absent: str | None = None) -> pd.DataF
 def read_roi_index(path: Path) -> pd.DataFrame:
     """The extraction's table, a row a video.
 
-    Returns: columns `ROI_INDEX`; sizes (pixels, frames, bytes) int64, all 0 where status is "quarantined", which
-    has its reason; y0, x0, y1, x1 is the crop's box, half open; sha256 is that of the volume's file.
+    Returns: columns `ROI_INDEX`, of which those of `LATER` are blank where the table is older; sizes (pixels, frames,
+    bytes) int64, all 0 where status is "quarantined", which has its reason; y0, x0, y1, x1 is the crop's box, half
+    open; sha256 is that of the volume's file.
     """
     command = f"run: {EXTRACT} {path.stem}"
     mend = f"{command} --force"
-    frame = read_videos(path, ROI_INDEX, mend, command, ("sha256", "reason"), path.stem)
+    required = [column for column in ROI_INDEX if column not in LATER]
+    frame = read_videos(path, required, mend, command, ("sha256", "reason"), path.stem)
+    frame = frame.assign(**{column: "" for column in LATER if column not in frame})
     require_values(frame, "status", ROI_STATUS, path, mend)
     for column in ROI_SIZES:
         frame[column] = whole_numbers(frame, column, path, mend, minimum=0)

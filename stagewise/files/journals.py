@@ -24,11 +24,15 @@ Row = dict[str, str]  # a line of the table, as text
 
 @dataclass(frozen=True)
 class Index:
-    """A table of made files. columns: the first is the file's name; what: the work, for who comes while it is done."""
+    """A table of made files. columns: the first is the file's name; what: the work, for who comes while it is done.
+
+    later: the last of the columns, which a table of before does not have; they are blank then.
+    """
 
     path: Path
     columns: Sequence[str]
     what: str
+    later: Sequence[str] = ()
 
     @property
     def journal(self) -> Path:
@@ -59,14 +63,16 @@ class Index:
 
     def known_rows(self) -> dict[str, Row]:
         """What the table and then the journal say, by name; a line that is not whole does not count."""
-        known = {}
+        known, earlier = {}, len(self.columns) - len(self.later)
         for path in (self.path, self.journal):
             if path.exists():
                 with paths.naming(path):
                     text = path.read_text(errors="replace")
                 for line in text.splitlines():
                     cells = next(csv.reader([line]), [])
-                    if len(cells) == len(self.columns):
+                    if len(cells) == earlier:
+                        cells += [""] * len(self.later)
+                    if len(cells) == len(self.columns) and cells[0] != self.columns[0]:
                         known[cells[0]] = dict(zip(self.columns, cells, strict=True))
         return known
 

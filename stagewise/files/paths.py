@@ -10,6 +10,8 @@ from pathlib import Path
 SUBSETS = ("train", "test")
 JOINED = "joined"  # stands for a stage in the tables of several stages' answers
 PACKED = ".lmdb"  # how the names of packed volumes end
+INPUT = "STAGEWISE_INPUT"  # the setting that says where the videos are
+BUCKET = "s3://"  # how it begins where that is a bucket
 TEMPORARY = ".tmp-"  # how the names of files that are being written begin; the writer's process number follows
 
 
@@ -29,8 +31,12 @@ def phantom_answers() -> Path:
 
 
 def videos_folder(subset: str) -> Path:
-    """The videos of `train` or `test`."""
-    return input_folder() / subset
+    """The videos of `train` or `test`: in the folder that `STAGEWISE_INPUT` names, or beside the tables.
+
+    Where that is a bucket, the folder beside the tables, which then mostly is not there.
+    """
+    asked = os.environ.get(INPUT) or BUCKET
+    return (input_folder() if asked.startswith(BUCKET) else Path(asked).absolute()) / subset
 
 
 def modified_data_folder() -> Path:
