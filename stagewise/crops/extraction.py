@@ -1,5 +1,6 @@
 """Extraction of many videos: parallel, resumable, and never trusting a file that it cannot prove whole."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,15 +39,33 @@ class Extraction:
         return paths.shown(self.video) if isinstance(self.video, Path) else str(self.video)
 
 
+@dataclass(frozen=True)
+class Plan(Sequence[Extraction]):
+    """A subset's videos to extract, each put together when it is asked for: half a million are too many to hold."""
+
+    subset: str
+    videos: "Sequence[Path | Stored]"
+    known: Mapping[str, Row]
+    codecs: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def __getitem__(self, place: int) -> Extraction:
+        video = self.videos[place]
+        volume = paths.volume_path(self.subset, video.name)
+        return Extraction(video, volume, self.known.get(video.name), self.codecs)
+
+
 def plan(
     subset: str, force: bool = False, codecs: tuple[str, ...] = CODECS, source: Source | None = None
-) -> list[Extraction]:
+) -> Sequence[Extraction]:
     """What extraction has to do; with `force` nothing that is there counts. codecs: those that may be decoded."""
     known, source = {} if force else index_of(subset).known_rows(), source or Source()
     videos = source.videos(subset, compared=bool(known))
     for video in videos:
         require_video_name(video.name, source.where(subset))
-    return [Extraction(video, paths.volume_path(subset, video.name), known.get(video.name), codecs) for video in videos]
+    return Plan(subset, videos, known, codecs)
 
 
 def extract_subset(

@@ -44,7 +44,8 @@ class BatchPool:
         self, make: Callable[[Batch], list[Row]], tasks: Sequence[Extraction]
     ) -> Iterator[tuple[Extraction, Row]]:
         """Yield each task with its row. make: `extract_batch`."""
-        batches = (Batch(tuple(tasks[start : start + BATCH])) for start in range(0, len(tasks), BATCH))
+        ends = range(BATCH, len(tasks) + BATCH, BATCH)
+        batches = (Batch(tuple(map(tasks.__getitem__, range(end - BATCH, min(end, len(tasks)))))) for end in ends)
         try:
             for batch, rows in self.pool.in_order(make, batches):
                 yield from zip(batch.tasks, rows, strict=True)
