@@ -1,10 +1,13 @@
 """Videos in a bucket: whatever the way there does to them, the volumes are those of the files, or nothing is made."""
 
-import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -46,7 +49,7 @@ def proxy(root, served, monkeypatch):
     storage._store.cache_clear()
     yield served
     for line in asked(served, "GET", "?list-type=2").decode().split("<Key>")[1:]:
-        asked(served, "DELETE", line.partition("</Key>")[0])
+        asked(served, "DELETE", quote(line.partition("</Key>")[0]))
 
 
 def upload(proxy, subset="train"):
@@ -263,16 +266,45 @@ def test_only_the_videos_of_a_table_are_extracted_and_rows_of_others_are_kept(pr
         source.require_all(source.videos("train"), table, ("train",))
 
 
+@pytest.mark.parametrize("name", ["a b.mp4", "ü#1.mp4", "50%25.mp4", "a+b=c,d.mp4", "tilde~(1).MP4"])
+def test_a_name_that_an_address_must_spell_otherwise_is_listed_and_fetched(proxy, name):
+    asked(proxy, "PUT", f"clog/loss/train/{quote(name)}", name.encode())
+    video = Source(Bucket(PLACE)).videos("train")[0]
+    assert video.name == name and video.fetch().content == name.encode()
+
+
+def test_two_videos_are_fetched_while_one_is_decoded():
+    begun, going_on = [], threading.Event()
+
+    def fetch(number):
+        begun.append(number)
+        return going_on.wait(10)
+
+    going_on.set()
+    rows = fetching.ahead(fetch, range(6))
+    assert next(rows) == (0, True)
+    going_on.clear()
+    for number in range(1, 4):
+        while len(begun) < number + 2:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        assert sorted(begun) == [*range(number + 2)]
+        going_on.set()
+        assert next(rows) == (number, True)
+        going_on.clear()
+    going_on.set()
+    assert [number for number, _ in rows] == [4, 5]
+
+
 @pytest.mark.parametrize("asked_for", ["s3:/videos", "s3://", "gs://videos/a", "https://videos.s3.amazonaws.com/"])
 def test_what_is_no_bucket_is_refused(root, asked_for):
     with pytest.raises(InputError, match=r"s3://bucket/prefix|no videos"):
         source_of(asked_for, True, None).videos("train")
 
 
-def run_script(proxy, *arguments):
-    settings = {**os.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{proxy.port}"}
+def run_script(*arguments):
     command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=settings)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.slow
@@ -282,18 +314,35 @@ def test_the_script_reads_a_bucket_in_place(proxy):
     upload(proxy)
     upload(proxy, "test")
     whole = paths.input_folder().rename(paths.root() / "elsewhere")
-    done = run_script(proxy, "--input", PLACE, "--unsigned", "--workers", "1")
+    done = run_script("--input", PLACE, "--unsigned", "--workers", "1")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "next: python preproc_data/r02_verify_data.py --workers 1"
     assert not any(signed for *_, signed in proxy.asked)
     of_bucket = volumes()
-    done = run_script(proxy, "train", "--input", str(whole), "--workers", "0", "--force")
+    done = run_script("train", "--input", str(whole), "--workers", "0", "--force")
     assert done.returncode == 0 and volumes() == of_bucket, done.stderr
     proxy.faults = {"100001.mp4": ["403"]}
-    done = run_script(proxy, "train", "--input", PLACE, "--unsigned", "--workers", "1", "--force")
+    done = run_script("train", "--input", PLACE, "--unsigned", "--workers", "1", "--force")
     assert (
         done.returncode == 1 and "leave --unsigned out, and set AWS_" in done.stderr and "Traceback" not in done.stderr
     )
     proxy.faults = {"100001.mp4": ["404"]}
-    done = run_script(proxy, "train", "--input", PLACE, "--workers", "0")
+    done = run_script("train", "--input", PLACE, "--workers", "0")
     assert done.returncode == 2 and f"error: {PLACE}/train/100001.mp4 is not there" in done.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_does_not_wait_for_a_bucket_that_says_nothing(proxy):
+    make_videos(count=2)
+    upload(proxy)
+    proxy.faults = {"100001.mp4": ["silent", FOR_EVER]}
+    command = [sys.executable, str(SCRIPT), "train", "--input", PLACE, "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any("100001" in path for _, path, *_ in proxy.asked):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and time.monotonic() - began < 20  # a read alone may take 30
+    assert "interrupted; run the same command to resume" in errors and "Traceback" not in errors

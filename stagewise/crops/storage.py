@@ -149,7 +149,8 @@ class Stored:
         held = Held(str(self), answer.bytes().to_bytes(), etag)
         if MD5.fullmatch(etag):
             found = hashlib.md5(held.content, usedforsecurity=False).hexdigest()
-            return held, "" if found == etag else f"its MD5 is {found}, and its ETag {etag}"
+            other = f"its MD5 is {found}, and its ETag {etag}, which is none where the bucket encrypts by KMS"
+            return held, "" if found == etag else other
         size = self._size(etag)
         return held, "" if len(held.content) == size else f"{len(held.content)} bytes came, and it has {size}"
 
