@@ -40,7 +40,7 @@ def make_volumes(subset, filenames):
         shape = (5 + seed, 20, 30, 3)
         volume = np.random.default_rng([seed, len(subset)]).integers(0, 256, shape, dtype=np.uint8)
         sha256 = save_volume(paths.volume_path(subset, name), volume)
-        cells = (name, shape[0], 20, 30, 1, 1, 21, 31, shape[0], 9, sha256, "ok", "")
+        cells = (name, shape[0], 20, 30, 1, 1, 21, 31, shape[0], 9, sha256, "ok", "", "")
         rows.append(dict(zip(ROI_INDEX, cells, strict=True)))
         video = paths.videos_folder(subset) / name
         video.parent.mkdir(parents=True, exist_ok=True)
