@@ -363,7 +363,7 @@ def test_a_name_that_is_no_text_is_listed_in_one_line(data):
 
 
 def test_a_crop_in_doubt_is_a_note_with_its_reason_and_no_problem(data):
-    change(paths.roi_index("train"), lambda lines: [*lines[:2], f'{lines[2]}"cut, by the outline"', *lines[3:]])
+    change(paths.roi_index("train"), lambda lines: [*lines[:2], f'{lines[2][:-1]}"cut, by the outline",', *lines[3:]])
     checked = verify(None, workers=0)
     assert "train: 1 of 6 crops in doubt, first 100001.mp4 (cut, by the outline)" in checked.notes
     assert not checked.findings and not any("test: " in note and "doubt" in note for note in checked.notes)
