@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SUBSETS = ("train", "test")
-JOINED = "joined"  # stands for a stage in the tables of several stages' answers
+SUBSETS, JOINED = ("train", "test"), "joined"  # the second stands for a stage in the tables of several's answers
 PACKED = ".lmdb"  # how the names of packed volumes end
-INPUT = "STAGEWISE_INPUT"  # the setting that says where the videos are
-BUCKET = "s3://"  # how it begins where that is a bucket
+INPUT, BUCKET = "STAGEWISE_INPUT", "s3://"  # the setting that says where the videos are; how it names a bucket
 TEMPORARY = ".tmp-"  # how the names of files that are being written begin; the writer's process number follows
 
 
@@ -31,11 +29,8 @@ def phantom_answers() -> Path:
 
 
 def videos_folder(subset: str) -> Path:
-    """The videos of `train` or `test`: in the folder that `STAGEWISE_INPUT` names, or beside the tables.
-
-    Where that is a bucket, the folder beside the tables, which then mostly is not there.
-    """
-    asked = os.environ.get(INPUT) or BUCKET
+    """The videos of `train` or `test`: beside the tables, or in the folder that `STAGEWISE_INPUT` names."""
+    asked = os.environ.get(INPUT) or BUCKET  # which holds no folder
     return (input_folder() if asked.startswith(BUCKET) else Path(asked).absolute()) / subset
 
 
