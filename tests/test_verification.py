@@ -42,7 +42,7 @@ def make_volumes(subset, filenames):
         shape = (5 + seed, 20, 30, 3)
         volume = np.random.default_rng([seed, len(subset)]).integers(0, 256, shape, dtype=np.uint8)
         sha256 = save_volume(paths.volume_path(subset, name), volume)
-        cells = (name, shape[0], 20, 30, 1, 1, 21, 31, shape[0], 9, sha256, "ok", "")
+        cells = (name, shape[0], 20, 30, 1, 1, 21, 31, shape[0], 9, sha256, "ok", "", "")
         rows.append(dict(zip(ROI_INDEX, cells, strict=True)))
         video = paths.videos_folder(subset) / name
         video.parent.mkdir(parents=True, exist_ok=True)
@@ -365,7 +365,7 @@ def test_a_name_that_is_no_text_is_listed_in_one_line(data):
 
 
 def test_a_crop_in_doubt_is_a_note_with_its_reason_and_no_problem(data):
-    change(paths.roi_index("train"), lambda lines: [*lines[:2], f'{lines[2]}"cut, by the outline"', *lines[3:]])
+    change(paths.roi_index("train"), lambda lines: [*lines[:2], f'{lines[2][:-1]}"cut, by the outline",', *lines[3:]])
     checked = verify(None, workers=0)
     assert "train: 1 of 6 crops in doubt, first 100001.mp4 (cut, by the outline)" in checked.notes
     assert not checked.findings and not any("test: " in note and "doubt" in note for note in checked.notes)

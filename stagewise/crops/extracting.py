@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagewise.console import cli
@@ -10,6 +11,7 @@ from stagewise.files.shards import Shard, gathered
 
 if TYPE_CHECKING:
     from stagewise.crops.extraction import Extraction
+    from stagewise.crops.sources import Source
 
 
 def extract_videos(doc: str) -> None:
@@ -20,45 +22,57 @@ def extract_videos(doc: str) -> None:
     """
     arguments = _arguments(doc)
     from stagewise.crops import extraction
-    from stagewise.crops.input_videos import subsets_there
+    from stagewise.crops.sources import source_of
     from stagewise.video.codecs import CODECS, chosen
 
-    subsets = (arguments.subset,) if arguments.subset else subsets_there()
+    source = source_of(arguments.input, arguments.unsigned, arguments.only)
+    subsets = (arguments.subset,) if arguments.subset else source.subsets()
     for absent in () if arguments.subset else sorted({*paths.SUBSETS} - {*subsets}):
-        print(f"{absent}: nothing in {paths.shown(paths.videos_folder(absent))}, left out")
+        print(f"{absent}: nothing in {source.where(absent)}, left out")
     codecs = chosen(arguments.codecs) if arguments.codecs else CODECS
-    asked = arguments.force, codecs, arguments.shard
-    plans = {subset: extraction.plan(subset, *asked) for subset in subsets}  # fails before any work
+    how = arguments.force, codecs, source, arguments.shard
+    plans = {subset: extraction.plan(subset, *how) for subset in subsets}  # fails before any work
+    if arguments.only and not arguments.shard:
+        source.require_all((task.video for tasks in plans.values() for task in tasks), arguments.only, subsets)
     for subset, tasks in plans.items():
-        _announce(subset, tasks, arguments.shard)
+        _announce(subset, tasks, source, arguments.shard)
     if not arguments.dry_run:
-        problems = []
-        for subset in subsets:
-            rows = extraction.extract_subset(subset, arguments.workers, *asked)
+        problems, asked = [], [subset for subset in subsets if plans[subset] or arguments.shard]
+        for subset in asked:
+            rows = extraction.extract_subset(subset, arguments.workers, *how)
             problems += _tell(subset, rows)
-        _end(subsets, problems, arguments)
+        _end(asked, problems, arguments, source)
 
 
 def _arguments(doc: str) -> argparse.Namespace:
     parser = cli.parser(doc, "workers", "force", "keep-going", "shard", "dry-run")
     parser.add_argument("subset", nargs="?", choices=paths.SUBSETS, help="only these videos (default: both)")
     parser.add_argument("--codecs", metavar="LIST", help="the codecs that may be decoded, FFmpeg's names with commas")
+    parser.add_argument(
+        "--input",
+        metavar="PLACE",
+        help="where train/ and test/ are: a folder or s3://bucket/prefix (default: STAGEWISE_INPUT, or input)",
+    )
+    parser.add_argument("--unsigned", action="store_true", help="ask a public bucket without AWS keys")
+    parser.add_argument("--only", type=Path, metavar="CSV", help="only the videos of its column filename")
     return parser.parse_args()
 
 
-def _announce(subset: str, tasks: Sequence["Extraction"], shard: Shard | None) -> None:
+def _announce(subset: str, tasks: Sequence["Extraction"], source: "Source", shard: Shard | None) -> None:
     """Say what there is to do, and what lies there beside."""
     from stagewise.crops.extraction import index_of
-    from stagewise.crops.input_videos import passed_over
 
+    if not tasks and not shard:  # which may have none
+        print(f"{subset}: none of the videos of --only, left out")
+        return
     known = sum(task.known is not None and task.known["status"] == "ok" for task in tasks)
     index, of = index_of(subset, shard), f", shard {shard}" * bool(shard)
     print(f"{subset}{of}: {len(tasks)} videos, {known} of them extracted before and to be verified")
-    if tasks:  # a shard may have none
+    if tasks:
         print(f"  {paths.shown(tasks[0].volume)} ... {paths.shown(index.table)}")
     if not shard and (parts := gathered(index.shards())):
         print(f"  {parts}")
-    print("".join(f"  passed over: {line}\n" for line in passed_over(subset)), end="")
+    print("".join(f"  passed over: {line}\n" for line in source.passed_over(subset)), end="")
 
 
 def _tell(subset: str, rows: Sequence[dict[str, str]]) -> list[str]:
@@ -71,7 +85,7 @@ def _tell(subset: str, rows: Sequence[dict[str, str]]) -> list[str]:
     return [f"{subset}/{row['filename']}: {row['reason']}" for row in bad]
 
 
-def _end(subsets: Sequence[str], problems: Sequence[str], arguments: argparse.Namespace) -> None:
+def _end(subsets: Sequence[str], problems: Sequence[str], arguments: argparse.Namespace, source: "Source") -> None:
     """The last lines; an error with them where videos were quarantined."""
     from stagewise.console.ending import end_quarantined, ending
     from stagewise.crops.extraction import index_of
@@ -79,21 +93,32 @@ def _end(subsets: Sequence[str], problems: Sequence[str], arguments: argparse.Na
     tables = {subset: index_of(subset, arguments.shard).table for subset in subsets}
     written = [path for subset, table in tables.items() for path in (paths.roi_folder(subset), table)]
     what = "of the videos quarantined, without a volume"
-    following = _following(subsets, arguments, ["--keep-going"] * bool(problems))
+    following = _following(subsets, arguments, source, ["--keep-going"] * bool(problems))
     end_quarantined(ending(written, following), problems, what, arguments.keep_going)
 
 
-def _following(subsets: Sequence[str], arguments: argparse.Namespace, going: list[str]) -> str:
+def _following(subsets: Sequence[str], arguments: argparse.Namespace, source: "Source", going: list[str]) -> str:
     """The next command: for the other subset, or of the next step; after a shard the one that gathers."""
     from stagewise.console.ending import command
-    from stagewise.crops.input_videos import subsets_there
 
-    others = [subset for subset in subsets_there() if not paths.roi_index(subset).exists()]
+    others = [subset for subset in _left_out(arguments, source) if not paths.roi_index(subset).exists()]
     if arguments.shard:
         others = [arguments.subset] * bool(arguments.subset)
     elif not others and any(paths.packed_volumes(paths.roi_folder(subset)).exists() for subset in subsets):
         return command("preproc_data/r05_pack_volumes.py")
     elif not others:
         return command("preproc_data/r02_verify_data.py", arguments, *going)
-    codecs = ["--codecs", arguments.codecs] * bool(arguments.codecs)
-    return command("preproc_data/r01_extract_roi.py", arguments, *others, *codecs, *going)
+    return command("preproc_data/r01_extract_roi.py", arguments, *others, *_given(arguments), *going)
+
+
+def _left_out(arguments: argparse.Namespace, source: "Source") -> Sequence[str]:
+    """The subsets that are there and may be another command's: with names that are asked for, none."""
+    return () if arguments.only else source.subsets()
+
+
+def _given(arguments: argparse.Namespace) -> list[str]:
+    """The words that say what r01 reads, for the same of another subset, or of all shards."""
+    only = arguments.only if arguments.shard else None
+    named = {"--codecs": arguments.codecs, "--input": arguments.input, "--only": only}
+    words = [word for option, value in named.items() if value for word in (option, str(value))]
+    return words + ["--unsigned"] * arguments.unsigned

@@ -47,7 +47,7 @@ def passed_over(subset: str) -> list[str]:
         if not _is_shown_video(path):
             found[_kind(path)].extend(_files_in(path) if path.is_dir() else [path.name])
     return [
-        f"{len(names)} {noun}{'s' * (len(names) > 1)}{kind} ({_shown(names)}): {KINDS[noun, kind]}"
+        f"{len(names)} {noun}{'s' * (len(names) > 1)}{kind} ({shown(names)}): {KINDS[noun, kind]}"
         for (noun, kind), names in found.items()
         if names
     ]
@@ -93,9 +93,10 @@ def _files_in(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder.parent)) for path in files + closed)
 
 
-def _shown(names: list[str]) -> str:
-    shown = [name if name.isprintable() else ascii(name) for name in names[:SHOWN_NAMES]]
-    return ", ".join(shown + ["..."] * (len(names) > SHOWN_NAMES))
+def shown(names: list[str]) -> str:
+    """The first names of several, as a message may show them."""
+    first = [name if name.isprintable() else ascii(name) for name in names[:SHOWN_NAMES]]
+    return ", ".join(first + ["..."] * (len(names) > SHOWN_NAMES))
 
 
 def subsets_there() -> tuple[str, ...]:

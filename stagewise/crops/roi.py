@@ -1,7 +1,6 @@
 """The region of interest: the crop inside the orange outline, by the winning recipe's rule."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import av
 import cv2
@@ -12,6 +11,7 @@ from stagewise.crops.filmstrip import Box, FilmStrip, can_be_cut, planes
 from stagewise.crops.outline import orange_pixels, outline_box, union
 from stagewise.video.codecs import CODECS
 from stagewise.video.decoding import VideoError, decode, read_frames
+from stagewise.video.held import Video
 from stagewise.volumes.pklz import LARGEST_BYTES
 
 WINDOW_MARGIN = 8  # ours, pixels around the first frame's outline: from frame to frame coding moves it by a few
@@ -32,25 +32,25 @@ class Roi:
     reason: str = ""
 
 
-def extract_roi(path: Path, codecs: tuple[str, ...] = CODECS) -> Roi:
+def extract_roi(video: Video, codecs: tuple[str, ...] = CODECS) -> Roi:
     """Crop a video to the union of its frames' outline boxes; frames without outline do not count for the box.
 
     Where that union is in doubt, the crop is the closed outline's alone. Holds a window of the video of up to
     `KEPT_BYTES` and its crop in memory. Raises VideoError for a video without an outline to trust, for a crop too
     large to be one, and where `decode` does.
     """
-    strip = _strip_around_outline(path, codecs)
+    strip = _strip_around_outline(video, codecs)
     windows = strip.bgr() if strip else []
     view = View(strip.window, strip.like.height, strip.like.width) if strip else None
-    found = judge(lambda: map(orange_pixels, windows or read_frames(path, codecs)), view)
+    found = judge(lambda: map(orange_pixels, windows or read_frames(video, codecs)), view)
     if found.box is None:
-        raise VideoError(path, found.reason)
+        raise VideoError(video, found.reason)
     y0, x0, y1, x1 = found.box
     shape = (found.frames, y1 - y0, x1 - x0, 3)
     if np.prod(shape, dtype=np.int64) > LARGEST_BYTES:
-        raise VideoError(path, f"its crop of {shape} is larger than {LARGEST_BYTES >> 20} MiB")
+        raise VideoError(video, f"its crop of {shape} is larger than {LARGEST_BYTES >> 20} MiB")
     volume = np.empty(shape, np.uint8)
-    for target, frame in zip(volume, windows or read_frames(path, codecs), strict=True):
+    for target, frame in zip(volume, windows or read_frames(video, codecs), strict=True):
         target[:] = frame[y0:y1, x0:x1]
     top, left = strip.window[:2] if strip else (0, 0)
     box = (y0 + top, x0 + left, y1 + top, x1 + left)
@@ -67,14 +67,14 @@ def orange_chroma(blue: np.ndarray, red: np.ndarray) -> np.ndarray:
     return cv2.addWeighted(red, 0.8, blue, -1, 0.2 * 128 - 2)
 
 
-def _strip_around_outline(path: Path, codecs: tuple[str, ...]) -> FilmStrip | None:
+def _strip_around_outline(video: Video, codecs: tuple[str, ...]) -> FilmStrip | None:
     """A window of every frame with all outline pixels in it, in one decoding; None where that cannot be had so.
 
     The window lies around the first frame's outline, and an outline that leaves it needs a second decoding, as do a
     first frame without outline, frames that cannot be cut, and more than `KEPT_BYTES`.
     """
     strip = None
-    for frame in decode(path, codecs):
+    for frame in decode(video, codecs):
         if not can_be_cut(frame):
             return None
         luma, blue, red = planes(frame)

@@ -3,6 +3,7 @@
 A number beside `;` or a tab may have a decimal comma, as spreadsheets write it where `,` is not free for the cells.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,20 @@ def require_values(frame: pd.DataFrame, column: str, allowed: Sequence[object], 
     refuse_rows(~frame[column].isin(list(allowed)), frame, column, f"is not one of {expected}", path, mend)
 
 
+def blanks(cells: pd.Series) -> pd.Series:
+    """Which cells hold nothing, or spaces alone; of numbers none does."""
+    if cells.dtype.kind == "i" or all(map(str.strip, cells.to_numpy())):  # ten times as fast as what follows, and usual
+        return pd.Series(False, cells.index)
+    return pd.Series([not cell.strip() for cell in cells], cells.index, bool)
+
+
+def matching(pattern: re.Pattern[str], cells: pd.Series) -> pd.Series:
+    """Which cells are a pattern's from beginning to end."""
+    if all(map(pattern.fullmatch, cells.to_numpy())):
+        return pd.Series(True, cells.index)
+    return pd.Series([pattern.fullmatch(cell) is not None for cell in cells], cells.index, bool)
+
+
 def booleans(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Series:
     """A column of True/False, yes/no or 1/0, whole or by their first letters, in any case; InputError at another."""
     values = frame[column].str.strip().str.lower().map(YES | NO)
@@ -36,6 +51,8 @@ def booleans(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Seri
 def numbers(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Series:
     """A column of finite numbers as float64; InputError at the first other value."""
     text = frame[column]
+    if text.dtype.kind == "i":  # read as such
+        return text.astype(np.float64)
     if frame.attrs.get("decimal_comma"):
         text = text.mask(text.str.fullmatch(DECIMAL_COMMA), text.str.replace(",", "."))
     values = pd.to_numeric(text, errors="coerce").astype(np.float64)

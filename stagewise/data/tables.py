@@ -9,18 +9,21 @@ names of videos without their suffix. Everything else is refused.
 Compressed files (`.csv.xz`, `.csv.gz`) are read as well.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
-from stagewise.crops.roi_index import ROI_INDEX, ROI_SIZES, ROI_STATUS
+from stagewise.crops.roi_index import LATER, ROI_INDEX, ROI_SIZES, ROI_STATUS
 from stagewise.data.columns import (
     LONGEST_SHOWN,
+    blanks,
     booleans,
     labels,
     line_of,
+    matching,
     probabilities,
     refuse_rows,
     require_values,
@@ -32,15 +35,11 @@ from stagewise.files.csv_text import read_cells
 from stagewise.messages.commands import EXTRACT, MAKE_PHANTOM
 from stagewise.messages.errors import InputError
 
-KNOWN = (
-    "tier1",
-    "micro",
-    "project_id",
-    "num_frames",
-    "crowd_score",
-)  # columns that a table may have, for what uses them
+# columns that a table may have, for what uses them
+KNOWN = ("tier1", "micro", "project_id", "num_frames", "crowd_score")
 CLASSES = {0: "flowing", 1: "stalled"}  # what a label means
 LABELS_MEND = f"put a table with the columns filename and stalled there, or, into an empty input/, run: {MAKE_PHANTOM}"
+SHA256 = re.compile("[0-9a-f]{64}")
 CORRECT_INPUT = "put the competition's own file there, or correct this one"
 
 
@@ -51,15 +50,18 @@ def read_table(
     absent: str | None = None,
     may_be_blank: Sequence[str] = (),
     other_names: Mapping[str, str] = MappingProxyType({}),
+    only: Collection[str] | None = None,
+    numbers: Collection[str] = (),
 ) -> pd.DataFrame:
     """A CSV table as text, with its shape checked.
 
     required: columns that must be there and, but for those in `may_be_blank`, filled in every row; others are carried
     along, but for those of `KNOWN` that are blank in every row. absent: the mend where there is no such file, if it is
-    another one. other_names: what a required column may be called instead, where it is not there by its own name.
+    another one. other_names: what a required column may be called instead, where it is not there by its own name. only,
+    numbers: as for `read_cells`.
     Returns: every column as str, rows 0, 1, 2, ... Raises InputError with `mend` at the end of its message.
     """
-    frame = read_cells(path, mend, absent or mend)
+    frame = read_cells(path, mend, absent or mend, only, numbers)
     frame = frame.rename(columns={other: name for name, other in other_names.items() if name not in frame})
     frame = _with_known_names(frame, required)
     missing = [column for column in required if column not in frame.columns]
@@ -70,7 +72,7 @@ def read_table(
     if frame.empty:
         raise InputError(f"{paths.shown(path)}: no rows after the header; {mend}")
     for column in [column for column in required if column not in may_be_blank]:
-        refuse_rows(frame[column].str.strip() == "", frame, column, "is blank", path, mend)
+        refuse_rows(blanks(frame[column]), frame, column, "is blank", path, mend)
     known = [column for column in KNOWN if column in frame and column not in required]
     return frame.drop(columns=[column for column in known if not any(cell.strip() for cell in frame[column])])
 
@@ -92,13 +94,15 @@ def read_videos(
     absent: str | None = None,
     may_be_blank: Sequence[str] = (),
     subset: str = "train",
+    only: Collection[str] | None = None,
+    numbers: Collection[str] = (),
 ) -> pd.DataFrame:
     """`read_table` of a table with a row a video: filename must hold names that videos may have, each once.
 
     subset: whose videos they are, `train` or `test`. Returns: filename as the video is called (a name without suffix
     gets that of the video that is there).
     """
-    frame = read_table(path, ("filename", *required), mend, absent, may_be_blank)
+    frame = read_table(path, ("filename", *required), mend, absent, may_be_blank, only=only, numbers=numbers)
     names, problems = resolve(frame["filename"], subset)
     if (problems != "").any():
         refuse_rows(problems != "", frame, "filename", problems[problems != ""].iloc[0], path, mend)
@@ -175,17 +179,19 @@ def read_oof_table(path: Path, mend: str, absent: str | None = None) -> pd.DataF
 def read_roi_index(path: Path) -> pd.DataFrame:
     """The extraction's table, a row a video.
 
-    Returns: columns `ROI_INDEX`; sizes (pixels, frames, bytes) int64, all 0 where status is "quarantined", which
-    has its reason; y0, x0, y1, x1 is the crop's box, half open; sha256 is that of the volume's file.
+    Returns: columns `ROI_INDEX` but those of `LATER`, which r01 alone has a use for; sizes (pixels, frames, bytes)
+    int64, all 0 where status is "quarantined", which has its reason; y0, x0, y1, x1 is the crop's box, half open;
+    sha256 is that of the volume's file.
     """
     command = f"run: {EXTRACT} {path.stem}"
     mend = f"{command} --force"
-    frame = read_videos(path, ROI_INDEX, mend, command, ("sha256", "reason"), path.stem)
+    columns, blank = [column for column in ROI_INDEX if column not in LATER], ("sha256", "reason")
+    frame = read_videos(path, columns, mend, command, blank, path.stem, only=columns, numbers=ROI_SIZES)
     require_values(frame, "status", ROI_STATUS, path, mend)
     for column in ROI_SIZES:
         frame[column] = whole_numbers(frame, column, path, mend, minimum=0)
     ok = frame["status"] == "ok"
-    refuse_rows(ok & ~frame["sha256"].str.fullmatch("[0-9a-f]{64}"), frame, "sha256", "is not a sha256", path, mend)
+    refuse_rows(ok & ~matching(SHA256, frame["sha256"]), frame, "sha256", "is not a sha256", path, mend)
     for column in ("frames", "height", "width"):
         refuse_rows(ok & (frame[column] < 1), frame, column, "is less than 1", path, mend)
     return frame

@@ -14,7 +14,7 @@ import pandas as pd
 
 from stagewise.files import paths
 from stagewise.files.csv_text import read_cells
-from stagewise.files.names import SUFFIX, is_video, name_problem
+from stagewise.files.names import ORDINARY, SUFFIX, is_video, name_problem
 from stagewise.messages.commands import EXTRACT
 
 OTHER_TYPE = r"\.[a-z][a-z0-9]{1,4}\s*"  # how the name of a file that is no video ends
@@ -25,7 +25,7 @@ def known_videos(subset: str) -> set[str]:
     index, names = paths.roi_index(subset), set(names_in(paths.videos_folder(subset)))
     if index.exists():
         mend = f"run: {EXTRACT} {subset} --force"
-        names |= set(read_cells(index, mend, mend).get("filename", ()))
+        names |= set(read_cells(index, mend, mend, only=("filename",)).get("filename", ()))
     return {name for name in names if is_video(name)}
 
 
@@ -40,6 +40,8 @@ def resolve(written: pd.Series, subset: str) -> tuple[pd.Series, pd.Series]:
     A name without suffix is that of the one video of `subset` that has it with a suffix, and with `SUFFIX` where there
     is none.
     """
+    if all(map(ORDINARY.fullmatch, written.to_numpy())):
+        return written, pd.Series("", written.index)
     found, bare = written.copy(), np.array([not is_video(name) for name in written])
     fits = _videos_by_stem(known_videos(subset)) if bare.any() else {}
     found[bare] = [_with_suffix(name, fits.get(name, [])) for name in written[bare]]

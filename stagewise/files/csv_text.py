@@ -6,11 +6,13 @@ import io
 import lzma
 import re
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
 from stagewise.files import paths
+from stagewise.files.csv_plain import read_plain
 from stagewise.messages.errors import InputError
 
 LARGEST_BYTES = 1 << 28  # five times the competition's largest table, 573,048 rows in 53 MB
@@ -20,13 +22,24 @@ DELIMITERS = (",", ";", "\t")  # of spreadsheets, by country
 NAMED_DELIMITER = re.compile('"?sep=([,;\t|])"?,*(\r\n|\r|\n)', re.IGNORECASE)  # Excel's first line
 
 
-def read_cells(path: Path, mend: str, absent: str) -> pd.DataFrame:
+def read_cells(
+    path: Path, mend: str, absent: str, only: Collection[str] | None = None, numbers: Collection[str] = ()
+) -> pd.DataFrame:
     """All cells as str, the first line's as names of the columns, blank lines at the end left out.
 
-    mend, absent: what the user can do about a bad file, and about none. Raises InputError.
-    Returns: attrs first_line, the line of the file that row 0 stands in, and decimal_comma, whether numbers may have
-    one, for the columns' readers.
+    mend, absent: what the user can do about a bad file, and about none. only: the columns that are asked for, by
+    default all; numbers: those that may come as int64 where every cell of all of them is a whole number, for the sake
+    of memory. Raises InputError. Returns: attrs first_line, the line of the file that row 0 stands in, and
+    decimal_comma, whether numbers may have one, for the columns' readers.
     """
+    frame = read_plain(path, only, numbers, LARGEST_BYTES, LARGEST_CELLS)
+    if frame is None:
+        frame = _read_any(path, mend, absent)
+        frame = frame if only is None else frame[[name for name in frame.columns if name in only]]
+    return frame
+
+
+def _read_any(path: Path, mend: str, absent: str) -> pd.DataFrame:
     with paths.naming(path):
         text = _read_text(path, mend, absent)
     named = NAMED_DELIMITER.match(text)

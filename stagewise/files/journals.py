@@ -6,7 +6,7 @@ interrupted run leaves the journal; the next one believes a line only if the mad
 
 import csv
 import errno
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +28,15 @@ Row = dict[str, str]  # a line of the table, as text
 class Index:
     """A table of made files. columns: the first is the file's name; what: the work, for who comes while it is done.
 
-    path: of the whole table; shard: whose part of it this is, None for the whole, which gathers the shards' parts.
+    path: of the whole table; shard: whose part of it this is, None for the whole, which gathers the shards' parts;
+    later: the last of the columns, which a table of before does not have; they are blank then.
     """
 
     path: Path
     columns: Sequence[str]
     what: str
     shard: Shard | None = None
+    later: Sequence[str] = ()
 
     @property
     def table(self) -> Path:
@@ -90,22 +92,52 @@ class Index:
             for path in files_of_shards(self.path.with_suffix(suffix)).values():
                 path.unlink(missing_ok=True)
 
-    def known_rows(self) -> dict[str, Row]:
+    def known_rows(self) -> Mapping[str, Row]:
         """What the table and then the journal say, by name; a line that is not whole does not count.
 
         Of the whole, and of all shards of any number, those of the last change last.
         """
-        known, journal = {}, self.path.with_suffix(JOURNAL)
+        lines, journal = {}, self.path.with_suffix(JOURNAL)
         parts = [part for path in (self.path, journal) for part in files_of_shards(path).values()]
         for path in (self.path, *sorted([journal, *parts], key=_changed)):
             if path.exists():
-                with paths.naming(path):
-                    text = path.read_text(errors="replace")
-                for line in text[: text.rfind("\n") + 1].splitlines():  # a shard may be writing the last one
-                    cells = next(csv.reader([line]), [])
-                    if len(cells) == len(self.columns):
-                        known[cells[0]] = dict(zip(self.columns, cells, strict=True))
-        return known
+                with paths.naming(path), path.open(errors="replace") as file:
+                    lines |= self._whole_lines(file)
+        return Rows(self.columns, lines)
+
+    def _whole_lines(self, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Those with a cell for each column, but for the `later` ones, each behind its first cell."""
+        whole = (len(self.columns), len(self.columns) - len(self.later))
+        for line in lines:
+            if not line.endswith("\n"):  # torn by a kill, or a shard is writing it
+                continue
+            cells = _cells(line) if '"' in line else line.rstrip("\n").split(",")
+            if len(cells) in whole and cells[0] != self.columns[0]:
+                yield cells[0], line
+
+
+class Rows(Mapping[str, Row]):
+    """Lines of a table by their first cell, each taken apart when it is asked for: half a million in 190 MiB, not 980.
+
+    lines: as they stand in the file; the last columns may be missing, and are blank then.
+    """
+
+    def __init__(self, columns: Sequence[str], lines: dict[str, str]) -> None:
+        self.columns, self.lines = columns, lines
+
+    def __getitem__(self, name: str) -> Row:
+        cells = _cells(self.lines[name])
+        return dict(zip(self.columns, cells + [""] * (len(self.columns) - len(cells)), strict=True))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+def _cells(line: str) -> list[str]:
+    return next(csv.reader([line]), [])
 
 
 @dataclass(frozen=True)

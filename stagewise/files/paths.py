@@ -9,9 +9,9 @@ from pathlib import Path
 
 from stagewise.files import writers
 
-SUBSETS = ("train", "test")
-JOINED = "joined"  # stands for a stage in the tables of several stages' answers
+SUBSETS, JOINED = ("train", "test"), "joined"  # the second stands for a stage in the tables of several's answers
 PACKED = ".lmdb"  # how the names of packed volumes end
+INPUT, BUCKET = "STAGEWISE_INPUT", "s3://"  # the setting that says where the videos are; how it names a bucket
 
 
 def root() -> Path:
@@ -30,8 +30,9 @@ def phantom_answers() -> Path:
 
 
 def videos_folder(subset: str) -> Path:
-    """The videos of `train` or `test`."""
-    return input_folder() / subset
+    """The videos of `train` or `test`: beside the tables, or in the folder that `STAGEWISE_INPUT` names."""
+    asked = os.environ.get(INPUT) or BUCKET  # which holds no folder
+    return (input_folder() if asked.startswith(BUCKET) else Path(asked).absolute()) / subset
 
 
 def modified_data_folder() -> Path:

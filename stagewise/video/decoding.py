@@ -1,7 +1,7 @@
 """Decoding of videos, strict: a video is read whole or not at all.
 
-FFmpeg gets the content of one open file and is told what it is: it guesses no format, so a playlist under a video's
-name stays text, and it can open no other file and no network address.
+FFmpeg gets the content of one open file, or of a video in memory, and is told what it is: it guesses no format, so a
+playlist under a video's name stays text, and it can open no other file and no network address.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from typing import BinaryIO
 import av
 import numpy as np
 
-from stagewise.files import paths
 from stagewise.messages.commands import CONVERT, EXTRACT
 from stagewise.messages.errors import InputError
 from stagewise.video.codecs import CODECS, whitelist
 from stagewise.video.container_error import ContainerError
 from stagewise.video.containers import container_of
+from stagewise.video.held import Held, Video, shown
 from stagewise.video.orientation import Turn, turn_of, turned
 
 MEND = f"replace the file by a whole one, or leave it out with: {EXTRACT} --keep-going"
@@ -31,34 +31,34 @@ ONLY_LOGGING = ("ffv1",)  # puts an older frame's pixels where a checksum is wro
 class VideoError(InputError):
     """A video that must not be used; `reason` says why, without the file's name."""
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"video {paths.shown(path)}: {reason}; {MEND}")
+    def __init__(self, video: Video, reason: str) -> None:
+        super().__init__(f"video {shown(video)}: {reason}; {MEND}")
         self.reason = reason
 
 
-def read_frames(path: Path, codecs: tuple[str, ...] = CODECS) -> Iterator[np.ndarray]:
+def read_frames(video: Video, codecs: tuple[str, ...] = CODECS) -> Iterator[np.ndarray]:
     """Decode the first video track, one frame in memory at a time, turned as players show it.
 
     Yields: (H, W, 3) uint8 BGR, the same H and W in every frame, pixels. Raises as `decode` does.
     """
-    for frame in decode(path, codecs):
+    for frame in decode(video, codecs):
         # bicubic as in ffmpeg and OpenCV: chroma that has no conversion of its own, as of 10 bits, comes out as theirs
         pixels = frame.to_ndarray(format="bgr24", threads=1, interpolation="BICUBIC")
         yield np.ascontiguousarray(turned(pixels, turn_of(frame)))
 
 
-def decode(path: Path, codecs: tuple[str, ...] = CODECS) -> Iterator[av.VideoFrame]:
+def decode(video: Video, codecs: tuple[str, ...] = CODECS) -> Iterator[av.VideoFrame]:
     """Decode the first video track into frames as they are coded, all of one size, each once.
 
     codecs: those that may be decoded. Raises VideoError, possibly after some frames, for a file of another kind and for
     a video that is cut off, damaged, changes its frame size, or has fewer or more frames than its container promises;
     OSError where it cannot be read.
     """
-    path = Path(path)
-    if path.exists() and not path.is_file():  # a folder or a pipe
-        raise VideoError(path, "is not a file")
+    video = video if isinstance(video, Held) else Path(video)
+    if isinstance(video, Path) and video.exists() and not video.is_file():  # a folder or a pipe
+        raise VideoError(video, "is not a file")
     first, count = None, 0
-    with path.open("rb") as file:
+    with video.open("rb") as file:
         try:
             container = container_of(file)
             promised = container.frames_promised(file)
@@ -71,13 +71,13 @@ def decode(path: Path, codecs: tuple[str, ...] = CODECS) -> Iterator[av.VideoFra
                     raise ContainerError(_change(first, found))
                 yield frame
         except ContainerError as error:
-            raise VideoError(path, str(error)) from error
+            raise VideoError(video, str(error)) from error
         except av.error.FFmpegError as error:
             raise VideoError(
-                path, f"cannot be decoded ({error.strerror or error}); if a player shows it, convert it: {CONVERT}"
+                video, f"cannot be decoded ({error.strerror or error}); if a player shows it, convert it: {CONVERT}"
             ) from error
     if count != promised:
-        raise VideoError(path, f"shows {count or 'no'} frames, and its index promises {promised}")
+        raise VideoError(video, f"shows {count or 'no'} frames, and its index promises {promised}")
 
 
 def _change(first: tuple[int, int, Turn], later: tuple[int, int, Turn]) -> str:
