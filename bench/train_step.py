@@ -51,12 +51,14 @@ def keras_step(backend: str, precision: str, clips: np.ndarray, stalled: np.ndar
     device.prepare()
     import keras
 
+    from stagewise.machine.steps import training_steps
     from stagewise.training.train import compiled
 
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     keras.config.set_dtype_policy(policy)  # on a CPU, too, where the recipe would not
-    model = compiled(changed(D121, accumulation_steps=1, gpu_precision=policy))
-    return lambda: float(model.train_on_batch(clips, stalled))
+    steps = training_steps(compiled(changed(D121, accumulation_steps=1, gpu_precision=policy)))
+    train_on = steps.__enter__()  # until the process ends
+    return lambda steps=steps: float(train_on(clips, stalled, None))
 
 
 def peers_step(name: str, precision: str, clips: np.ndarray, stalled: np.ndarray) -> Callable[[], float]:

@@ -48,6 +48,22 @@ def test_the_estimate_of_the_full_preset_is_within_a_tenth_of_the_measured_peak(
     assert 7.5 <= footprint(D121, workers=0).ram / GIBIBYTE <= 7.5 * 1.1  # measured: bench/RESULTS.md
 
 
+@pytest.mark.parametrize(("clips", "counted"), [(6, 1.6), (24, 6.4), (48, 13)])  # by XLA: machine/steps.py
+def test_the_estimate_of_a_gpus_memory_is_within_a_tenth_of_what_xla_plans(monkeypatch, clips, counted):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    outside = 4 * 4 * D121.net.parameters / GIBIBYTE  # weights, two moments and gradients' sums are not in the plan
+    assert counted + outside <= footprint(replace(D121, batch_size=clips), workers=0).gpu / GIBIBYTE
+    assert footprint(replace(D121, batch_size=clips), workers=0).gpu / GIBIBYTE <= 1.1 * (counted + outside)
+
+
+def test_a_gpus_activations_take_twice_as_much_in_float32_and_all_of_it_on_pytorch(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    mixed, whole = (footprint(replace(D121, gpu_precision=of), 0) for of in ("mixed_bfloat16", "float32"))
+    assert mixed.ram == whole.ram and 1.8 * mixed.gpu < whole.gpu < 2 * mixed.gpu
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert 1.8 * whole.gpu < footprint(D121, 0).gpu < 2 * whole.gpu
+
+
 @pytest.mark.parametrize(
     ("count", "words"),
     [

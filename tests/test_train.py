@@ -1,6 +1,7 @@
 """One fold's training: resumed equals straight bit for bit, and nothing starts from what it should not."""
 
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import keras
@@ -16,6 +17,7 @@ from stagewise.data.splits import read_split
 from stagewise.files import paths
 from stagewise.files.locks import owned
 from stagewise.folds import runs
+from stagewise.machine.steps import training_steps
 from stagewise.messages.errors import BusyError, InputError, NumericalError
 from stagewise.recipes.starts import ParentSnapshot, ParentStage
 from stagewise.scores.score import best_threshold
@@ -311,18 +313,23 @@ def test_a_fold_in_use_is_busy_and_names_its_holder(split):
         train(wanted, workers=0, force=False)
 
 
-def test_a_loss_that_is_not_finite_stops_at_its_batch_and_saves_nothing(split, monkeypatch):
-    task = TrainingBatches.task
+@pytest.mark.parametrize("batch", [1, 3, 4])  # of four: its loss is read behind the next step, or behind the last
+def test_a_loss_that_is_not_finite_stops_at_its_batch_and_saves_nothing(split, monkeypatch, batch):
+    task, state = TrainingBatches.task, []
 
     def with_a_bad_label(self, epoch: int, step: int):
-        drawn = task(self, epoch, step)
-        return replace(drawn, stalled=(float("nan"),) * len(drawn.stalled)) if (epoch, step) == (1, 2) else drawn
+        drawn, bad = task(self, epoch, step), (epoch, step + 1) == (1, batch)
+        if bad:
+            state.append((wanted.folder / runs.RESUME_STATE).read_bytes())
+        return replace(drawn, stalled=(float("nan"),) * len(drawn.stalled)) if bad else drawn
 
     monkeypatch.setattr(TrainingBatches, "task", with_a_bad_label)
     wanted = plan(split)
-    with pytest.raises(NumericalError, match=r"nan at batch 3 of epoch 2 of .*; lower learning_rate .* with --force"):
+    message = rf"nan at batch {batch} of epoch 2 of .*; lower learning_rate .* with --force"
+    with pytest.raises(NumericalError, match=message):
         train(wanted, workers=0, force=False)
     assert len((wanted.folder / runs.HISTORY).read_text().splitlines()) == 2
+    assert [(wanted.folder / runs.RESUME_STATE).read_bytes()] == state
 
 
 def test_probabilities_that_are_not_finite_stop_after_their_epoch_with_the_same_mend(split, monkeypatch):
@@ -375,8 +382,16 @@ def test_history_holds_the_middle_of_equally_good_thresholds_as_r41_chooses_it(s
 
 
 def test_history_holds_the_mean_loss_of_the_epochs_batches(split, monkeypatch):
-    wanted, losses = plan(split, epochs=1), iter([4.0, 1.0, 2.0, 1.0])
-    monkeypatch.setattr(keras.Model, "train_on_batch", lambda model, clips, stalled, sample_weight: next(losses))
+    wanted, losses = plan(split, epochs=1), []
+
+    @contextmanager
+    def noting(model):
+        with training_steps(model) as train_on:
+            yield lambda *batch: losses.append(train_on(*batch)) or losses[-1]
+
+    monkeypatch.setattr("stagewise.training.train.training_steps", noting)
     train(wanted, workers=0, force=False)
     header, row = (line.split(",") for line in (wanted.folder / runs.HISTORY).read_text().splitlines())
-    assert float(row[header.index("loss")]) == 2.0
+    each = [float(loss) for loss in losses]
+    assert len(set(each)) == wanted.steps == 4
+    assert float(row[header.index("loss")]) == sum(each) / 4

@@ -1,4 +1,4 @@
-"""Sets up the device that Keras runs on; with `backends`, the only module that knows one backend from another."""
+"""Sets up the device that Keras runs on; with `backends` and `steps`, all that knows one from another."""
 
 import os
 import sys

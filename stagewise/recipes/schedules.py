@@ -16,7 +16,8 @@ class Schedule(Protocol):
     def callbacks(self, monitor: str, learning_rate: float) -> list["keras.callbacks.Callback"]:
         """What changes the optimizer's numbers or ends the training, by the validation score of that name in the logs.
 
-        learning_rate: the optimizer's, at the start. Of a batch's hooks `on_train_batch_begin` is called.
+        learning_rate: the optimizer's, at the start. Of a batch's hooks `on_train_batch_begin` is called, which may set
+        the optimizer's numbers; weights and moments are with the device until the epoch's end (`machine.steps`).
         """
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import ceil, prod
 
 from stagewise.machine.slots import slots_of
+from stagewise.machine.steps import kept_bytes
 from stagewise.recipes.recipe import Recipe
 
 GIBIBYTE = 2**30
@@ -32,7 +33,9 @@ class Footprint:
 
     The activations are counted once, for clips of a typical length where that is free: a batch of longer ones takes
     as much more. Measured peaks on CPU without workers: 7.5 GiB for the full preset, where this
-    says 7.8, and 1.07 for the demo, where it says 1.01. GPU memory is derived alike and was not measured.
+    says 7.8, and 1.07 for the demo, where it says 1.01. GPU memory has its activations from what a compiler planned
+    (`kept_bytes`), and was measured on none; convolutions' workspace and what a search for their algorithms takes come
+    on top.
     """
 
     ram: float
@@ -50,14 +53,13 @@ class Footprint:
 def footprint(recipe: Recipe, workers: int) -> Footprint:
     """What training fold after fold takes, with `workers` processes that prepare batches."""
     weights = FLOAT * recipe.net.parameters
-    activations = FLOAT * recipe.batch_size * recipe.net.activation_floats
+    activations = recipe.batch_size * recipe.net.activation_floats
     batch = prod(recipe.prepared.largest) * recipe.batch_size  # uint8
-    net = IN_MEMORY * weights + activations
     prepared = workers * WORKER + STREAMS * slots_of(workers) * batch
     files = 1 + recipe.kept.files
     return Footprint(
-        ram=ceil(LOADED + net + prepared),
-        gpu=net + batch,
+        ram=ceil(LOADED + IN_MEMORY * weights + FLOAT * activations + prepared),
+        gpu=IN_MEMORY * weights + kept_bytes(recipe.gpu_precision) * activations + batch,
         disk=(STATES * IN_A_STATE + files) * weights,
         kept=files * weights,
     )

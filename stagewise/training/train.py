@@ -13,6 +13,7 @@ from stagewise.files.weight_files import load_weights
 from stagewise.folds import runs
 from stagewise.folds.checkpoints import Progress, load_state, remove_states
 from stagewise.machine import device
+from stagewise.machine.steps import Step, training_steps
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.errors import DIVERGED_MEND, NumericalError
 from stagewise.messages.progress import progress
@@ -43,7 +44,8 @@ def _show_lengths(model: keras.Model, recipe: Recipe) -> None:
     for frames in (1, 2):
         clips = np.zeros((recipe.batch_size, frames, *rest), np.uint8)
         stalled = np.arange(len(clips), dtype=np.float32)[:, None] % 2
-        _train_on(model, clips, stalled, recipe.loss.stalled_weight(np.array([0, 1])))
+        with training_steps(model) as train_on:
+            train_on(clips, stalled, _weights(stalled, recipe.loss.stalled_weight(np.array([0, 1]))))
         model.predict_on_batch(clips)
 
 
@@ -140,25 +142,38 @@ def _train_epoch(
 ) -> float:
     """One epoch's mean loss. Raises NumericalError at the first batch whose loss is not finite."""
     total, steps = 0.0, plan.steps
-    weight = plan.recipe.loss.stalled_weight(plan.training.labels)
-    with progress(steps, f"{plan.name} epoch {epoch + 1}", "batches", kept=False) as line:
-        for step in range(steps):
-            shown, wanted = next(stream)
-            listeners.on_train_batch_begin(step)
-            loss = _train_on(model, shown, wanted, weight)
+    with (
+        progress(steps, f"{plan.name} epoch {epoch + 1}", "batches", kept=False) as line,
+        training_steps(model) as train_on,
+    ):
+        for number, loss in enumerate(_losses(train_on, stream, plan, listeners), start=1):
             if not np.isfinite(loss):
                 raise NumericalError(
-                    f"the loss is {loss} at batch {step + 1} of epoch {epoch + 1} of {plan.name}; {DIVERGED_MEND}"
+                    f"the loss is {loss} at batch {number} of epoch {epoch + 1} of {plan.name}; {DIVERGED_MEND}"
                 )
             total += loss
-            line.advance(loss=f"{total / (step + 1):.4f}")
+            line.advance(loss=f"{total / number:.4f}")
     return total / steps
 
 
-def _train_on(model: keras.Model, shown: np.ndarray, wanted: np.ndarray, weight: float | None) -> float:
-    """One step; the loss of this batch alone. weight: of a stalled clip, where a label, (B, 1), is what is wanted."""
-    weights = None if weight is None else np.where(wanted[:, 0] == 1, weight, 1).astype(np.float32)
-    return float(model.train_on_batch(shown, wanted, sample_weight=weights))
+def _losses(
+    train_on: Step, stream: Iterator, plan: TrainingPlan, listeners: keras.callbacks.CallbackList
+) -> Iterator[float]:
+    """Train on an epoch's batches; the loss of each, waited for when the next one is on its way to the device."""
+    weight, before = plan.recipe.loss.stalled_weight(plan.training.labels), None
+    for step in range(plan.steps):
+        shown, wanted = next(stream)
+        listeners.on_train_batch_begin(step)
+        loss = train_on(shown, wanted, _weights(wanted, weight))
+        if before is not None:
+            yield float(before)
+        before = loss
+    yield float(before)
+
+
+def _weights(wanted: np.ndarray, weight: float | None) -> np.ndarray | None:
+    """How often each clip of a batch counts, (B,). weight: of a stalled one, where wanted are labels, (B, 1)."""
+    return None if weight is None else np.where(wanted[:, 0] == 1, weight, 1).astype(np.float32)
 
 
 def _finish(plan: TrainingPlan, best: BestWeights, snapshots: SnapshotWeights) -> None:

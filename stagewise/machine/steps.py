@@ -1,0 +1,107 @@
+"""Steps of a training that are sent to the device and not waited for, in the way that each backend needs."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import keras
+
+# Of (B, ...) shown and wanted, and of (B,) float32 weights of the samples' losses or None, to what `float` makes the
+# batch's loss of, as soon as the device has it.
+Step = Callable[[np.ndarray, np.ndarray, np.ndarray | None], Any]
+
+
+@contextmanager
+def training_steps(model: "keras.Model") -> Iterator[Step]:
+    """What trains a compiled model on one batch after the other, for as long as a `with` lasts.
+
+    As `model.train_on_batch`, to the bit, but for the wait: a step comes back when it is on its way, and the arrays may
+    be overwritten then. On JAX the model's variables are with the steps until the `with` ends, by an error, too: what
+    reads one finds a deleted array and fails, but single numbers of the optimizer may be set between two steps.
+    """
+    import keras
+
+    model.make_train_function()
+    if keras.backend.backend() != "jax":
+        yield lambda *batch: _step(model, batch)
+        return
+    steps = _JaxSteps(model)
+    try:
+        yield steps
+    finally:
+        steps.give_back()
+
+
+def _step(model: "keras.Model", batch: tuple) -> Any:
+    """On TensorFlow and PyTorch, which copy the arrays before they return: Keras' own without its wait for the loss."""
+    model.reset_metrics()  # else the loss is a mean over batches
+    return model.train_function([batch])["loss"]
+
+
+class _JaxSteps:
+    """Keras' step on JAX, with its state kept on the device and outside of Keras' variables.
+
+    `train_on_batch` takes each variable's value out and puts it back, 1,711 for DenseNet121-3D with accumulated
+    gradients: bench/step_overhead.py has what that costs.
+    """
+
+    def __init__(self, model: "keras.Model") -> None:
+        self.model = model
+        self.variables = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+        self.state = [[variable.value for variable in group] for group in self.variables]
+        numbers = [index for index, variable in enumerate(self.variables[-1]) if not variable.shape]
+        self.settable = {index: self.state[-1][index] for index in numbers}  # what their variables held last
+        self.metrics = [(tuple(metric.shape), metric.dtype) for metric in model.metrics_variables]
+
+    def __call__(self, *batch: np.ndarray | None) -> Any:
+        self._take_numbers()
+        fresh = [np.zeros(*metric) for metric in self.metrics]  # else the loss is a mean over batches
+        logs, state = self.model.train_function((*self.state, fresh), iter([_on_device(batch)]))
+        self.state = state[:-1]
+        return logs["loss"]
+
+    def _take_numbers(self) -> None:
+        """A learning rate, say, that a schedule has set since the last step."""
+        for index, before in self.settable.items():
+            if (value := self.variables[-1][index].value) is not before:
+                self.settable[index] = self.state[-1][index] = value
+
+    def give_back(self) -> None:
+        """Let Keras' variables have the state that the last step has left."""
+        self._take_numbers()
+        for variables, values in zip(self.variables, self.state, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+
+def _on_device(batch: tuple[np.ndarray | None, ...]) -> Any:
+    """The arrays on JAX's device, no longer in the caller's memory.
+
+    On a CPU `device_put` makes arrays of that very memory where it is aligned, even with may_alias=False (JAX 0.10.2);
+    a GPU's copy is waited for, while the steps before go on.
+    """
+    import jax
+
+    if jax.default_backend() == "cpu":
+        batch = tuple(None if array is None else np.array(array) for array in batch)
+    return jax.block_until_ready(jax.device_put(batch))
+
+
+def kept_bytes(precision: str) -> float:
+    """Of a GPU's memory, what a training step keeps for each number that a layer puts out, on average.
+
+    precision: the Keras dtype policy. Of the backend that `KERAS_BACKEND` names, which need not be loaded.
+
+    XLA, on JAX and, on a GPU, TensorFlow, keeps what convolutions and poolings read and write (46 % of DenseNet121-3D's
+    numbers, 53 % with padded copies), and makes BatchNorm's outputs and concatenations where they are read. Counted in
+    its plan of that net's step in mixed_bfloat16 for an H100 (jax 0.11.2, NDHWC, compiled without the GPU): 1.6 GiB for
+    6 clips, 6.4 for 24, 13 for 48, which are 0.27 a clip; every second number in 2 bytes makes 0.273. PyTorch was not
+    counted: all numbers in float32, in which Keras' BatchNorm has its copies there.
+    """
+    if os.environ.get("KERAS_BACKEND") == "torch":
+        return 4
+    return 1 if precision == "mixed_bfloat16" else 2
