@@ -24,6 +24,7 @@ from hlo import Kernel, kernels
 from measure import machine, write_section
 
 from stagewise.console import cli
+from stagewise.messages.errors import StagewiseError
 from stagewise.recipes.d121 import D121
 from stagewise.recipes.recipe import Recipe, changed
 
@@ -97,16 +98,26 @@ def _clips(recipe: Recipe, batch: int) -> object:
     return jax.ShapeDtypeStruct((batch, *recipe.net.input_shape, 3), np.uint8)
 
 
-def program(work: Callable, shapes: list, target: str) -> "jax.stages.Compiled":
+def device_of(target: str) -> "jax.Device":
+    """What to compile for. Raises StagewiseError where JAX cannot compile for GPUs."""
+    import jax
+    from jax.experimental import topologies
+
+    if target == "cpu":
+        return jax.devices()[0]
+    try:
+        return topologies.get_topology_desc(platform="cuda", target_config=H100, topology="1x1x1").devices[0]
+    except NotImplementedError as error:
+        mend = f"python -m pip install 'jax[cuda13]=={jax.__version__}'"
+        raise StagewiseError(f"this JAX has no CUDA to compile with; run: {mend}") from error
+
+
+def program(work: Callable, shapes: list, place: "jax.Device") -> "jax.stages.Compiled":
     """The optimized program."""
     import jax
 
-    if target == "h100":
-        from jax.experimental import topologies
-
-        described = topologies.get_topology_desc(platform="cuda", target_config=H100, topology="1x1x1")
-        place = jax.sharding.SingleDeviceSharding(described.devices[0])
-        shapes = jax.tree.map(lambda shape: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=place), shapes)
+    there = jax.sharding.SingleDeviceSharding(place)
+    shapes = jax.tree.map(lambda shape: jax.ShapeDtypeStruct(shape.shape, shape.dtype, sharding=there), shapes)
     return jax.jit(work, donate_argnums=0 if len(shapes[0]) == 4 else ()).lower(*shapes).compile()
 
 
@@ -167,11 +178,11 @@ def measured(arguments: argparse.Namespace) -> list[tuple]:
 
     keras.config.set_dtype_policy(POLICY)
     recipe = changed(D121, net=replace(D121.net, blocks=tuple(arguments.blocks)))
-    rows = []
+    place, rows = device_of(arguments.target), []
     for name, layers in product(arguments.works, arguments.layers):
         gpu_layers.wanted = lambda layers=layers: layers == "gpu"  # which it is by itself where there is a GPU
         work, shapes, passes = WORKS[name](recipe, arguments.batch)
-        compiled = program(work, shapes, arguments.target)
+        compiled = program(work, shapes, place)
         if arguments.hlo:
             (arguments.hlo / f"{name}-{layers}.txt").write_text(compiled.as_text())
         rows.append(row(f"{name}, {layers}, blocks {tuple(arguments.blocks)}", compiled, passes))

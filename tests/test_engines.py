@@ -12,6 +12,7 @@ import pytest
 
 from stagewise.machine import device
 from stagewise.machine.engines import answered, predictor
+from stagewise.masks import predicting
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.prediction.ensemble import merge
 from stagewise.prediction.predict import clips_at_once
@@ -103,3 +104,18 @@ def test_on_a_gpu_every_level_is_shown_as_many_images_at_once(monkeypatch):
     monkeypatch.setattr(device, "gpus", lambda: ["H100"])
     assert (clips_at_once(with_flips, D121), clips_at_once(net, D121)) == (6, 48)
     assert clips_at_once(R101.answer.shown(net), R101) == R101.batch_size
+
+
+def test_images_are_answered_once_each_and_only_a_last_batch_is_filled_up():
+    seen = np.arange(7, dtype=np.uint8).reshape(7, 1, 1, 1)
+    sums, shown = np.zeros((7, 1, 1), np.float32), []
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        shown.append(images)
+        return images / 10
+
+    for part, answer in answered(predict, predicting._batches(seen, sums, 3)):
+        part += answer[: len(part), ..., 0]
+    np.testing.assert_allclose(sums.ravel(), np.arange(7) / 10)
+    assert [images.ravel().tolist() for images in shown] == [[0, 1, 2], [3, 4, 5], [6, 6, 6]]
+    assert [np.shares_memory(images, seen) for images in shown] == [True, True, False]  # no copy of a full one

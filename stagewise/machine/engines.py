@@ -44,8 +44,9 @@ def predictor(model: "keras.Model", openvino_precision: str) -> Predictor:
     """The function that answers a batch, compiled for the engine that `device.prepare` has set up.
 
     It answers by the weights that the model has now, and is made anew where they have changed; what Keras' backends
-    compile is kept with the model, and serves any weights. What it returns is read by `numpy.asarray`, which on Keras
-    waits until it has been computed; the batch must stay as it is until then.
+    compile is kept with the model, and serves any weights. On JAX, training and Keras' own `predict_on_batch` take the
+    arrays of the weights away, which is an error at the next call. What it returns is read by `numpy.asarray`, which on
+    Keras waits until it has been computed; the batch must stay as it is until then.
 
     model: from (B, T, H, W, 3) uint8; any B. openvino_precision: "bf16" (on a processor that computes in it; else
     f32) or "f32", for that engine.
