@@ -57,7 +57,7 @@ def forward_pass(recipe: Recipe, clips: np.ndarray, way: str) -> Callable[[], ob
 
     net = fuse(recipe.net.build(data_format=device.fastest_data_format()))
     answer = predictor(net, "bf16" if "bf16" in way else "f32")
-    return lambda: answer(clips)
+    return lambda: np.asarray(answer(clips))
 
 
 def serve_one(preset: str, work: str, way: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from stagewise.data.mask_batches import stream_images
 from stagewise.machine import device
-from stagewise.machine.engines import predictor
+from stagewise.machine.engines import answered, predictor
 from stagewise.machine.workers import WorkerPool
 from stagewise.masks.store import Store, out_of_fold_store, test_store
 from stagewise.messages.progress import progress
@@ -41,10 +41,8 @@ def mean_predictor(plan: InferencePlan, pool: WorkerPool, group: int = GROUP) ->
                 for file in files:
                     load(file)
                     predict = predictor(model, recipe.answer.openvino_precision)
-                    for first in range(0, len(seen), batch):
-                        part = seen[first : first + batch]
-                        filled = np.concatenate([part, np.repeat(part[-1:], batch - len(part), axis=0)])
-                        sums[first : first + batch] += predict(filled)[: len(part), ..., 0]
+                    for part, answer in answered(predict, _batches(seen, sums, batch)):
+                        part += answer[: len(part), ..., 0]
                         line.advance(len(part))
                 yield from np.clip(sums / np.float32(len(files)), 0, 1)  # the last bit of a sum of ones
 
@@ -58,6 +56,15 @@ def mean_predictor(plan: InferencePlan, pool: WorkerPool, group: int = GROUP) ->
         return seen
 
     return answers
+
+
+def _batches(seen: np.ndarray, sums: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Parts of the sums, and their images (size, H, W, 1): views, but for the last, filled up with its last image."""
+    for first in range(0, len(seen), size):
+        images = seen[first : first + size]
+        if missing := size - len(images):
+            images = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
+        yield sums[first : first + size], images
 
 
 def fill_out_of_fold(plan: InferencePlan, workers: int, force: bool = False, group: int = GROUP) -> Store:

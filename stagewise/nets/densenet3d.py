@@ -9,6 +9,7 @@ from keras import KerasTensor, layers
 from scipy.special import expit
 
 from stagewise.messages.errors import InputError
+from stagewise.nets import gpu_layers
 from stagewise.nets.densenet import BOTTLENECK, DenseNet3D
 from stagewise.nets.net import Grid, MapSource
 
@@ -138,13 +139,13 @@ class _Builder:
     def convolution(self, x: KerasTensor, filters: int, size: int, name: str, **options) -> KerasTensor:
         glorot = keras.initializers.GlorotUniform(seed=self.seed())
         options |= self.place
-        return layers.Conv3D(filters, size, use_bias=False, kernel_initializer=glorot, name=name, **options)(x)
+        strided = "strides" in options and self.channels == -1 and gpu_layers.wanted()
+        made = gpu_layers.Conv3D if strided else layers.Conv3D
+        return made(filters, size, use_bias=False, kernel_initializer=glorot, name=name, **options)(x)
 
     def batch_norm(self, x: KerasTensor, name: str) -> KerasTensor:
-        normalize = layers.BatchNormalization(
-            self.channels, epsilon=EPSILON, momentum=self.batch_norm_momentum, name=name
-        )
-        return normalize(x)
+        options = {"epsilon": EPSILON, "momentum": self.batch_norm_momentum, "name": name}
+        return gpu_layers.norm_over(self.channels)(self.channels, **options)(x)
 
     def normalized(self, x: KerasTensor, name: str) -> KerasTensor:
         x = self.batch_norm(x, f"{name}_bn")

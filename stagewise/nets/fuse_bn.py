@@ -4,9 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from stagewise.nets.grouped_convolution import GroupedConvolution
-
-CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D, GroupedConvolution)
+CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
 
 
 def fuse(model: keras.Model) -> keras.Model:
@@ -54,7 +52,7 @@ def _foldable(model: keras.Model) -> dict[str, layers.BatchNormalization]:
             readers.setdefault(id(tensor), []).append(layer)
     pairs = {}
     for layer in model.layers:
-        if type(layer) in CONVOLUTIONS and layer.activation is keras.activations.linear:
+        if isinstance(layer, CONVOLUTIONS) and layer.activation is keras.activations.linear:
             following = readers.get(id(layer.output), [])
             if len(following) == 1 and id(layer.output) not in outputs and _normalizes(following[0], layer):
                 pairs[layer.name] = following[0]
@@ -65,7 +63,7 @@ def _normalizes(reader: keras.layers.Layer, convolution: keras.layers.Layer) -> 
     """Whether the reader is a BatchNorm over the convolution's channels."""
     rank = len(convolution.output.shape)
     channels = rank - 1 if convolution.data_format == "channels_last" else 1
-    return type(reader) is layers.BatchNormalization and reader.axis % rank == channels
+    return isinstance(reader, layers.BatchNormalization) and reader.axis % rank == channels
 
 
 def _folded_weights(convolution: keras.layers.Layer, bn: layers.BatchNormalization) -> list[np.ndarray]:

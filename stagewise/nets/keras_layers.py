@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import KerasTensor, layers
 
+from stagewise.nets import gpu_layers
 from stagewise.nets.clip_normalization import ClipNormalization
 from stagewise.nets.grouped_convolution import GroupedConvolution
 from stagewise.nets.maker import BY_FAN_IN, BY_FAN_OUT, UNIFORM, Axes, layer_name, whole
@@ -65,7 +66,7 @@ class KerasLayers:
         options = {"axis": self.axis, "epsilon": EPSILON, "name": layer_name(name)}
         if self.batch_norm_momentum is None:
             return ClipNormalization(**options)(x)
-        return layers.BatchNormalization(momentum=self.batch_norm_momentum, **options)(x)
+        return gpu_layers.norm_over(self.axis)(momentum=self.batch_norm_momentum, **options)(x)
 
     def relu(self, x: KerasTensor, name: str) -> KerasTensor:
         return layers.Activation("relu", name=layer_name(name))(x)

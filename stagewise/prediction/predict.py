@@ -1,8 +1,7 @@
 """Predicting with trained folds: clips streamed through a net, out of fold and for the test set."""
 
 import itertools
-from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -11,19 +10,20 @@ import pandas as pd
 
 from stagewise.data.batches import stream_clips
 from stagewise.machine import device
-from stagewise.machine.engines import predictor
+from stagewise.machine.engines import Predictor, answered, predictor
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.progress import progress
 from stagewise.prediction.ensemble import load_fused, loaded_in_turn, merge
 from stagewise.prediction.inference import InferencePlan
 from stagewise.recipes.frames import Prepared
+from stagewise.recipes.recipe import Recipe
 
 VolumePredictor = Callable[[Sequence[Path], str], np.ndarray]
 FoldPredictor = Callable[[Sequence[Path], Sequence[Path], str], np.ndarray]  # of a fold's files, too
 
 
 def predict_volumes(
-    predict: Callable[[np.ndarray], np.ndarray],
+    predict: Predictor,
     volumes: Sequence[Path],
     prepared: Prepared,
     pool: WorkerPool,
@@ -39,25 +39,29 @@ def predict_volumes(
     Returns: (n, ...).
     """
     answers: dict[int, np.ndarray] = {}
-    waiting: dict[int, list[np.ndarray]] = defaultdict(list)  # by their length, until a batch is full
-    rows: dict[int, list[int]] = defaultdict(list)  # theirs
-
-    def answer(length: int) -> None:
-        clips, of = np.stack(waiting.pop(length)), rows.pop(length)
-        filled = np.concatenate([clips, np.repeat(clips[-1:], batch_size - len(clips), axis=0)])
-        answers.update(zip(of, np.asarray(predict(filled)), strict=False))
-        line.advance(len(of))
-
     with progress(len(volumes), description, "clips", kept) as line:
-        streamed = itertools.chain.from_iterable(stream_clips(volumes, prepared, pool, batch_size))
-        for row, clip in enumerate(streamed):
-            waiting[len(clip)].append(clip.copy())  # what streams by is overwritten
-            rows[len(clip)].append(row)
-            if len(waiting[len(clip)]) == batch_size:
-                answer(len(clip))
-        for length in list(waiting):
-            answer(length)
+        for rows, answer in answered(predict, _batches(volumes, prepared, pool, batch_size)):
+            answers.update(zip(rows, answer, strict=False))
+            line.advance(len(rows))
     return np.stack([answers[row] for row in range(len(volumes))])
+
+
+def _batches(
+    volumes: Sequence[Path], prepared: Prepared, pool: WorkerPool, batch_size: int
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Rows of the volumes, and their clips (batch_size, T, H, W, C) of one length, in memory of their own."""
+    waiting: dict[int, tuple[list[int], np.ndarray]] = {}  # by the clips' length, until a batch is full
+    for row, clip in enumerate(itertools.chain.from_iterable(stream_clips(volumes, prepared, pool, batch_size))):
+        if len(clip) not in waiting:
+            waiting[len(clip)] = [], np.empty((batch_size, *clip.shape), clip.dtype)
+        rows, clips = waiting[len(clip)]
+        clips[len(rows)] = clip
+        rows.append(row)
+        if len(rows) == batch_size:
+            yield waiting.pop(len(clip))
+    for rows, clips in waiting.values():
+        clips[len(rows) :] = clips[len(rows) - 1]
+        yield rows, clips
 
 
 def load_nets(plan: InferencePlan, folds: Collection[int] | None = None) -> dict[int, list[keras.Model]]:
@@ -73,20 +77,30 @@ def load_nets(plan: InferencePlan, folds: Collection[int] | None = None) -> dict
 def volume_predictor(model: keras.Model, plan: InferencePlan, pool: WorkerPool) -> VolumePredictor:
     """The model, compiled for the engine in use, as a function of volumes and the words of its progress line.
 
-    It answers (n, ...) float64, in the volumes' order, as often as it is asked. On OpenVINO with the weights that the
-    model has now; Keras compiles a model at its first answer, once and for any weights.
+    It answers (n, ...) float64, in the volumes' order, as often as it is asked, by the weights that the model has now;
+    see `engines.predictor`.
     """
-    images = int(np.prod(model.output_shape[1:-1]))  # that the nets see for a clip: 8 with flips
-    # on a CPU, more than 8 at once are no faster; clips that are never padded hardly ever share a length
-    as_trained = device.gpus() or plan.recipe.never_pads
-    clips = plan.recipe.batch_size if as_trained else max(8 // images, 1)
-    predict = predictor(model, plan.recipe.answer.openvino_precision)
+    clips, predict = clips_at_once(model, plan.recipe), predictor(model, plan.recipe.answer.openvino_precision)
 
     def answers(volumes: Sequence[Path], what: str) -> np.ndarray:
         line = f"{plan.stage} {what}"
         return predict_volumes(predict, volumes, plan.recipe.prepared, pool, clips, line).astype(np.float64)
 
     return answers
+
+
+def clips_at_once(model: keras.Model, recipe: Recipe) -> int:
+    """How many clips of the recipe are answered together by a model that looks at each as often as its output says.
+
+    On a GPU as many as a batch of training has, times the answer's views: DenseNet's 6 clips in 8 flips are 48 images,
+    and of a model without flips, which `--adaptive` asks first, 48 clips are no fewer.
+    """
+    images = int(np.prod(model.output_shape[1:-1]))  # that the nets see for a clip: 8 with flips
+    if recipe.never_pads:  # clips that hardly ever share a length
+        return recipe.batch_size
+    if device.gpus():
+        return max(recipe.batch_size * recipe.answer.views // images, 1)
+    return max(8 // images, 1)  # on a CPU, more than 8 at once are no faster
 
 
 def net_after_net(plan: InferencePlan, pool: WorkerPool) -> FoldPredictor:
