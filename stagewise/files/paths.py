@@ -163,7 +163,6 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     writes; on success it is flushed to the disk and renamed to `path`, on any error it is removed. With `durable` off
     it is for the caller to `flush` the path, and to record the file as whole no sooner.
     """
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = writers.temporary(path)
     try:
