@@ -92,7 +92,7 @@ def _remove_longest_unused(folder: Path, most: float) -> None:
         size -= bytes_
 
 
-def told(what: str, first_call: Callable[[], Result], say: Callable[[str], None] = print) -> Result:
+def told(what: str, first_call: Callable[[], Result], say: Callable[[str], None]) -> Result:
     """The result of a first call, which compiles; says how long it took where that was long.
 
     what: what was compiled, such as "the training step".

@@ -4,8 +4,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
+
+from stagewise.machine.compilation import told
 
 if TYPE_CHECKING:
     import keras
@@ -14,26 +17,43 @@ if TYPE_CHECKING:
 # batch's loss of, as soon as the device has it.
 Step = Callable[[np.ndarray, np.ndarray, np.ndarray | None], Any]
 
+STEPPED: "WeakSet[keras.Model]" = WeakSet()  # whose step has been compiled
+
 
 @contextmanager
-def training_steps(model: "keras.Model") -> Iterator[Step]:
+def training_steps(model: "keras.Model", say: Callable[[str], None] = print) -> Iterator[Step]:
     """What trains a compiled model on one batch after the other, for as long as a `with` lasts.
 
     As `model.train_on_batch`, to the bit, but for the wait: a step comes back when it is on its way, and the arrays may
     be overwritten then. On JAX the model's variables are with the steps until the `with` ends, by an error, too: what
     reads one finds a deleted array and fails, but single numbers of the optimizer may be set between two steps.
+    say: of how long a model's first step took, as that one compiles.
     """
     import keras
 
     model.make_train_function()
     if keras.backend.backend() != "jax":
-        yield lambda *batch: _step(model, batch)
+        yield _telling(model, lambda *batch: _step(model, batch), say)
         return
     steps = _JaxSteps(model)
     try:
-        yield steps
+        yield _telling(model, steps, say)
     finally:
         steps.give_back()
+
+
+def _telling(model: "keras.Model", step: Step, say: Callable[[str], None]) -> Step:
+    """The step; a model's first one is timed."""
+    if model in STEPPED:
+        return step
+    STEPPED.add(model)
+    compiling = iter((step,))
+
+    def telling(*batch: np.ndarray | None) -> Any:
+        first = next(compiling, None)
+        return told("the training step", lambda: first(*batch), say) if first else step(*batch)
+
+    return telling
 
 
 def _step(model: "keras.Model", batch: tuple) -> Any:

@@ -44,7 +44,7 @@ def _show_lengths(model: keras.Model, recipe: Recipe) -> None:
     for frames in (1, 2):
         clips = np.zeros((recipe.batch_size, frames, *rest), np.uint8)
         stalled = np.arange(len(clips), dtype=np.float32)[:, None] % 2
-        with training_steps(model) as train_on:
+        with training_steps(model, say) as train_on:
             train_on(clips, stalled, _weights(stalled, recipe.loss.stalled_weight(np.array([0, 1]))))
         model.predict_on_batch(clips)
 
@@ -144,7 +144,7 @@ def _train_epoch(
     total, steps = 0.0, plan.steps
     with (
         progress(steps, f"{plan.name} epoch {epoch + 1}", "batches", kept=False) as line,
-        training_steps(model) as train_on,
+        training_steps(model, say) as train_on,
     ):
         for number, loss in enumerate(_losses(train_on, stream, plan, listeners), start=1):
             if not np.isfinite(loss):
