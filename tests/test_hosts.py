@@ -101,7 +101,7 @@ PLACE, ELSEWHERE = writers.place(), "fedcba98"
     ("begin", "hours", "stays"),
     [
         (f"{PLACE}-{GONE}-00000000", 0, False),
-        (f"{PLACE}-{os.getpid()}-00000000", 0, False),  # of a container before this one that had its number, too
+        (f"{PLACE}-OWN-00000000", 0, False),  # of a container before this one that had its number, too
         (f"{PLACE}-{RUNNING}-00000000", 0, True),
         (f"{PLACE}-{RUNNING}-00000000", 99, True),
         (f"{ELSEWHERE}-{GONE}-00000000", 0, True),
@@ -111,14 +111,14 @@ PLACE, ELSEWHERE = writers.place(), "fedcba98"
         (f"{GONE}", 23, True),  # as earlier versions wrote them
         (f"{GONE}", 25, False),
         ("made", 25, False),
-        (f"{ELSEWHERE}-{os.getpid()}-0000000", 25, True),  # and these are of other programs
+        (f"{ELSEWHERE}-OWN-0000000", 25, True),  # and these are of other programs
         ("mine", 25, True),
         ("99999999999999999999", 25, True),
         ("²", 25, True),
     ],
 )
 def test_leftovers_go_where_their_process_is_gone_and_those_of_other_hosts_after_a_day(tmp_path, begin, hours, stays):
-    left = tmp_path / f".tmp-{begin}-a.csv"
+    left = tmp_path / f".tmp-{begin.replace('OWN', str(os.getpid()))}-a.csv"
     left.touch()
     os.utime(left, (time.time() - hours * 3600,) * 2)
     remove_leftovers(tmp_path)
