@@ -15,7 +15,6 @@ Expect:  "no problems"; otherwise each kind of problem with its mend, every name
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback
 import argparse
-from pathlib import Path
 
 from stagewise.console import cli
 from stagewise.files import paths
@@ -36,20 +35,6 @@ def arguments_given() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def check_part(arguments: argparse.Namespace, problems: Path) -> None:
-    """Look at a shard's volumes; the tables and pictures are for the command that gathers."""
-    from stagewise.checks.findings import end_with, write_problems
-    from stagewise.checks.verification import verify_shard
-    from stagewise.console.ending import command, ending
-
-    data = verify_shard(arguments.shard, arguments.workers)
-    print(*data.notes, sep="\n")
-    write_problems(problems := arguments.shard.file(problems), data.findings)
-    split = ["--split", str(arguments.split)] * bool(arguments.split)
-    following = command("preproc_data/r02_verify_data.py", arguments, *split)
-    end_with(data.findings, problems, ending([problems.parent], following), bool(arguments.keep_going))
-
-
 def main() -> None:
     """Check, draw, list."""
     arguments = arguments_given()
@@ -60,7 +45,9 @@ def main() -> None:
         print(f"would check {volumes} volumes{' and the tables' * (not shard)}, and write {paths.shown(folder)}")
         return
     if arguments.shard:
-        check_part(arguments, folder / "problems.csv")
+        from stagewise.checks.verification import end_shard
+
+        end_shard(arguments, folder / "problems.csv")
         return
     from stagewise.checks import data_pictures
     from stagewise.checks.contact_sheet import draw_contact_sheet

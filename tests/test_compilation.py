@@ -71,7 +71,7 @@ def test_a_users_own_variables_stay(cache, monkeypatch):
     assert os.environ[compilation.JAX_FOLDER] == "/elsewhere" and not cache.exists()
     monkeypatch.setenv(compilation.TENSORFLOW_FLAGS, "--tf_xla_auto_jit=0")
     compilation.keep_compiled("tensorflow")
-    flag = f"--tf_xla_persistent_cache_directory={cache / 'tensorflow'}"
+    flag = f"--tf_xla_persistent_cache_directory='{cache / 'tensorflow'}'"
     assert os.environ[compilation.TENSORFLOW_FLAGS] == f"--tf_xla_auto_jit=0 {flag}"
     assert compilation.keep_compiled("tensorflow") == "compiled graphs are kept as TF_XLA_FLAGS says"
     assert compilation.keep_compiled("torch") == ""

@@ -385,8 +385,8 @@ def test_history_holds_the_mean_loss_of_the_epochs_batches(split, monkeypatch):
     wanted, losses = plan(split, epochs=1), []
 
     @contextmanager
-    def noting(model):
-        with training_steps(model) as train_on:
+    def noting(model, say):
+        with training_steps(model, say) as train_on:
             yield lambda *batch: losses.append(train_on(*batch)) or losses[-1]
 
     monkeypatch.setattr("stagewise.training.train.training_steps", noting)

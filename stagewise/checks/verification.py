@@ -1,10 +1,11 @@
 """Checks of all data against each other: every problem is collected, none ends the search."""
 
+import argparse
 from pathlib import Path
 
 import pandas as pd
 
-from stagewise.checks.findings import Data
+from stagewise.checks.findings import Data, end_with, write_problems
 from stagewise.checks.giveaways import MEASURES, giveaway_notes
 from stagewise.checks.table_checks import (
     TEST_VIDEOS_MEND,
@@ -16,14 +17,15 @@ from stagewise.checks.table_checks import (
     labelled_volumes,
 )
 from stagewise.checks.volume_checks import check_pack, check_shard, check_volumes
+from stagewise.console.ending import command, ending
 from stagewise.crops.input_videos import passed_over
 from stagewise.data.tables import read_labels, read_metadata, read_roi_index, read_submission_format
 from stagewise.data.video_names import names_in
 from stagewise.files import paths
 from stagewise.files.names import is_video
-from stagewise.files.shards import Shard
+from stagewise.files.shards import Shard, files_of_shards
 from stagewise.machine.workers import WorkerPool
-from stagewise.messages.commands import EXTRACT
+from stagewise.messages.commands import EXTRACT, VERIFY_DATA
 
 OPTIONAL_TABLES = (  # name, reader and its further arguments, what it means where the table is not there
     ("train_metadata", read_metadata, (), "the labels' columns are all that is known of the videos"),
@@ -67,6 +69,16 @@ def verify_shard(shard: Shard, workers: int) -> Data:
             if data.has(f"{subset}_volumes") and check_pack(data, subset):
                 check_shard(data, subset, pool, shard)
     return data
+
+
+def end_shard(arguments: argparse.Namespace, problems: Path) -> None:
+    """r02 for a shard, to its end: the tables and pictures are for the command that gathers, which is said."""
+    data = verify_shard(arguments.shard, arguments.workers)
+    print(*data.notes, sep="\n")
+    write_problems(problems := arguments.shard.file(problems), data.findings)
+    split = ["--split", str(arguments.split)] * bool(arguments.split)
+    following = command(VERIFY_DATA.removeprefix("python "), arguments, *split)
+    end_with(data.findings, problems, ending([problems.parent], following), bool(arguments.keep_going))
 
 
 def _read_tables(data: Data) -> None:
@@ -130,7 +142,10 @@ def _check_files(data: Data, subset: str) -> None:
     files = () if paths.packed_volumes(paths.roi_folder(subset)).exists() else names_in(paths.roi_folder(subset))
     volumes = {name.removesuffix(".pklz") for name in files if name.endswith(".pklz")}
     data.find(f"{subset} videos that were not extracted", videos - set(index["filename"]), command, test)
-    unknown, folder = volumes - data.names(f"{subset}_volumes"), paths.shown(paths.roi_folder(subset))
+    parts = [path.name for path in files_of_shards(paths.roi_index(subset)).values()]
+    data.find(f"shards of the extraction of {subset} that are not gathered", parts, command, test)
+    unknown = volumes - data.names(f"{subset}_volumes") if not parts else ()  # else they are the shards'
+    folder = paths.shown(paths.roi_folder(subset))
     data.find(f"{subset} volumes without a row in the index", unknown, f"delete them from {folder}", test)
     bad = index[index["status"] == "quarantined"]
     labelled = [f"{name} ({reason})" for name, reason in zip(bad["filename"], bad["reason"], strict=True)]

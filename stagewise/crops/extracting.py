@@ -100,8 +100,10 @@ def _end(subsets: Sequence[str], problems: Sequence[str], arguments: argparse.Na
 def _following(subsets: Sequence[str], arguments: argparse.Namespace, source: "Source", going: list[str]) -> str:
     """The next command: for the other subset, or of the next step; after a shard the one that gathers."""
     from stagewise.console.ending import command
+    from stagewise.crops.extraction import index_of
 
-    others = [subset for subset in _left_out(arguments, source) if not paths.roi_index(subset).exists()]
+    left_out = _left_out(arguments, source)
+    others = [name for name in left_out if not paths.roi_index(name).exists() or index_of(name).shards()]
     if arguments.shard:
         others = [arguments.subset] * bool(arguments.subset)
     elif not others and any(paths.packed_volumes(paths.roi_folder(subset)).exists() for subset in subsets):

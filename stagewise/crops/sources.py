@@ -72,10 +72,12 @@ class Source:
     def _stored(self, subset: str, compared: bool) -> "list[Stored]":
         from stagewise.crops.storage import Stored
 
-        names = _names_in(_metadata(subset))
-        if compared or not names:
+        names = sorted(set(_names_in(_metadata(subset))))  # r02 tells of those that stand there twice
+        known = bool(names)
+        names = names if self.only is None else [name for name in names if _forms(name) & self.only]
+        if (compared and names) or not known:
             listed = self._listed(subset)
-            names = names or [name for name in listed if _is_video(name)]
+            names = names if known else [name for name in listed if _is_video(name)]
             if not names:
                 raise InputError(f"no videos in {self.where(subset)}; correct --input: they must lie in its {subset}/")
             absent = [name for name in names if name not in listed]

@@ -64,7 +64,8 @@ class Bucket:
     unsigned: bool = False
 
     def __post_init__(self) -> None:
-        if not ADDRESS.fullmatch(self.url):
+        found = ADDRESS.fullmatch(self.url)
+        if not found or {".", ".."} & {*(found[2] or "").split("/")}:
             raise InputError(f"--input {self.url!r} is no address of a bucket; it must be as s3://bucket/prefix")
 
     def require_signer(self) -> None:

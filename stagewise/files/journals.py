@@ -64,7 +64,7 @@ class Index:
         is at work.
         """
         path = self.journal
-        with self.owning(), paths.naming(path), path.open("a", newline="") as file:
+        with self.owning(), path.open("a", newline="") as file:
             for folder in (path.parent, *folders) if not self.shard else ():  # of the many, one alone looks through all
                 remove_leftovers(folder)
             file.write("\n")  # ends a line that a killed run has torn
@@ -106,13 +106,18 @@ class Index:
         return Rows(self.columns, lines)
 
     def _whole_lines(self, lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Those with a cell for each column, but for the `later` ones, each behind its first cell."""
-        whole = (len(self.columns), len(self.columns) - len(self.later))
+        """Those with a cell for each column, by their first cell; below a header of before all but the `later`.
+
+        A journal has no header: a line that was torn behind one of the last commas would pass there for one of before.
+        """
+        whole, before = len(self.columns), list(self.columns[: len(self.columns) - len(self.later)])
         for line in lines:
             if not line.endswith("\n"):  # torn by a kill, or a shard is writing it
                 continue
             cells = _cells(line) if '"' in line else line.rstrip("\n").split(",")
-            if len(cells) in whole and cells[0] != self.columns[0]:
+            if cells == before:
+                whole = len(before)
+            elif len(cells) == whole and cells[0] != self.columns[0]:
                 yield cells[0], line
 
 
@@ -149,8 +154,9 @@ class Journal:
 
     def write(self, row: Row) -> None:
         """Note a file as finished; what was made of it must be on the disk."""
-        self.writer.writerow(row)
-        self.file.flush()
+        with paths.naming(Path(self.file.name)):
+            self.writer.writerow(row)
+            self.file.flush()
 
 
 def _changed(path: Path) -> int:

@@ -52,7 +52,7 @@ def _remember(backend: str, folder: Path) -> None:
         os.environ[JAX_FOLDER] = str(folder)
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", FROM_SECONDS)
     else:
-        os.environ[TENSORFLOW_FLAGS] = f"{os.environ.get(TENSORFLOW_FLAGS, '')} {TENSORFLOW_FLAG}={folder}".strip()
+        os.environ[TENSORFLOW_FLAGS] = f"{os.environ.get(TENSORFLOW_FLAGS, '')} {TENSORFLOW_FLAG}='{folder}'".strip()
 
 
 def keep_none(backend: str) -> None:

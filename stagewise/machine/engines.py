@@ -98,7 +98,11 @@ def _on_jax(model: "keras.Model") -> Predictor:
         [variable.value for variable in variables]
         for variables in (model.trainable_variables, model.non_trainable_variables)
     )
-    return lambda clips: Answer(compiled(weights, clips))
+
+    def predict(clips: "np.ndarray", held: "keras.Model" = model) -> Answer:  # which a new length is compiled by
+        return Answer(compiled(weights, clips))
+
+    return predict
 
 
 def _on_openvino(model: "keras.Model", wanted_precision: str) -> Predictor:

@@ -5,14 +5,14 @@ import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 
-from stagewise.console import cli
+from stagewise.console import cli, nets
 from stagewise.console.ending import command, ending
 from stagewise.machine import backends, gpus
 from stagewise.messages.commands import fold_options
-from stagewise.messages.errors import StagewiseError
+from stagewise.messages.errors import InputError, StagewiseError
 from stagewise.training import memory
 from stagewise.training.clips import CLIPS
-from stagewise.training.fold_queue import Chain, Failure, FoldQueue, python_words
+from stagewise.training.fold_queue import Chain, Failure, FoldQueue, python_words, shell_code
 from stagewise.training.footprint import GIBIBYTE
 from stagewise.training.tasks import Task
 
@@ -49,9 +49,11 @@ def train_all_folds(experiments: Scripts, doc: str, following: str, task: Task =
     if arguments.dry_run:
         print(*(f"python {shlex.join(words)}" for chain in chains for words in chain.trainings), sep="\n")
         return
+    _require_seen(places)
     if failures := FoldQueue(places).train(chains):
         raise _untrained(failures, len(chains))
-    print(ending([chain.log for chain in chains], command(following, arguments)))
+    arguments.gpu = arguments.gpus[0] if len(set(arguments.gpus or ())) == 1 else None  # what follows runs on one
+    print(ending([chain.log for chain in chains], command(following, arguments, *nets.net_options(arguments))))
 
 
 def places_to_train() -> list[gpus.Choice]:
@@ -59,6 +61,18 @@ def places_to_train() -> list[gpus.Choice]:
     if gpus.count() < 2:
         return [None]
     return list(range(backends.count_gpus_apart() or 0)) or [None]
+
+
+def _require_seen(places: Sequence[gpus.Choice]) -> None:
+    """Raise InputError for a GPU that is not there: failing at once, it would take the other ones' chains, too."""
+    numbers = [gpu for gpu in places if gpu not in (None, gpus.NONE)]
+    for gpu in numbers:
+        gpus.settings(gpu)
+    if numbers and (seen := backends.count_gpus_apart()) is not None and max(numbers) >= seen:
+        raise InputError(
+            f"the backend sees {seen or 'none'} of the machine's GPUs, and --gpu {max(numbers)} asks for another; list "
+            "them with: nvidia-smi -L"
+        )
 
 
 def _arguments(experiments: Scripts, doc: str) -> argparse.ArgumentParser:
@@ -73,8 +87,8 @@ def _arguments(experiments: Scripts, doc: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--init", choices=("random",), help="from random weights (default: the first stage's own)")
     if len(experiments) > 1:
-        nets = dict(choices=tuple(experiments), action="append", dest="nets")
-        parser.add_argument("--net", **nets, help="train this one alone; repeatable (default: all)")
+        net = dict(choices=tuple(experiments), action="append", dest="nets")
+        parser.add_argument("--net", **net, help="train this one alone; repeatable (default: all)")
     else:
         parser.set_defaults(nets=None)
     return parser
@@ -105,9 +119,9 @@ def _trainings(scripts: Sequence[str], fold: int, common: list[str], init: list[
 def _check(words: list[str]) -> None:
     """Let a training check everything that it can before it begins; its plan and its messages are shown."""
     done = subprocess.run(python_words([*words, "--dry-run"]))
-    if done.returncode:
-        said = f"python {shlex.join(words)} --dry-run ended with exit code {done.returncode}; its message is above"
-        raise UntrainedError(said, done.returncode)
+    if code := shell_code(done.returncode):
+        said = f"python {shlex.join(words)} --dry-run ended with exit code {code}; its message is above"
+        raise UntrainedError(said, code)
 
 
 def _untrained(failures: Sequence[Failure], chains: int) -> UntrainedError:

@@ -90,7 +90,8 @@ class FoldQueue:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                text=True,
+                encoding="utf-8",
+                errors="backslashreplace",  # what C++ libraries print may be anything
             )
             self.running.append(run)
         threading.Thread(target=self._follow, args=(run,), daemon=True).start()
@@ -114,7 +115,7 @@ class FoldQueue:
 
     def _next(self, run: _Run) -> list[Failure]:
         """Go on behind a training that has ended: with the chain's next one, or by giving the GPU free."""
-        code = run.process.wait()
+        code = shell_code(run.process.wait())
         self.running.remove(run)
         if code == 0 and run.number + 1 < len(run.chain.trainings):
             run.number += 1
@@ -141,7 +142,13 @@ def python_words(words: Sequence[str]) -> list[str]:
     return [sys.executable, str(REPOSITORY / script), *options]
 
 
+def shell_code(code: int) -> int:
+    """A process's exit code, as a shell says it: of one that a signal killed, 128 and the signal's number."""
+    return code if code >= 0 else 128 - code
+
+
 def _say(chain: Chain, line: str) -> None:
     """One whole line, whichever thread says it."""
-    sys.stdout.write(f"{chain.name}: {line}\n")
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):  # nobody reads any more, as by `| head`; the log has it
+        sys.stdout.write(f"{chain.name}: {line}\n")
+        sys.stdout.flush()
