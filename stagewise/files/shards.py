@@ -24,7 +24,7 @@ class Shard:
 
     def has(self, name: str) -> bool:
         """Whether a file of this name belongs to it."""
-        return int(hashlib.sha256(os.fsencode(name)).hexdigest()[:8], 16) % self.count + 1 == self.number
+        return number_of(name, self.count) == self.number
 
     def file(self, path: Path) -> Path:
         """The shard's own file in the place of `path`: `train.3-of-20.csv` of `train.csv`."""
@@ -32,6 +32,11 @@ class Shard:
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
+
+
+def number_of(name: str, count: int) -> int:
+    """The number, from 1, of the shard of so many that has a file of this name."""
+    return int(hashlib.sha256(os.fsencode(name)).hexdigest()[:8], 16) % count + 1
 
 
 def parsed(text: str) -> Shard:

@@ -1,0 +1,81 @@
+"""r01 as processes of a root of their own: whole, in shards, and killed; what they cost and what they made."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from measure import REPOSITORY, failure
+
+from stagewise.files import paths
+from stagewise.files.shards import number_of
+from stagewise.messages.errors import StagewiseError
+
+R01 = "preproc_data/r01_extract_roi.py"
+SHARDS, PATIENCE = 4, 600  # seconds for a shard's first volume
+
+
+class Runs:
+    """r01's processes in a root of their own. place: what they have behind --input."""
+
+    def __init__(self, root: Path, place: str) -> None:
+        self.root, self.place, self.cpu = root, place, 0.0
+        root.mkdir()
+
+    def start(self, *words: str) -> subprocess.Popen:
+        """A process at work; what it prints is in the root's `log`."""
+        command = [sys.executable, R01, "train", "--workers", "1", "--input", self.place, *words]
+        settings = {**os.environ, "STAGEWISE_ROOT": str(self.root)}
+        with (self.root / "log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY, env=settings)
+
+    def end(self, process: subprocess.Popen) -> None:
+        """Wait for it, and count its seconds and its workers'. Raises StagewiseError where it failed."""
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.cpu += used.ru_utime + used.ru_stime
+        if process.returncode:
+            log = (self.root / "log").read_text(errors="replace")
+            raise StagewiseError(f"{failure(process.args[1:], process.returncode)}:\n{log}")
+
+    def whole(self) -> None:
+        """All videos by one process, or what shards have left to do."""
+        self.end(self.start())
+
+    def shards(self, kill: bool = False) -> None:
+        """Side by side, then gathered; kill: one is killed behind its first volume, and run again."""
+        processes = {number: self.start("--shard", f"{number}/{SHARDS}") for number in range(1, SHARDS + 1)}
+        if kill:
+            number = self._kill_first(processes)
+            processes[number] = self.start("--shard", f"{number}/{SHARDS}")
+        for process in processes.values():
+            self.end(process)
+        self.whole()
+
+    def _kill_first(self, processes: dict[int, subprocess.Popen]) -> int:
+        """Kill the shard that has made a volume first, and return its number."""
+        folder, latest = self.root / "modified_data" / "roi_parts" / "train", time.monotonic() + PATIENCE
+        while not (made := sorted(folder.glob("*.pklz"))):
+            if time.monotonic() > latest:
+                raise StagewiseError(f"no shard has made a volume in {PATIENCE} s; see {self.root / 'log'}")
+            time.sleep(0.01)
+        number = number_of(made[0].name.removesuffix(".pklz"), SHARDS)
+        if processes[number].poll() is not None:
+            raise StagewiseError(f"shard {number} ended before it could be killed; give more --videos")
+        processes[number].kill()
+        processes[number].wait()
+        return number
+
+    def hash(self) -> str:
+        """Of all volumes' names and hashes. Raises StagewiseError where the index has others, or a file was left."""
+        folder = self.root / "modified_data" / "roi_parts"
+        found = [(path.name, paths.sha256_of(path)) for path in sorted((folder / "train").iterdir())]
+        rows = [line.split(",") for line in (folder / "train.csv").read_text().splitlines()]
+        name, sha256 = (rows[0].index(column) for column in ("filename", "sha256"))
+        if [(f"{row[name]}.pklz", row[sha256]) for row in rows[1:]] != found:
+            raise StagewiseError(f"{folder}: the index and the volumes differ")
+        if left := [path.name for path in folder.glob("*-of-*")]:
+            raise StagewiseError(f"{folder}: {left} of shards were left over")
+        return hashlib.sha256(repr(found).encode()).hexdigest()
