@@ -39,9 +39,14 @@ def check_new_weights() -> None:
         from stagewise.machine.engines import COMPILED
 
         assert COMPILED[model]._cache_size() == 1  # new weights, the same program
-        del model
         import gc
 
+        predict = predictor(model, "f32")
+        del model
+        gc.collect()
+        longer = np.concatenate([clips, clips])  # which is compiled now
+        np.testing.assert_allclose(np.asarray(predict(longer))[:3], np.asarray(predict(clips)), atol=1e-6, rtol=0)
+        del predict
         gc.collect()
         assert not COMPILED  # which keeps no net alive
 

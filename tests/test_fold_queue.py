@@ -61,6 +61,15 @@ def test_a_fold_goes_on_to_its_next_stage_and_a_free_gpu_takes_the_next_fold(not
     assert of_fold_1 == [line for name in ("a1", "b1", "c1") for line in (f"begins {name} 3", f"ends {name}")]
 
 
+def test_what_a_training_prints_may_be_anything_and_a_signals_end_is_told_as_a_shell_does(root, capsys):
+    (root / "odd.py").write_text(
+        "import os, sys\nsys.stdout.buffer.write(b'\\xff\\n')\nsys.stdout.flush()\nos.kill(os.getpid(), 9)"
+    )
+    failures = FoldQueue([None]).train([chain(0, (str(root / "odd.py"),))])
+    assert [failure.code for failure in failures] == [137]
+    assert "d121 fold 0: \\xff\n" in capsys.readouterr().out
+
+
 def test_a_failing_stage_stops_its_own_fold_alone_and_is_told_with_its_command_and_log(notes, capsys):
     broken = chain(0, training("a0", code=3), training("b0"))
     failures = FoldQueue([None]).train([broken, chain(1, training("a1"), training("b1"))])

@@ -20,6 +20,7 @@ from stagewise.crops.sources import Source, source_of
 from stagewise.crops.storage import Bucket, Stored
 from stagewise.data.tables import read_roi_index
 from stagewise.files import paths
+from stagewise.files.shards import Shard
 from stagewise.messages.errors import InputError, StagewiseError
 from stagewise.video.decoding import VideoError, read_frames
 from stagewise.video.held import Held
@@ -199,6 +200,11 @@ def test_an_index_of_before_is_read_and_gets_the_column(root):
     lines = [line.rpartition(",")[0] for line in new.splitlines()]
     paths.roi_index("train").write_text("\n".join(lines) + "\n")
     assert len(read_roi_index(paths.roi_index("train"))) == 2
+    torn = lines[1].rpartition(",")[0].replace("100000", "100009")  # of a journal, which has no header: never whole
+    for cells in (f"{torn},", f"{torn},other pix", f'{torn},"boxes differ, other'):
+        paths.roi_index("train").with_suffix(".journal").write_text(f"{cells}\n")
+        assert "100009.mp4" not in extraction.index_of("train").known_rows()
+    paths.roi_index("train").with_suffix(".journal").unlink()
     assert all(extraction.is_whole(task) for task in extraction.plan("train"))
     extraction.extract_subset("train", workers=0)
     assert paths.roi_index("train").read_text() == new
@@ -260,6 +266,14 @@ def test_only_the_videos_of_a_table_are_extracted_and_rows_of_others_are_kept(pr
         assert len(rows) == len(names.split())
         index = read_roi_index(paths.roi_index("train"))
         assert index["filename"].tolist() == [f"10000{number}.mp4" for number in there]
+    metadata = paths.input_folder() / "train_metadata.csv"  # of more than the bucket has, one of them twice
+    metadata.parent.mkdir(exist_ok=True)
+    metadata.write_text("filename\n" + "".join(f"10000{number}.mp4\n" for number in (3, 1, 3, 5, 0)))
+    for shard in (Shard(1, 2), Shard(2, 2), None):
+        source = source_of(PLACE, False, table)
+        extraction.extract_subset("train", workers=0, source=source, shard=shard)
+    assert read_roi_index(paths.roi_index("train"))["filename"].tolist() == ["100000.mp4", "100001.mp4", "100003.mp4"]
+    metadata.unlink()
     table.write_text("filename\n100000\n100007.mp4\n")
     source = source_of(PLACE, False, table)
     with pytest.raises(InputError, match=r"mine\.csv: 1 of its names, first '100007\.mp4', are no videos in s3"):
