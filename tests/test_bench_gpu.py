@@ -35,16 +35,14 @@ def measured(code: Path, out: Path, *arguments: str) -> tuple[list[dict], str]:
 
 @pytest.mark.slow
 def test_a_trial_times_what_is_installed_and_says_what_is_not(tmp_path):
-    ours = ("train:jax:ndhwc:6", "answer:jax:6")
-    rows, section = measured(REPOSITORY, tmp_path, "--only", "ceilings", *ours, "train:monai:6+24")
-    for name in ours:
-        steps = [row for row in rows if row["what"] == "step" and row["name"] == name]
-        assert [row["round"] for row in steps] == [1, 2] and all(row["batch"] == 6 for row in steps)
-        assert all(min(row["seconds"], row["alone"], row["peak"]) > 0 for row in steps)
-        assert steps[0]["passes"] == (6 if name.startswith("train") else 6 * 8 * 5)
+    ours = "train:jax:ndhwc:6"  # five nets' answers are minutes of compiling
+    rows, section = measured(REPOSITORY, tmp_path, "--only", "ceilings", ours, "train:monai:6+24")
+    steps = [row for row in rows if row["what"] == "step" and row["name"] == ours]
+    assert [row["round"] for row in steps] == [1, 2] and all(row["batch"] == row["passes"] == 6 for row in steps)
+    assert all(min(row["seconds"], row["alone"], row["peak"]) > 0 for row in steps)
     of_torch = [row for row in rows if row["what"] == "ceiling" or row["name"].startswith("train:monai")]
     assert HAS_TORCH or (len(of_torch) == 2 and all(row["error"].endswith("is not installed") for row in of_torch))
-    assert all(f"| {name} | 6 | " in section for name in ours)
+    assert f"| {ours} | 6 | " in section
 
 
 @pytest.mark.slow

@@ -351,7 +351,13 @@ def test_ctrl_c_does_not_wait_for_a_bucket_that_says_nothing(proxy):
     upload(proxy)
     proxy.faults = {"100001.mp4": ["silent", FOR_EVER]}
     command = [sys.executable, str(SCRIPT), "train", "--input", PLACE, "--workers", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background of a shell
+    )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not any("100001" in path for _, path, *_ in proxy.asked):
         time.sleep(0.05)
