@@ -91,7 +91,7 @@ def demo(recipe: Recipe) -> Recipe:
     # with three blocks, or the highest rate after a tenth of the batches, one fold of six learned nothing
     net = replace(recipe.net, input_shape=(None, 40, 40), blocks=(1, 1), widths=(8, 16), stem_middle=8)
     start = RandomStart()  # no file is of so small a net
-    return resized(recipe, "demo", net, start=start, learning_rate=4e-3, epochs=4, rising=0.3)
+    return resized(recipe, "demo", net, start=start, learning_rate=4e-3, epochs=5, rising=0.3)
 
 
 def small(recipe: Recipe) -> Recipe:
