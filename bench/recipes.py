@@ -9,7 +9,7 @@ vote and of all recipes. A seed of the phantom has clips of its own; VesselMNIST
 
 Reads:  VesselMNIST3D as bench/vesselmnist3d.py
 Writes: --root (default: bench/work/recipes), and a section of RESULTS.md, again after each seed
-Time:   25 minutes a seed of the phantom on 2 CPU cores
+Time:   about that of `./run.sh --recipe all` for a seed of the phantom
 """
 
 import argparse

@@ -3,6 +3,7 @@
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -60,6 +61,11 @@ def main_of(script: Path) -> Callable[[], None]:
     finally:
         sys.path.remove(str(script.parent))
         sys.modules.pop("r31_train", None)  # each stage has one
+
+
+def hear_ctrl_c() -> None:
+    """For a process, as it begins: it hears SIGINT, which one in the background of a shell ignores."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def copy_code(folder: Path, pages: dict[str, dict[str, str]]) -> None:

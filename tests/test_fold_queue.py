@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from house import RANDOM, SMALLEST, TRAIN, House, copy_code
+from house import RANDOM, SMALLEST, TRAIN, House, copy_code, hear_ctrl_c
 
 from stagewise.files import paths
 from stagewise.machine import backends, gpus
@@ -109,7 +109,7 @@ def test_a_signal_ends_every_training(notes, number, code):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background of a shell
+        preexec_fn=hear_ctrl_c,
     )
     while not Path("notes.txt").exists() or len(notes()) < 2:
         assert process.poll() is None

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from house import hear_ctrl_c
 
 SENT = "import os, signal\nCTRL_C = lambda: os.kill(os.getpid(), signal.SIGINT)\n"
 DURING_A_START = f"""{SENT}
@@ -50,7 +51,7 @@ def python(*arguments: object) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         timeout=60,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=hear_ctrl_c,
     )
 
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from house import hear_ctrl_c
 
 REPOSITORY = Path(__file__).parents[1]
 BACKENDS = ("jax", "tensorflow", "torch")
@@ -213,7 +214,7 @@ def ended_by(house: Path, number: int, to_all: bool) -> tuple[int, str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=hear_ctrl_c,
     )
     while not (house / "process.txt").exists():
         assert ours.poll() is None

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from clips import make_videos, outlined_frames, write_video
 from fault_proxy import FAULTS, FOR_EVER
+from house import hear_ctrl_c
 from stored_videos import BUCKET, SETTINGS, asked, bucket_server
 
 from stagewise.crops import extraction, fetching, input_videos, storage
@@ -356,7 +357,7 @@ def test_ctrl_c_does_not_wait_for_a_bucket_that_says_nothing(proxy):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background of a shell
+        preexec_fn=hear_ctrl_c,
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not any("100001" in path for _, path, *_ in proxy.asked):

@@ -44,8 +44,9 @@ class Source:
 
         Raises InputError where there is none, or no such one as a table names.
         """
-        found = self._stored(subset, compared) if self.bucket else input_videos.list_videos(subset)
-        return found if self.only is None else [video for video in found if _forms(video.name) & self.only]
+        if self.bucket:
+            return self._stored(subset, compared)
+        return [video for video in input_videos.list_videos(subset) if self._asks_for(video.name)]
 
     def passed_over(self, subset: str) -> list[str]:
         """What else lies there, a line a kind; of a bucket, where it was listed."""
@@ -64,6 +65,9 @@ class Source:
                 f"{' or '.join(map(self.where, subsets))}; take them out, or put the videos there"
             )
 
+    def _asks_for(self, name: str) -> bool:
+        return self.only is None or bool(_forms(name) & self.only)
+
     def _listed(self, subset: str) -> dict[str, tuple[str, int]]:
         if subset not in self.listings:
             self.listings[subset] = self.bucket.listed(subset)
@@ -72,23 +76,21 @@ class Source:
     def _stored(self, subset: str, compared: bool) -> "list[Stored]":
         from stagewise.crops.storage import Stored
 
-        names = sorted(set(_names_in(_metadata(subset))))  # r02 tells of those that stand there twice
-        known = bool(names)
-        names = names if self.only is None else [name for name in names if _forms(name) & self.only]
-        if (compared and names) or not known:
+        in_table = set(_names_in(_metadata(subset)))  # r02 tells of those that stand there twice
+        names = in_table or set(filter(_is_video, self._listed(subset)))
+        if not names:
+            raise InputError(f"no videos in {self.where(subset)}; correct --input: they must lie in its {subset}/")
+        names = sorted(filter(self._asks_for, names))  # before they are compared: the bucket may have these alone
+        if compared and names:
             listed = self._listed(subset)
-            names = names if known else [name for name in listed if _is_video(name)]
-            if not names:
-                raise InputError(f"no videos in {self.where(subset)}; correct --input: they must lie in its {subset}/")
-            absent = [name for name in names if name not in listed]
-            if absent:
+            if absent := [name for name in names if name not in listed]:
                 table = paths.shown(_metadata(subset))
                 raise InputError(
                     f"{len(absent)} videos of {table}, first {absent[0]}, are not in {self.where(subset)}; "
                     "correct --input or that table, or choose others: --only CSV"
                 )
         found = self.listings.get(subset, {})
-        return [Stored(self.bucket, f"{subset}/{name}", *found.get(name, ())) for name in sorted(names)]
+        return [Stored(self.bucket, f"{subset}/{name}", *found.get(name, ())) for name in names]
 
 
 def source_of(asked: str | None, unsigned: bool, only: Path | None) -> Source:
@@ -104,9 +106,13 @@ def source_of(asked: str | None, unsigned: bool, only: Path | None) -> Source:
         bucket = Bucket(asked, unsigned)
         bucket.require_signer()
         return Source(bucket, names)
-    if "://" in asked or unsigned:
-        given = f"--input {asked!r}" if asked else "--unsigned without --input"
-        raise InputError(f"{given} names no bucket that can be read; give a folder, or {paths.BUCKET}bucket/prefix")
+    if unsigned:
+        raise InputError(f"--unsigned is for buckets; leave it out, or give --input {paths.BUCKET}bucket/prefix")
+    if "://" in asked:
+        raise InputError(
+            f"{asked!r}, as --input or {paths.INPUT} names it, is no place that can be read; give a folder, or "
+            f"{paths.BUCKET}bucket/prefix"
+        )
     if asked:
         os.environ[paths.INPUT] = asked
     return Source(None, names)

@@ -192,5 +192,6 @@ def _refusals(bucket: Bucket, url: str) -> Iterator[None]:
 
 
 def _lost(url: str, problem: str) -> str:
-    """A failure of the way as a message tells it, on one line."""
-    return f"{url}: {' '.join(problem.partition('Debug source')[0].split())}"
+    """A failure of the way as a message tells it, on one line; of asking the machine who it is, with what helps."""
+    mend = f"; no key is set, and this machine has none to give: {PUBLIC} set {KEYS}" if METADATA in problem else ""
+    return f"{url}: {' '.join(problem.partition('Debug source')[0].split())}{mend}"

@@ -17,8 +17,6 @@ NEED_AVX = ("tensorflow", "jax")  # as their wheels are built; they die of an il
 # unmeasured; bench/gpu.sh times steps and answers on JAX without it and with it.
 NDHWC_FLAG = "--xla_gpu_force_conv_nhwc=true"
 NDHWC_CONVOLUTIONS = False
-
-
 ASK = "import sys; from stagewise.machine import backends; print(backends.count_gpus(sys.argv[1]))"
 
 

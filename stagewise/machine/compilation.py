@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from stagewise.files.writers import temporary
+
 MOST = 4 * 2**30  # bytes of them at a process's start
 FROM_SECONDS = "1"  # what takes less is compiled again
 TOLD_FROM = 2.0  # seconds of a first call that are worth a line
@@ -36,8 +38,9 @@ def keep_compiled(backend: str) -> str:
     try:
         folder = cache_folder(backend)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # they run as they are: nobody else writes there
-        (folder / f".tmp-{os.getpid()}").touch()
-        (folder / f".tmp-{os.getpid()}").unlink()
+        probe = temporary(folder / "probe")  # of a name that no other host has, since home folders are shared
+        probe.touch()
+        probe.unlink()
     except RuntimeError:
         return "compiled graphs are not kept, since the user has no home folder; XDG_CACHE_HOME names another place"
     except OSError as error:

@@ -82,7 +82,7 @@ def answered(predict: Predictor, batches: "Iterable[tuple[Named, np.ndarray]]") 
 def _on_jax(model: "keras.Model") -> Predictor:
     """Weights stay on the device; Keras' own `predict_on_batch` takes them out of the model and puts them back.
 
-    For five nets of 431 variables that was a multiple of a small net's own time; see bench/RESULTS.md, "Answers".
+    For five nets of 431 variables that was a multiple of a small net's own time: bench/answer_host.py measures it.
     """
     import jax
 

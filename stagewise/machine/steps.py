@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # batch's loss of, as soon as the device has it.
 Step = Callable[[np.ndarray, np.ndarray, np.ndarray | None], Any]
 
-STEPPED: "WeakSet[keras.Model]" = WeakSet()  # whose step has been compiled
+STEPPED: "WeakSet[keras.Model]" = WeakSet()  # models that have taken a step, which compiled it
 
 
 @contextmanager
@@ -44,16 +44,14 @@ def training_steps(model: "keras.Model", say: Callable[[str], None] = print) -> 
 
 def _telling(model: "keras.Model", step: Step, say: Callable[[str], None]) -> Step:
     """The step; a model's first one is timed."""
-    if model in STEPPED:
-        return step
-    STEPPED.add(model)
-    compiling = iter((step,))
 
-    def telling(*batch: np.ndarray | None) -> Any:
-        first = next(compiling, None)
-        return told("the training step", lambda: first(*batch), say) if first else step(*batch)
+    def timed_once(*batch: np.ndarray | None) -> Any:
+        if model in STEPPED:
+            return step(*batch)
+        STEPPED.add(model)
+        return told("the training step", lambda: step(*batch), say)
 
-    return telling
+    return timed_once
 
 
 def _step(model: "keras.Model", batch: tuple) -> Any:

@@ -10,7 +10,7 @@ from stagewise.console.ending import command, ending
 from stagewise.files import paths
 from stagewise.files.shards import files_of_shards, gathered
 from stagewise.messages.commands import REPORT, TEST, VOTE, script_of
-from stagewise.messages.errors import QuarantinedError
+from stagewise.messages.errors import InputError, QuarantinedError
 
 if TYPE_CHECKING:  # they load pandas, which --help does not wait for
     import pandas as pd
@@ -30,11 +30,10 @@ def answer_test(*stages: "Recipe", doc: str) -> None:
     arguments = _arguments(stages, doc)
     from stagewise.prediction.adaptive import read_out_of_fold
     from stagewise.prediction.inference import plan_test
-    from stagewise.prediction.sharding import answer_shard, refuse_adaptive
+    from stagewise.prediction.sharding import answer_shard
     from stagewise.prediction.threshold import read_threshold
     from stagewise.prediction.unanswered import require_answerable, why_unanswered
 
-    refuse_adaptive(arguments)
     chosen = nets.asked(stages, arguments)
     plans = [plan_test(stage, arguments.split, arguments.folds, getattr(arguments, "best", False)) for stage in chosen]
     if arguments.shard:
@@ -82,7 +81,13 @@ def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
         help="answer the others where some videos have no whole volume, and call those flowing, or leave their rows "
         "blank; exit code 5 says so at the end (default: refuse, before anything is predicted)",
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.shard and arguments.adaptive:
+        raise InputError(
+            "--adaptive settles clips by what it learns from all of them, which a shard does not see; "
+            "leave out --adaptive, or --shard"
+        )
+    return arguments
 
 
 def _gathered(plan: "InferencePlan", arguments: argparse.Namespace) -> "Answers":

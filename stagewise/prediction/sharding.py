@@ -6,19 +6,10 @@ from collections.abc import Sequence
 from stagewise.console.ending import ending
 from stagewise.files import paths
 from stagewise.files.shards import Shard
-from stagewise.messages.errors import InputError, QuarantinedError
+from stagewise.messages.errors import QuarantinedError
 from stagewise.prediction.inference import InferencePlan
 from stagewise.prediction.parts import owning, part_of, write_part
 from stagewise.prediction.unanswered import listed, require_answerable, why_unanswered
-
-
-def refuse_adaptive(arguments: argparse.Namespace) -> None:
-    """Raise InputError where a shard is to answer adaptively."""
-    if arguments.shard and arguments.adaptive:
-        raise InputError(
-            "--adaptive settles clips by what it learns from all of them, which a shard does not see; "
-            "leave out --adaptive, or --shard"
-        )
 
 
 def answer_shard(plans: Sequence[InferencePlan], shard: Shard, arguments: argparse.Namespace, following: str) -> None:

@@ -22,7 +22,7 @@ PATIENCE = 60.0  # seconds that a training has to end in when it is asked to
 
 @dataclass(frozen=True)
 class Chain:
-    """The trainings of one fold, one after the other. name: of its lines and its log; words: of each command."""
+    """The trainings of one fold, one after the other. name: of its lines and its log; trainings: each one's words."""
 
     name: str
     trainings: tuple[tuple[str, ...], ...]

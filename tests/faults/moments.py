@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from house import hear_ctrl_c
+
 LONGEST = 60.0  # seconds that a script may take to its end
 
 
@@ -23,7 +25,7 @@ def interrupt(command: tuple[str, ...], code: Path, root: Path, seconds: float) 
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background ignores it
+        preexec_fn=hear_ctrl_c,
     )
     time.sleep(seconds)
     sent = time.monotonic()
