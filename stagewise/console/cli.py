@@ -117,8 +117,14 @@ OPTIONS = {
         metavar="I/N",
         help="only part I of N, 1 to N, by the names' hash; the same command without it gathers the parts",
     ),
+    "cluster": dict(
+        metavar="HOST:PORT",
+        help="work on the machines of a Ray cluster, which share STAGEWISE_ROOT; auto: that of this machine",
+    ),
     "keep-going": dict(action="store_true", help="set bad inputs aside and go on; exit code 5 says so at the end"),
 }
+
+WORKERS_OF_CLUSTER = dict(default=None, help="worker processes, or cores of the cluster (default: one a core, or all)")
 
 
 def parser(doc: str, *options: str) -> argparse.ArgumentParser:
@@ -126,7 +132,8 @@ def parser(doc: str, *options: str) -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
     made = argparse.ArgumentParser(description=doc, formatter_class=formatter, allow_abbrev=False)
     for option in options:
-        made.add_argument(f"--{option}", **OPTIONS[option])
+        of_cluster = WORKERS_OF_CLUSTER if option == "workers" and "cluster" in options else {}
+        made.add_argument(f"--{option}", **OPTIONS[option] | of_cluster)
     return made
 
 

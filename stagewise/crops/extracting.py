@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stagewise.console import cli
 from stagewise.files import paths
 from stagewise.files.shards import Shard, gathered
+from stagewise.machine import cluster
 
 if TYPE_CHECKING:
     from stagewise.crops.extraction import Extraction
@@ -21,6 +22,7 @@ def extract_videos(doc: str) -> None:
     leave these out.
     """
     arguments = _arguments(doc)
+    cluster.require(arguments.cluster, arguments.shard)
     from stagewise.crops import extraction
     from stagewise.crops.sources import source_of
     from stagewise.video.codecs import CODECS, chosen
@@ -39,13 +41,13 @@ def extract_videos(doc: str) -> None:
     if not arguments.dry_run:
         problems, asked = [], [subset for subset in subsets if plans[subset] or arguments.shard]
         for subset in asked:
-            rows = extraction.extract_subset(subset, arguments.workers, *how)
+            rows = extraction.extract_subset(subset, arguments.workers, *how, arguments.cluster)
             problems += _tell(subset, rows)
         _end(asked, problems, arguments, source)
 
 
 def _arguments(doc: str) -> argparse.Namespace:
-    parser = cli.parser(doc, "workers", "force", "keep-going", "shard", "dry-run")
+    parser = cli.parser(doc, "workers", "force", "keep-going", "shard", "cluster", "dry-run")
     parser.add_argument("subset", nargs="?", choices=paths.SUBSETS, help="only these videos (default: both)")
     parser.add_argument("--codecs", metavar="LIST", help="the codecs that may be decoded, FFmpeg's names with commas")
     parser.add_argument(
@@ -121,6 +123,6 @@ def _left_out(arguments: argparse.Namespace, source: "Source") -> Sequence[str]:
 def _given(arguments: argparse.Namespace) -> list[str]:
     """The words that say what r01 reads, for the same of another subset, or of all shards."""
     only = arguments.only if arguments.shard else None
-    named = {"--codecs": arguments.codecs, "--input": arguments.input, "--only": only}
+    named = {"--codecs": arguments.codecs, "--input": arguments.input, "--only": only, "--cluster": arguments.cluster}
     words = [word for option, value in named.items() if value for word in (option, str(value))]
     return words + ["--unsigned"] * arguments.unsigned

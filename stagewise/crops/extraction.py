@@ -12,8 +12,8 @@ from stagewise.files import paths
 from stagewise.files.journals import Index, Row, why_unread
 from stagewise.files.names import require_video_name
 from stagewise.files.shards import Shard
+from stagewise.machine.cluster_pool import pool_of
 from stagewise.machine.making import make_all
-from stagewise.machine.workers import WorkerPool
 from stagewise.video.codecs import CODECS
 from stagewise.video.decoding import VideoError
 from stagewise.video.held import Held, Video
@@ -80,28 +80,32 @@ def plan(
 
 def extract_subset(
     subset: str,
-    workers: int,
+    workers: int | None,
     force: bool = False,
     codecs: tuple[str, ...] = CODECS,
     source: Source | None = None,
     shard: Shard | None = None,
+    cluster: str | None = None,
 ) -> list[Row]:
     """Extract every video of `train` or `test`, or of a shard, and write the index, or the shard's part of it.
 
-    codecs: those that may be decoded. What shards wrote counts as what an earlier run wrote, and goes with the index.
+    workers, cluster: of `pool_of`; codecs: those that may be decoded. What shards wrote counts as what an earlier run
+    wrote, and goes with the index.
 
     source: where they are, by default in the folders. Where it asks for some of them alone, the index keeps its rows of
     the others. Returns: the rows of those that were asked for, with status "quarantined" among them; the same for any
     number of workers. Raises BusyError where another process extracts the subset, StagewiseError if a worker dies.
     """
     index, source = index_of(subset, shard), source or Source()
-    with index.journaling(paths.roi_folder(subset)) as journal, WorkerPool(workers) as pool:
-        tasks, make, in_order = plan(subset, force, codecs, source, shard), extract, pool
-        if source.bucket:
+    with index.journaling(paths.roi_folder(subset)) as journal, pool_of(workers, cluster) as pool:
+        if cluster:
+            print(pool, flush=True)
+        tasks, make = plan(subset, force, codecs, source, shard), extract
+        if source.bucket or cluster:
             from stagewise.crops import fetching
 
-            make, in_order = fetching.extract_batch, fetching.BatchPool(pool)
-        rows = make_all(tasks, make, journal, in_order, (f"extracting {subset}{f' {shard}' * bool(shard)}", "videos"))
+            make, pool = fetching.extract_batch, fetching.BatchPool(pool)
+        rows = make_all(tasks, make, journal, pool, (f"extracting {subset}{f' {shard}' * bool(shard)}", "videos"))
         index.write(rows if source.only is None or shard else _beside_others(rows, index.known_rows()))
     return rows
 

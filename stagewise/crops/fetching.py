@@ -1,6 +1,6 @@
-"""Extraction from a bucket: what a worker decodes next is fetched while it decodes.
+"""Extraction by the batch: a worker has several videos in hand; a killed one costs what it has of them.
 
-A worker has a batch of videos in hand, so that it knows what comes next; a killed one costs what it has of its batch.
+On a cluster a batch is one message; of a bucket's videos, what a worker decodes next is fetched while it decodes.
 """
 
 from collections import deque
@@ -8,17 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 from stagewise.crops import extraction
 from stagewise.crops.extraction import Extraction
 from stagewise.files.journals import Row
+from stagewise.machine.cluster_pool import ClusterPool
 from stagewise.machine.workers import WorkerPool
 from stagewise.video.decoding import VideoError
 from stagewise.video.held import Held
 
 AHEAD = 2  # 100 ms of fetching and 124 of decoding take the time of the decoding alone
-BATCH = 20  # videos, two or three seconds of work
+BATCH = 20  # videos at most, two or three seconds of work
+BATCHES = 4  # for each worker at least, of which the last ones are then no long wait
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -34,21 +37,37 @@ class Batch:
         return f"{self.tasks[0]} or one of the {len(self.tasks) - 1} after it"
 
 
-class BatchPool:
-    """A pool that takes tasks by the batch, and hands back their rows one by one, in order."""
+@dataclass(frozen=True)
+class Batches(Sequence[Batch]):
+    """All videos in batches of `size`, each put together when it is asked for."""
 
-    def __init__(self, pool: WorkerPool) -> None:
+    tasks: Sequence[Extraction]
+    size: int
+
+    def __len__(self) -> int:
+        return -(-len(self.tasks) // self.size)
+
+    def __getitem__(self, place: int) -> Batch:
+        if place >= len(self):
+            raise IndexError(place)
+        first = place * self.size
+        return Batch(tuple(map(self.tasks.__getitem__, range(first, min(first + self.size, len(self.tasks))))))
+
+
+class BatchPool:
+    """A pool that takes tasks by the batch, and hands back their rows one by one."""
+
+    def __init__(self, pool: WorkerPool | ClusterPool) -> None:
         self.pool = pool
 
-    def in_order(
+    def as_they_come(
         self, make: Callable[[Batch], list[Row]], tasks: Sequence[Extraction]
-    ) -> Iterator[tuple[Extraction, Row]]:
-        """Yield each task with its row. make: `extract_batch`."""
-        ends = range(BATCH, len(tasks) + BATCH, BATCH)
-        batches = (Batch(tuple(map(tasks.__getitem__, range(end - BATCH, min(end, len(tasks)))))) for end in ends)
+    ) -> Iterator[tuple[int, Row]]:
+        """Yield each task's place with its row. make: `extract_batch`."""
+        size = max(1, min(BATCH, len(tasks) // (BATCHES * max(self.pool.workers, 1))))
         try:
-            for batch, rows in self.pool.in_order(make, batches):
-                yield from zip(batch.tasks, rows, strict=True)
+            for number, rows in self.pool.as_they_come(make, Batches(tasks, size)):
+                yield from enumerate(rows, number * size)
         except BaseException:
             self.pool.kill()  # a worker in the middle of a batch may wait for the bucket for minutes
             raise
@@ -56,6 +75,8 @@ class BatchPool:
 
 def extract_batch(batch: Batch) -> list[Row]:
     """The rows of a batch; raises what `Stored.fetch` and `extraction.extract` do, but that of one video alone."""
+    if isinstance(batch.tasks[0].video, Path):
+        return list(map(extraction.extract, batch.tasks))
     return [
         ready if isinstance(ready, dict) else extraction.extract(replace(task, video=ready, known=None))
         for task, ready in ahead(_kept_or_fetched, batch.tasks)

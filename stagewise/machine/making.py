@@ -1,12 +1,11 @@
-"""Making files of many others: in processes, in order, each noted in a journal once it is on the disk."""
+"""Making files of many others: in processes, each noted in a journal once it is on the disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from stagewise.files import paths
 from stagewise.files.journals import Journal, Row
-from stagewise.machine.workers import WorkerPool
 from stagewise.messages.progress import progress
 
 
@@ -19,20 +18,26 @@ class Making(Protocol):
         """The files that are there where it ended with this row, whose status is "ok"."""
 
 
-def make_all(
-    tasks: Sequence[Making], make: Callable[[Making], Row], journal: Journal, pool: WorkerPool, what: tuple[str, str]
-) -> list[Row]:
+class Pool(Protocol):
+    """What works side by side: processes here, or of a cluster; by the task or by the batch."""
+
+    def as_they_come(self, function: Callable, tasks: Sequence) -> Iterator[tuple[int, Row]]:
+        """As `WorkerPool.as_they_come`."""
+
+
+def make_all(tasks: Sequence[Making], make: Callable, journal: Journal, pool: Pool, what: tuple[str, str]) -> list[Row]:
     """The rows of all tasks, in their order.
 
-    make: what a worker does, whose files may not be on the disk yet; what: the progress line's words and its unit.
+    make: what a worker does with what the pool gives it, of which the files may not be on the disk yet; what: the
+    progress line's words and its unit.
     """
-    rows = []
+    rows: list[Row] = [{}] * len(tasks)
     with progress(len(tasks), *what) as line:
-        for task, row in pool.in_order(make, tasks):
-            if row["status"] == "ok" and row != task.known:
+        for number, row in pool.as_they_come(make, tasks):
+            if row["status"] == "ok" and row != (task := tasks[number]).known:
                 for path in task.made(row):
                     paths.flush(path)  # here, since a worker that waited for the disk would leave its core idle
             journal.write(row)
-            rows.append(row)
+            rows[number] = row
             line.advance()
     return rows

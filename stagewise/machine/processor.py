@@ -2,12 +2,14 @@
 
 import os
 import platform
+from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 
 from stagewise.machine.control_groups import cpu_quotas
 
 CPUINFO = Path("/proc/cpuinfo")
+GRANTED = "STAGEWISE_CPUS"  # the setting of a cluster's worker
 X86 = ("x86_64", "AMD64", "i686")
 # The kernel's words for what nets gain from, the fastest first, and how the device's line names them.
 INSTRUCTION_SETS = {
@@ -22,27 +24,27 @@ INSTRUCTION_SETS = {
 
 
 def available_cpus() -> int:
-    """How many CPU cores this process may use: those it may run on, or fewer where control groups or SLURM grant less.
-
-    A part of a core counts as one: with 1.5 granted, two threads are at work for three quarters of the time. A cluster
-    whose SLURM binds no task to its cores shows every job all of the node's.
-    """
-    return min(granted_cpus() or len(cores()), _of_slurm() or len(cores()))
-
-
-def _of_slurm() -> int | None:
-    """The cores that SLURM has granted a task of the job by `--cpus-per-task`; None outside, or where it named none."""
-    granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return int(granted) if granted.isascii() and granted.isdecimal() and int(granted) else None
+    """How many CPU cores this process may use: those it may run on, or fewer where `granted_cpus` says so."""
+    return granted_cpus() or len(cores())
 
 
 def granted_cpus() -> int | None:
-    """The cores that control groups grant, 1 or more; None where that is no limit.
+    """The cores that control groups or a scheduler grant, 1 or more; None where that is no limit.
 
-    Libraries count the cores that a process may run on (`taskset`), and know nothing of this.
+    A part of a core counts as one: with 1.5 granted, two threads are at work for three quarters of the time. Libraries
+    count the cores that a process may run on (`taskset`), and know nothing of this; a cluster whose SLURM binds no task
+    to its cores shows every job all of the node's.
     """
-    known = [ceil(quota) for quota in cpu_quotas()]
+    known = [*(ceil(quota) for quota in cpu_quotas()), *_of_schedulers()]
     return min(known) if known and min(known) < len(cores()) else None
+
+
+def _of_schedulers() -> Iterator[int]:
+    """The cores that SLURM has granted a task of the job by `--cpus-per-task`, or a Ray cluster one of its workers."""
+    for setting in (GRANTED, "SLURM_CPUS_PER_TASK"):
+        granted = os.environ.get(setting, "")
+        if granted.isascii() and granted.isdecimal() and int(granted):
+            yield int(granted)
 
 
 def cores() -> list[int]:

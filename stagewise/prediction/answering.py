@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,13 @@ from stagewise.console import cli, nets
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
 from stagewise.files.shards import files_of_shards, gathered
+from stagewise.machine import cluster
+from stagewise.machine.gpus import NONE
 from stagewise.messages.commands import REPORT, TEST, VOTE, script_of
 from stagewise.messages.errors import InputError, QuarantinedError
 
 if TYPE_CHECKING:  # they load pandas, which --help does not wait for
+    import numpy as np
     import pandas as pd
 
     from stagewise.prediction.inference import InferencePlan
@@ -42,7 +46,7 @@ def answer_test(*stages: "Recipe", doc: str) -> None:
     thresholds = [read_threshold(plan) if arguments.threshold is None else arguments.threshold for plan in plans]
     adaptive = arguments.prevalence, arguments.adaptive
     oofs = [read_out_of_fold(plan, *adaptive) if arguments.adaptive else None for plan in plans]
-    reasons = why_unanswered(plans[0], arguments.workers)  # all answer the same videos
+    reasons = why_unanswered(plans[0], None if arguments.cluster else arguments.workers)  # all answer the same videos
     require_answerable(plans[0], reasons, arguments.unanswered)
     left_out = f", {len(reasons)} more cannot be answered" if reasons else ""
     known = [_gathered(plan.without(reasons), arguments) for plan in plans]
@@ -51,7 +55,8 @@ def answer_test(*stages: "Recipe", doc: str) -> None:
     if arguments.dry_run:
         print(f"would write {paths.shown(paths.submission_csv())} and the tables that it follows from")
         return
-    if any(len(found) < len(plan.table) - len(reasons) for found, plan in zip(known, plans, strict=True)):
+    missing = any(len(found) < len(plan.table) - len(reasons) for found, plan in zip(known, plans, strict=True))
+    if missing and not arguments.cluster:
         from stagewise.machine import device
 
         device.prepare_to_predict(arguments.gpu, arguments.engine)
@@ -63,7 +68,7 @@ def answer_test(*stages: "Recipe", doc: str) -> None:
 
 
 def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
-    options = ("split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "shard", "dry-run")
+    options = ("split", "fold", "gpu", "workers", "engine", "seed", "prevalence", "shard", "cluster", "dry-run")
     parser = nets.parser(doc, stages, *options, *["best"] * bool(stages[0].kept.snapshots))
     parser.add_argument("--threshold", type=cli.probability, metavar="P", help="stalled above it (default: r41's)")
     parser.add_argument(
@@ -82,11 +87,15 @@ def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
         "blank; exit code 5 says so at the end (default: refuse, before anything is predicted)",
     )
     arguments = parser.parse_args()
-    if arguments.shard and arguments.adaptive:
+    cluster.require(arguments.cluster, arguments.shard)
+    if arguments.adaptive and (arguments.shard or arguments.cluster):
+        part, option = ("a shard", "--shard") if arguments.shard else ("a cluster's worker", "--cluster")
         raise InputError(
-            "--adaptive settles clips by what it learns from all of them, which a shard does not see; "
-            "leave out --adaptive, or --shard"
+            f"--adaptive settles clips by what it learns from all of them, which {part} does not see; "
+            f"leave out --adaptive, or {option}"
         )
+    if arguments.cluster and arguments.gpu not in (None, NONE):
+        raise InputError(f"a cluster gives each worker a GPU of its own; leave out --gpu {arguments.gpu}, or --cluster")
     return arguments
 
 
@@ -128,7 +137,7 @@ def _answer(
 
     answered = plan.without(reasons)
     if oof is None:
-        options, probabilities, passes = None, answered_with(answered, known, arguments.workers), None
+        options, probabilities, passes = None, answered_with(answered, known, partial(_predict, arguments)), None
     else:
         options = {"prevalence": arguments.prevalence, "bound": arguments.adaptive, "seed": arguments.seed}
         answers = predict_adaptive(answered, oof, threshold, **options, workers=arguments.workers)
@@ -138,6 +147,17 @@ def _answer(
     written = write_submission(plan.recipe, plan.table, probabilities, settings, passes, reasons)
     remove_parts(plan.stage)
     return written
+
+
+def _predict(arguments: argparse.Namespace, plan: "InferencePlan") -> "np.ndarray":
+    """The probabilities of the plan's videos, by this machine or the cluster."""
+    if arguments.cluster:
+        from stagewise.prediction.spreading import predict_on_cluster
+
+        return predict_on_cluster(plan, arguments.cluster, arguments.workers, arguments.gpu, arguments.engine)
+    from stagewise.prediction.predict import predict_test  # Keras is loaded where it is needed
+
+    return predict_test(plan, arguments.workers)
 
 
 def _end(

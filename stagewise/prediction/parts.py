@@ -5,7 +5,7 @@ A part is one file, so that a shard that is killed leaves a whole one or none; i
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from stagewise.messages.errors import BusyError, InputError
 from stagewise.prediction.inference import InferencePlan
 from stagewise.volumes.packed import open_volume
 
+Predict = Callable[[InferencePlan], np.ndarray]  # as `predict_test`
 Answers = dict[str, np.ndarray]  # (folds,) probabilities by the video's name
 
 
@@ -33,27 +34,23 @@ def owning(stage: str, shard: Shard) -> AbstractContextManager[None]:
     return owned(part_of(stage, shard).with_suffix(".lock"), f"shard {shard} of the answers of {stage}")
 
 
-def write_part(plan: InferencePlan, shard: Shard, workers: int) -> Path:
+def write_part(plan: InferencePlan, shard: Shard, predict: Predict) -> Path:
     """Answer the plan's videos, all of them the shard's, and write its part, which the caller owns. Returns: the file.
 
-    Raises what `predict_test` does.
+    Raises what `predict` does.
     """
     volumes = [_sha256(volume) for volume in plan.volumes]  # before, so that a later one is another one
-    probabilities = answered_with(plan, {}, workers)
+    probabilities = answered_with(plan, {}, predict)
     rows = zip(plan.filenames, volumes, probabilities.tolist(), strict=True)
     content = {name: {"volume": volume, "probabilities": row} for name, volume, row in rows}
     runs.write_json(path := part_of(plan.stage, shard), {"weights": plan.weights_sha256, "answers": content})
     return path
 
 
-def answered_with(plan: InferencePlan, known: Answers, workers: int) -> np.ndarray:
+def answered_with(plan: InferencePlan, known: Answers, predict: Predict) -> np.ndarray:
     """Probabilities of the plan's videos, (n, folds): those that are known, and predicted ones of all others."""
     missing = plan.without(known)
-    predicted = ()
-    if len(missing.table):
-        from stagewise.prediction.predict import predict_test  # Keras is loaded where it is needed
-
-        predicted = predict_test(missing, workers)
+    predicted = predict(missing) if len(missing.table) else ()
     found = known | dict(zip(missing.filenames, predicted, strict=True))
     return np.array([found[name] for name in plan.filenames]).reshape(-1, len(plan.folds))
 

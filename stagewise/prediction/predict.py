@@ -139,15 +139,24 @@ def predict_out_of_fold(plan: InferencePlan, workers: int) -> pd.DataFrame:
     return plan.table.assign(probability=answer.of_views(looks)[:, 0], unflipped=looks[:, 0, 0])
 
 
-def predict_test(plan: InferencePlan, workers: int) -> np.ndarray:
+def predict_test(plan: InferencePlan, workers: int | None) -> np.ndarray:
     """Probabilities of the test clips, (n, folds), by every view of a clip; of several nets of a fold their mean."""
-    answer = plan.recipe.answer
     with WorkerPool(workers) as pool:
-        if max(map(len, plan.weights)) == 1:
-            # in one model a batch is read and moved once, which five nets of 12 million parameters gain by
-            model = answer.shown(merge([net for (net,) in load_nets(plan).values()]))
-            return answer.of_views(volume_predictor(model, plan, pool)(plan.volumes, "test"))
-        # the second place's twenty-five of 85 million, five a fold, would be 8.5 GB, and reading is little beside them
-        answers, pairs = net_after_net(plan, pool), zip(plan.folds, plan.weights, strict=True)
-        looks = [answers(files, plan.volumes, f"test, fold {fold}") for fold, files in pairs]
-    return answer.of_views(np.concatenate(looks, axis=2))
+        return test_predictor(plan, pool)(plan.volumes)
+
+
+def test_predictor(plan: InferencePlan, pool: WorkerPool) -> Callable[[Sequence[Path]], np.ndarray]:
+    """The plan's folds as a function of volumes, as often as it is asked; it answers as `predict_test` does."""
+    answer = plan.recipe.answer
+    if max(map(len, plan.weights)) == 1:
+        # in one model a batch is read and moved once, which five nets of 12 million parameters gain by
+        merged = volume_predictor(answer.shown(merge([net for (net,) in load_nets(plan).values()])), plan, pool)
+        return lambda volumes: answer.of_views(merged(volumes, "test"))
+    # the second place's twenty-five of 85 million, five a fold, would be 8.5 GB, and reading is little beside them
+    answers, pairs = net_after_net(plan, pool), list(zip(plan.folds, plan.weights, strict=True))
+
+    def in_turn(volumes: Sequence[Path]) -> np.ndarray:
+        looks = [answers(files, volumes, f"test, fold {fold}") for fold, files in pairs]
+        return answer.of_views(np.concatenate(looks, axis=2))
+
+    return in_turn

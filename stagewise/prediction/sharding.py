@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 
 from stagewise.console.ending import ending
 from stagewise.files import paths
@@ -32,10 +33,12 @@ def answer_shard(plans: Sequence[InferencePlan], shard: Shard, arguments: argpar
     from stagewise.machine import device
 
     device.prepare_to_predict(arguments.gpu, arguments.engine)
+    from stagewise.prediction.predict import predict_test
+
     written = []
     for plan in plans:
         with owning(plan.stage, shard):
-            written.append(write_part(plan.without(reasons), shard, arguments.workers))
+            written.append(write_part(plan.without(reasons), shard, partial(predict_test, workers=arguments.workers)))
     last_lines = ending(written, following)
     if reasons:
         raise QuarantinedError(

@@ -1,0 +1,156 @@
+"""A Ray cluster: how to reach it, and the processes on it that work for this one.
+
+Ray is asked for where `--cluster` is given alone; without it nothing here is imported.
+"""
+
+import importlib.util
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from stagewise.files import paths, writers
+from stagewise.machine import interruption, processor
+from stagewise.machine.workers import one_thread
+from stagewise.messages.errors import InputError, StagewiseError
+
+AUTO = "auto"
+PATIENCE = 5.0  # seconds for the head to answer; Ray itself asks for five minutes, and then ends the process
+START = "start one: ray start --head; or name one that runs: --cluster HOST:PORT"
+ADDRESS = "ray/ray_current_cluster"  # where Ray keeps its head's address on each machine, in /tmp or RAY_TMPDIR
+CARRIED = ("STAGEWISE_", "AWS_", "KERAS_")  # how the settings begin that a worker needs as this process has them
+
+
+def require_address(text: str) -> None:
+    """Raise InputError where `--cluster` names no cluster that a script can be a part of."""
+    if text.startswith("ray://"):
+        raise InputError(
+            f"{text}: a client of Ray's from outside loses its work with its connection; run this on a machine of the "
+            "cluster, with --cluster auto"
+        )
+    host, _, port = text.rpartition(":")
+    if text != AUTO and not (host and port.isascii() and port.isdecimal()):
+        raise InputError(f"--cluster {text!r} is no cluster; give auto, or HOST:PORT of its head")
+
+
+def require(asked: str | None, shard: object = None) -> None:
+    """Raise InputError where `--cluster` was given, and cannot be as it is on this machine, or beside `--shard`."""
+    if asked is None:
+        return
+    if shard:
+        raise InputError("a cluster shares out the videos itself; leave out --shard, or --cluster")
+    if not importlib.util.find_spec("ray"):
+        raise InputError("--cluster needs Ray; run: python -m pip install -r requirements-cluster.txt")
+    address_of(asked)
+
+
+@contextmanager
+def connected(asked: str) -> Iterator[tuple[str, ModuleType]]:
+    """The head's address and the module ray, this process being a driver of the cluster until the block's end, when its workers end.
+
+    asked: of `--cluster`. Raises InputError where `require` does; StagewiseError where the cluster does not answer.
+    """
+    require(asked)
+    address = address_of(asked)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # of 40 seconds each
+    if address.startswith(("127.", "localhost:")):  # which Ray would turn into this machine's address for others
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    _require_answer(address)
+    import ray
+
+    taken = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with interruption.Held():
+            ray.init(address, log_to_driver=False, logging_level="ERROR")
+            for number, handler in taken.items():  # Ray takes SIGTERM, and would leave without a last line
+                signal.signal(number, handler)
+    except Exception as error:
+        raise StagewiseError(f"no Ray cluster at {address}: {' '.join(str(error).split())}; {START}") from error
+    try:
+        yield address, ray
+    finally:
+        with interruption.Held():
+            ray.shutdown()
+
+
+def address_of(asked: str) -> str:
+    """HOST:PORT of a cluster's head: as it was asked for, or what Ray's own settings on this machine say.
+
+    Raises InputError where a script cannot be a part of that cluster, or there is none.
+    """
+    if asked != AUTO:
+        return _checked(asked, "--cluster")
+    if known := os.environ.get("RAY_ADDRESS"):
+        return _checked(known, "RAY_ADDRESS")
+    try:
+        return _checked((Path(os.environ.get("RAY_TMPDIR") or "/tmp") / ADDRESS).read_text().strip(), "Ray's own file")
+    except FileNotFoundError as error:
+        raise InputError(f"no Ray cluster runs on this machine; {START}") from error
+
+
+def _checked(address: str, of: str) -> str:
+    if address.startswith("ray://"):
+        raise InputError(
+            f"{of} {address} is for a client from outside, which loses its work with its connection; run this on a "
+            "machine of the cluster, with --cluster auto"
+        )
+    host, _, port = address.rpartition(":")
+    if not (host and port.isascii() and port.isdecimal()):
+        raise InputError(f"{of} {address!r} is no cluster; give auto, or HOST:PORT of its head")
+    return address
+
+
+def _require_answer(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise StagewiseError(f"nothing answers at {address}, the head of a cluster ({error}); {START}") from error
+
+
+class Worker:
+    """What runs in a process of the cluster, with the settings of the process that hired it.
+
+    cpus: how many cores it has; folder: of the script at work there, whose modules what is sent may be of.
+    """
+
+    def __init__(self, settings: dict[str, str], cpus: int, folder: str) -> None:
+        os.environ |= {**settings, processor.GRANTED: str(cpus)}
+        sys.path.insert(0, folder)
+        one_thread()
+
+    def ready(self, probe: Path) -> str:
+        """What is wrong with this place, or "". probe: a file that the hiring process has made."""
+        return "" if probe.exists() else f"{socket.gethostname()} does not see what lies in {probe.parent}"
+
+    def run(self, function: Callable, task: object) -> tuple[object, Exception | None]:
+        """What the function makes of the task, or what it raised."""
+        try:
+            return function(task), None
+        except Exception as error:
+            return None, error
+
+
+def settings() -> dict[str, str]:
+    """What a worker needs of this process' environment; folders of it are whole paths there."""
+    carried = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
+    place = carried.get(paths.INPUT)
+    if place and "://" not in place:
+        carried[paths.INPUT] = str(Path(place).absolute())
+    return carried | {"STAGEWISE_ROOT": str(paths.root())}
+
+
+@contextmanager
+def probe() -> Iterator[Path]:
+    """A file in the root, by which a worker knows that its machine shares that folder."""
+    path = writers.temporary(paths.root() / "cluster")
+    path.touch()
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)

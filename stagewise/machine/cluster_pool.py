@@ -1,0 +1,202 @@
+"""Tasks on a Ray cluster by actors, so that a machine that is lost takes its own tasks, and nobody waits for it.
+
+Ray's plain tasks all stop for two minutes where a machine vanishes without a word, and for longer where one freezes:
+the next ones are promised to it. An actor has its place already. What an actor has in hand when it dies is begun again
+elsewhere, and what takes one far longer than others is begun a second time by one with nothing to do.
+"""
+
+import statistics
+import sys
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from stagewise.machine import cluster, interruption
+from stagewise.machine.workers import WorkerPool
+from stagewise.messages.errors import StagewiseError, way_on
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+DEATHS = 3  # of workers with the same task in hand, or before they are ready, that are no chance any more
+COPIES = 3  # at most of a task at once
+SLOW = 2.0  # times the median of the finished tasks, after which another worker begins a task again
+UNKNOWN = 30.0  # seconds, where none has finished yet
+GRACE = 3.0  # seconds at the end for copies of finished tasks, which are writing files
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a worker does. number: of its task, None while it gets ready; since: by `time.monotonic`."""
+
+    actor: Any
+    number: int | None
+    since: float
+
+
+class Round:
+    """Which of the tasks 0 to `count` - 1 is to be begun next; each counts once, however often it is begun."""
+
+    def __init__(self, count: int) -> None:
+        self.waiting, self.open = deque(range(count)), set(range(count))
+        self.deaths: Counter[int] = Counter()
+        self.seconds: list[float] = []  # that finished tasks took
+
+    def next(self, held: Collection[Held], now: float) -> int | None:
+        """For a worker with nothing to do: the next task, or one that is late where it is; None where there is none."""
+        if self.waiting:
+            return self.waiting.popleft()
+        late = now - (SLOW * statistics.median(self.seconds) if self.seconds else UNKNOWN)
+        copies = Counter(one.number for one in held)
+        again = [one for one in held if one.number in self.open and one.since < late and copies[one.number] < COPIES]
+        return min(again, key=lambda one: (copies[one.number], one.since)).number if again else None
+
+    def end(self, held: Held, now: float) -> bool:
+        """Note what a worker has finished; whether nobody has finished it before."""
+        if held.number not in self.open:
+            return False
+        self.open.remove(held.number)
+        self.seconds.append(now - held.since)
+        return True
+
+    def lose(self, number: int, others: Collection[Held]) -> bool:
+        """Note a worker that died with a task in hand; whether it was one too many."""
+        if number in self.open:
+            self.deaths[number] += 1
+            if all(one.number != number for one in others):
+                self.waiting.appendleft(number)
+        return self.deaths[number] == DEATHS
+
+
+class ClusterPool:
+    """Workers of a cluster, each of so many cores, or of a GPU as well where the cluster has any; a context manager.
+
+    asked: of `--cluster`; workers: the cores that are wanted, None for all that the cluster has; cpus: for each worker
+    at most, of a machine that has as many.
+    """
+
+    def __init__(self, asked: str, workers: int | None, cpus: int = 1, use_gpus: bool = False) -> None:
+        self.asked, self.wanted, self.most_cpus, self.use_gpus = asked, workers, cpus, use_gpus
+        self.held: dict[Any, Held] = {}  # by the reference to what will come
+        self.idle: deque[Any] = deque()
+        self.unready, self.silent = 0, True  # workers in a row that died at their start; whether none was ready yet
+
+    def __enter__(self) -> "ClusterPool":
+        with ExitStack() as stack:
+            self.address, self.ray = stack.enter_context(cluster.connected(self.asked))
+            self.probe = stack.enter_context(cluster.probe())
+            self.workers, self.cpus, self.gpus = self._sizes()
+            options = dict(num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=0, max_task_retries=0)
+            self.kind = self.ray.remote(**options)(cluster.Worker)
+            self.stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind: type | None, *exception: object) -> None:
+        with self.stack:
+            busy = [reference for reference, held in self.held.items() if held.number is not None]
+            if kind is None and busy:
+                self.ray.wait(busy, num_returns=len(busy), timeout=GRACE)
+
+    def _sizes(self) -> tuple[int, int, int]:
+        """How many workers there are to be, and the cores and GPUs of each."""
+        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        cores = [int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
+        if not cores:
+            raise StagewiseError(
+                f"the cluster at {self.address} has no core to give; add a machine: ray start --address HOST:PORT"
+            )
+        gpus = int(sum(node.get("GPU", 0) for node in nodes)) if self.use_gpus else 0
+        cpus = min(self.most_cpus, *cores)
+        workers = max(1, (self.wanted or sum(cores)) // cpus)
+        return (min(workers, gpus), cpus, 1) if gpus else (workers, cpus, 0)
+
+    def __str__(self) -> str:
+        each = f"{self.cpus} core{'s' * (self.cpus > 1)}{' and a GPU' * self.gpus}"
+        return f"{self.workers} workers of the cluster at {self.address}, of {each} each"
+
+    def kill(self) -> None:
+        """Nothing: the cluster ends the workers when the block is left."""
+
+    def as_they_come(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result]]:
+        """Yield each task's place with `function(task)` as soon as that is there, from whichever worker is the first.
+
+        Raises what the function raised; StagewiseError where workers die again and again with the same task, or before
+        they are ready, or do not see the root.
+        """
+        round_of = Round(len(tasks))
+        for _ in range(min(self.workers, len(tasks)) - len(self.idle)):
+            self._hire()
+        while round_of.open:
+            while self.idle and (number := round_of.next(self.held.values(), time.monotonic())) is not None:
+                actor = self.idle.popleft()
+                self._hold(actor, number, actor.run.remote(function, tasks[number]))
+            for held, came in self._arrived():
+                if came is None:
+                    self._replace(held, round_of, tasks)
+                elif held.number is None:
+                    self._take_on(held, came)
+                else:
+                    self.idle.append(held.actor)
+                    if round_of.end(held, time.monotonic()):
+                        yield held.number, _result(came)
+
+    def _hire(self) -> None:
+        actor = self.kind.remote(cluster.settings(), self.cpus, sys.path[0])
+        self._hold(actor, None, actor.ready.remote(self.probe))
+
+    def _hold(self, actor: Any, number: int | None, reference: Any) -> None:
+        self.held[reference] = Held(actor, number, time.monotonic())
+
+    def _arrived(self) -> Iterator[tuple[Held, Any]]:
+        """Whoever has come to an end within a second, with what came; None where the worker is gone."""
+        interruption.check()
+        for reference in self.ray.wait(list(self.held), num_returns=1, timeout=1.0)[0]:
+            held = self.held.pop(reference)
+            try:
+                yield held, self.ray.get(reference)
+            except self.ray.exceptions.RayTaskError:
+                raise  # not of the function, whose errors come as they are
+            except self.ray.exceptions.RayError as error:
+                self.why = " ".join(str(error).split())
+                yield held, None
+        if self.silent and all(time.monotonic() - held.since > UNKNOWN for held in self.held.values()):
+            print("waiting for the cluster, whose cores are all taken", file=sys.stderr, flush=True)
+            self.silent = False
+
+    def _take_on(self, held: Held, wrong: str) -> None:
+        """Take a worker that is ready. Raises StagewiseError where its machine is no place for it."""
+        if wrong:
+            raise StagewiseError(f"{wrong}; STAGEWISE_ROOT must be in a folder that all machines of the cluster share")
+        self.unready, self.silent = 0, False
+        self.idle.append(held.actor)
+
+    def _replace(self, held: Held, round_of: Round, tasks: Sequence[object]) -> None:
+        """Hire another worker for one that is gone, whose task is done again."""
+        print(f"warning: a worker of the cluster is gone: {self.why}", file=sys.stderr, flush=True)
+        if held.number is None:
+            self.unready += 1
+        elif round_of.lose(held.number, self.held.values()):
+            raise StagewiseError(
+                f"{DEATHS} workers died with {tasks[held.number]} in hand, as the warnings above say; {way_on()}"
+            )
+        if self.unready == DEATHS:
+            raise StagewiseError(
+                "the cluster's workers die before they are ready, as the warnings above say; each machine must start "
+                "Ray by this repository's environment: .venv/bin/ray start --address HOST:PORT"
+            )
+        self._hire()
+
+
+def pool_of(workers: int | None, cluster: str | None) -> WorkerPool | ClusterPool:
+    """Workers of the cluster that `--cluster` names, or processes of this machine; workers: as either counts them."""
+    return ClusterPool(cluster, workers) if cluster else WorkerPool(workers)
+
+
+def _result(came: tuple[object, Exception | None]) -> object:
+    result, error = came
+    if error is not None:
+        raise error
+    return result

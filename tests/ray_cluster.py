@@ -1,0 +1,71 @@
+"""A Ray cluster on 127.0.0.1 with machines that are none: a head without cores, and nodes of one core each."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+OWN = "127.0.0.1"  # by which all of Ray's ports are this machine's alone
+BYTES = 80 << 20  # of a node's shared memory, which nothing here needs
+
+
+class RayCluster:
+    """Its head's address, and its nodes, each of processes by their numbers."""
+
+    def __init__(self, cluster: Any, nodes: list[Any]) -> None:
+        self.cluster, self.nodes, self.address = cluster, nodes, cluster.address
+
+    def processes(self, number: int) -> list[int]:
+        """A node's raylet and all that it has started."""
+        return family(self.nodes[number].all_processes["raylet"][0].process.pid)
+
+    def workers(self, number: int) -> list[int]:
+        """A node's processes at work."""
+        return [
+            process
+            for process in self.processes(number)
+            if b"ray::Worker" in Path(f"/proc/{process}/cmdline").read_bytes()
+        ]
+
+    @property
+    def store(self) -> int:
+        """The process that knows what the cluster has."""
+        return self.cluster.head_node.all_processes["gcs_server"][0].process.pid
+
+
+def family(process: int) -> list[int]:
+    """A process and those that it has started, and so on."""
+    children = [
+        child for task in Path(f"/proc/{process}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    return [process, *(one for child in children for one in family(int(child)))]
+
+
+@contextmanager
+def ray_cluster(nodes: int = 2, gpus: int = 0) -> Iterator[RayCluster]:
+    """A cluster, gone at the end. gpus: that each node says it has."""
+    folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # short: a socket's name has 107 bytes
+    (folder / "ray").mkdir()
+    changed = {"RAY_TMPDIR": str(folder), "HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
+    changed["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # else it would take the machine's address for others
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ |= changed
+    from ray.cluster_utils import Cluster
+
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    common = {"object_store_memory": BYTES, "node_ip_address": OWN}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **common})
+    try:
+        made = [cluster.add_node(num_cpus=1, num_gpus=gpus, **common) for _ in range(nodes)]
+        yield RayCluster(cluster, made)
+    finally:
+        cluster.shutdown()
+        for number, handler in signals.items():
+            signal.signal(number, handler)
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        shutil.rmtree(folder, ignore_errors=True)
