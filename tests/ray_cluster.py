@@ -52,6 +52,7 @@ def ray_cluster(nodes: int = 2, gpus: int = 0) -> Iterator[RayCluster]:
     (folder / "ray").mkdir()
     changed = {"RAY_TMPDIR": str(folder), "HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
     changed["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # else it would take the machine's address for others
+    changed["RAY_worker_niceness"] = "0"  # Ray's own 15 stops them beside other tests
     before = {name: os.environ.get(name) for name in changed}
     os.environ |= changed
     from ray.cluster_utils import Cluster

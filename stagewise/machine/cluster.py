@@ -50,7 +50,7 @@ def require(asked: str | None, shard: object = None) -> None:
 
 @contextmanager
 def connected(asked: str) -> Iterator[tuple[str, ModuleType]]:
-    """The head's address and the module ray, this process being a driver of the cluster until the block's end, when its workers end.
+    """The head's address and the module ray; this process is a driver of the cluster until its workers end with it.
 
     asked: of `--cluster`. Raises InputError where `require` does; StagewiseError where the cluster does not answer.
     """

@@ -68,10 +68,6 @@ class InferencePlan:
         volumes = tuple(volume for volume, keep in zip(self.volumes, kept, strict=True) if keep)
         return replace(self, table=self.table[kept].reset_index(drop=True), volumes=volumes)
 
-    def rows(self, start: int, end: int) -> "InferencePlan":
-        """The plan of the clips from a place up to another."""
-        return replace(self, table=self.table[start:end].reset_index(drop=True), volumes=self.volumes[start:end])
-
     def __str__(self) -> str:
         views, what = self.recipe.answer.views, f"{len(self.table)} {self.split.kind.clip}s"
         line = f"{self.stage}: {named(self.folds)}, {what}, {views} view{'s' * (views > 1)} of each{told(self.volumes)}"

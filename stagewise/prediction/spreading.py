@@ -1,7 +1,7 @@
 """Answers on a Ray cluster: its workers load the nets once, and answer the test videos by the batch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,13 +42,17 @@ def predict_on_cluster(
     with ClusterPool(cluster, workers, CPUS, use_gpus=gpu != NONE) as pool:
         print(pool, flush=True)
         size = max(1, min(BATCH, len(plan.table) // (BATCHES * pool.workers)))
-        parts = [Part(plan.rows(start, start + size), gpu, engine) for start in range(0, len(plan.table), size)]
+        parts = [Part(_rows(plan, start, start + size), gpu, engine) for start in range(0, len(plan.table), size)]
         found = {}
         with progress(len(plan.table), f"{plan.stage} test", "clips") as line:
             for number, probabilities in pool.as_they_come(answer, parts):
                 found[number] = probabilities
                 line.advance(len(probabilities))
     return np.concatenate([found[number] for number in range(len(parts))])
+
+
+def _rows(plan: InferencePlan, start: int, end: int) -> InferencePlan:
+    return replace(plan, table=plan.table[start:end].reset_index(drop=True), volumes=plan.volumes[start:end])
 
 
 def answer(part: Part) -> np.ndarray:

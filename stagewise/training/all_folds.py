@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from stagewise.console import cli, nets
 from stagewise.console.ending import command, ending
-from stagewise.machine import backends, gpus
+from stagewise.machine import backends, cluster, gpus
+from stagewise.machine.processor import available_cpus
 from stagewise.messages.commands import fold_options
 from stagewise.messages.errors import InputError, StagewiseError
 from stagewise.training import memory
 from stagewise.training.clips import CLIPS
+from stagewise.training.fold_cluster import ClusterQueue
 from stagewise.training.fold_queue import Chain, Failure, FoldQueue, python_words, shell_code
 from stagewise.training.footprint import GIBIBYTE
 from stagewise.training.tasks import Task
@@ -33,9 +35,10 @@ def train_all_folds(experiments: Scripts, doc: str, following: str, task: Task =
     following: the script to run next. Raises UntrainedError where a training fails, when the others have ended.
     """
     arguments = _arguments(experiments, doc).parse_args()
+    _require_cluster(arguments)
     chosen = {name: experiments[name] for name in arguments.nets or experiments}
     folds = task.split(arguments.split).chosen_folds(arguments.folds)
-    places = arguments.gpus or places_to_train()
+    places = [] if arguments.cluster else arguments.gpus or places_to_train()
     common = _common(arguments, len(places))
     for scripts in chosen.values():
         _check([scripts[0], *fold_options(folds), *common, *_init(arguments)])
@@ -45,12 +48,13 @@ def train_all_folds(experiments: Scripts, doc: str, following: str, task: Task =
         for name, scripts in chosen.items()
     ]
     told = ", ".join("the backend's choice" if gpu is None else f"--gpu {gpu}" for gpu in places)
-    print(f"{len(chains)} chains of trainings, {len(places)} at a time: {told}", flush=True)
+    told = f"{len(places)} at a time: {told}" if places else f"on the cluster at {arguments.cluster}"
+    print(f"{len(chains)} chains of trainings, {told}", flush=True)
     if arguments.dry_run:
         print(*(f"python {shlex.join(words)}" for chain in chains for words in chain.trainings), sep="\n")
         return
     _require_seen(places)
-    if failures := FoldQueue(places).train(chains):
+    if failures := _queue(arguments, places).train(chains):
         raise _untrained(failures, len(chains))
     arguments.gpu = arguments.gpus[0] if len(set(arguments.gpus or ())) == 1 else None  # what follows runs on one
     print(ending([chain.log for chain in chains], command(following, arguments, *nets.net_options(arguments))))
@@ -61,6 +65,26 @@ def places_to_train() -> list[gpus.Choice]:
     if gpus.count() < 2:
         return [None]
     return list(range(backends.count_gpus_apart() or 0)) or [None]
+
+
+def _queue(arguments: argparse.Namespace, places: Sequence[gpus.Choice]) -> FoldQueue | ClusterQueue:
+    if places:
+        return FoldQueue(places)
+    return ClusterQueue(arguments.cluster, (arguments.gpus or [None])[0], arguments.workers)
+
+
+def _require_cluster(arguments: argparse.Namespace) -> None:
+    """Raise InputError for what is not for a cluster."""
+    cluster.require(arguments.cluster)
+    if arguments.cluster is None:
+        return
+    if arguments.force:
+        raise InputError(
+            "with --force a training whose machine is lost would start over; remove models/STAGE/fold_K of those "
+            "that are to be new, and leave out --force"
+        )
+    if numbers := [gpu for gpu in arguments.gpus or () if gpu != gpus.NONE]:
+        raise InputError(f"a cluster gives each training a GPU of its own; leave out --gpu {numbers[0]}, or --cluster")
 
 
 def _require_seen(places: Sequence[gpus.Choice]) -> None:
@@ -76,7 +100,7 @@ def _require_seen(places: Sequence[gpus.Choice]) -> None:
 
 
 def _arguments(experiments: Scripts, doc: str) -> argparse.ArgumentParser:
-    parser = cli.parser(doc, "split", "fold", "workers", "memory", "seed", "preset", "dry-run", "force")
+    parser = cli.parser(doc, "split", "fold", "workers", "cluster", "memory", "seed", "preset", "dry-run", "force")
     parser.add_argument(
         "--gpu",
         type=cli.gpu_choice,
@@ -95,10 +119,17 @@ def _arguments(experiments: Scripts, doc: str) -> argparse.ArgumentParser:
 
 
 def _common(arguments: argparse.Namespace, places: int) -> list[str]:
-    """Options of every training; of workers and memory, which are of the whole machine, each has its part."""
+    """Options of every training; of workers and memory, which are of the whole machine, each has its part.
+
+    On a cluster each has what is given.
+    """
     words = [] if arguments.split is None else ["--split", str(arguments.split)]
     words += ["--seed", str(arguments.seed), "--preset", arguments.preset]
-    words += ["--workers", str(min(arguments.workers, max(1, arguments.workers // places)))]
+    if arguments.cluster:
+        given = {"--workers": arguments.workers, "--memory": arguments.memory}
+        return words + [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    workers = available_cpus() if arguments.workers is None else arguments.workers
+    words += ["--workers", str(min(workers, max(1, workers // places)))]
     free = memory.free()
     if arguments.memory:
         words += ["--memory", f"{arguments.memory / places:.2f}"]

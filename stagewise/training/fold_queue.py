@@ -82,7 +82,7 @@ class FoldQueue:
         return failures
 
     def _start(self, run: _Run) -> None:
-        _say(run.chain, f"python {shlex.join(run.words)}")
+        say(run.chain, f"python {shlex.join(run.words)}")
         with interruption.Held():  # Ctrl-C is ours to pass on, as SIGTERM, which comes to a process of any terminal
             run.process = subprocess.Popen(
                 python_words(run.words),
@@ -106,9 +106,9 @@ class FoldQueue:
                 for line in run.process.stdout:
                     print(line, end="", file=log, flush=True)
                     if not line.startswith("next: "):  # what follows is for this queue to do
-                        _say(run.chain, line.rstrip("\n"))
+                        say(run.chain, line.rstrip("\n"))
         except OSError as error:  # a full disk, say: the training, which needs it too, finds nobody that listens
-            _say(run.chain, f"its log {paths.shown(run.chain.log)} cannot be written ({error})")
+            say(run.chain, f"its log {paths.shown(run.chain.log)} cannot be written ({error})")
         finally:
             run.process.stdout.close()
             self.ended.put(run)
@@ -147,8 +147,8 @@ def shell_code(code: int) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _say(chain: Chain, line: str) -> None:
-    """One whole line, whichever thread says it."""
+def say(chain: Chain, line: str) -> None:
+    """Print one whole line of a chain, whichever thread says it."""
     with contextlib.suppress(BrokenPipeError):  # nobody reads any more, as by `| head`; the log has it
         sys.stdout.write(f"{chain.name}: {line}\n")
         sys.stdout.flush()

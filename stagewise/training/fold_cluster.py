@@ -1,0 +1,126 @@
+"""Chains of trainings on a Ray cluster: a training runs as it is, on whichever machine has a GPU free.
+
+The machines share the root: a training whose machine is lost goes on elsewhere from its last epoch.
+"""
+
+import ctypes
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from stagewise.files import paths
+from stagewise.machine import cluster, interruption, processor
+from stagewise.machine.gpus import NONE, Choice
+from stagewise.messages.errors import BusyError, InputError
+from stagewise.training.fold_queue import Chain, Failure, python_words, say, shell_code
+
+LOSSES = 20  # of machines under one training, after which it is not their fault; a spot market takes one now and then
+TRIES, PAUSE = 20, 30.0  # seconds between them, of a training that meets the lock of a lost machine
+END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux' prctl
+
+
+class ClusterQueue:
+    """A cluster's GPUs, each for one training at a time; or its machines, where gpu is "none".
+
+    asked: of `--cluster`; cores: of each training, None for its share of a machine's.
+    """
+
+    def __init__(self, asked: str, gpu: Choice, cores: int | None) -> None:
+        self.asked, self.gpu, self.cores = asked, gpu, cores
+        self.losses: Counter[tuple[str, ...]] = Counter()
+
+    def train(self, chains: Sequence[Chain]) -> list[Failure]:
+        """Train all; one that fails stops its own chain alone. An error or a signal here ends all of them."""
+        with cluster.connected(self.asked) as (address, ray), cluster.probe() as probe:
+            cpus = self._cores(ray)
+            gpus = int(self.gpu != NONE)
+            self.task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(train_there)
+            self.settings = {**cluster.settings(), processor.GRANTED: str(cpus)}
+            self.probe, self.running = probe, {}
+            print(f"the cluster at {address}; {cpus} cores{' and a GPU' * gpus} for each training", flush=True)
+            for chain in chains:
+                self._start(chain, 0)
+            failures = []
+            while self.running:
+                interruption.check()
+                for reference in ray.wait(list(self.running), num_returns=1, timeout=1.0)[0]:
+                    failures += self._next(ray, reference)
+            return failures
+
+    def _cores(self, ray: ModuleType) -> int:
+        """Of each training. Raises InputError where the cluster has no place for one."""
+        unit = "CPU" if self.gpu == NONE else "GPU"
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get(unit, 0) >= 1]
+        if not nodes:
+            raise InputError(
+                "the cluster has no GPU; add a machine that has, or train on its cores: --gpu none"
+                if unit == "GPU"
+                else "the cluster has no core to give; add a machine: ray start --address HOST:PORT"
+            )
+        shares = [node.get("CPU", 1) // (1 if unit == "CPU" else node["GPU"]) for node in nodes]
+        return max(1, int(min(shares)) if self.cores is None else self.cores)
+
+    def _start(self, chain: Chain, number: int) -> None:
+        words = chain.trainings[number] + ("--gpu", NONE) * (self.gpu == NONE)
+        say(chain, f"python {shlex.join(words)}, its lines in {paths.shown(chain.log)}")
+        reference = self.task.remote(words, chain.log, self.settings, self.probe)
+        self.running[reference] = chain, number, words
+
+    def _next(self, ray: ModuleType, reference: Any) -> list[Failure]:
+        """Go on behind a training that has ended: with the chain's next one, or the same where its machine is lost."""
+        chain, number, words = self.running.pop(reference)
+        try:
+            host, code = ray.get(reference)
+        except ray.exceptions.RayTaskError:
+            raise
+        except ray.exceptions.RayError as error:
+            self.losses[words] += 1
+            say(chain, f"lost: {' '.join(str(error).split())[:300]}")
+            if self.losses[words] == LOSSES:
+                return [Failure(chain, words, 1)]
+            self._start(chain, number)
+            return []
+        say(chain, f"exit code {code} on {host}")
+        if code:
+            return [Failure(chain, words, code)]
+        if number + 1 < len(chain.trainings):
+            self._start(chain, number + 1)
+        return []
+
+
+def train_there(words: Sequence[str], log: Path, settings: dict[str, str], probe: Path) -> tuple[str, int]:
+    """Run a training in this place, its lines added to the log. Returns: the host's name, and the exit code.
+
+    The training ends, as by SIGTERM, where this process does. One that meets the lock of a lost machine, which a shared
+    folder may keep for minutes, waits.
+    """
+    host = socket.gethostname()
+    if not probe.exists():
+        return f"{host}, which does not see {probe.parent}: all machines must share STAGEWISE_ROOT", 1
+    os.environ |= settings
+    log.parent.mkdir(parents=True, exist_ok=True)
+    libc = ctypes.CDLL(None)
+    with log.open("ab") as lines:
+        for _ in range(TRIES):
+            lines.write(f"$ python {shlex.join(words)} on {host}\n".encode())
+            lines.flush()
+            done = subprocess.run(
+                python_words(words),
+                stdin=subprocess.DEVNULL,
+                stdout=lines,
+                stderr=lines,
+                preexec_fn=lambda: sys.platform == "linux" and libc.prctl(END_WITH_PARENT, signal.SIGTERM),
+            )
+            if done.returncode != BusyError.exit_code:
+                break
+            time.sleep(PAUSE)
+    return host, shell_code(done.returncode)
