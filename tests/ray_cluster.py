@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 OWN = "127.0.0.1"  # by which all of Ray's ports are this machine's alone
-BYTES = 80 << 20  # of a node's shared memory, which nothing here needs
+COMMON = {"node_ip_address": OWN, "object_store_memory": 80 << 20}  # bytes of a node's shared memory, hardly used
+WORK = (b"ray::Worker", b"ray::train_there")  # how processes at work are called
 
 
 class RayCluster:
@@ -18,6 +19,18 @@ class RayCluster:
 
     def __init__(self, cluster: Any, nodes: list[Any]) -> None:
         self.cluster, self.nodes, self.address = cluster, nodes, cluster.address
+
+    def mend(self) -> None:
+        """Put new nodes in the place of those that were killed or frozen."""
+        for number, node in enumerate(self.nodes):
+            raylet = node.all_processes["raylet"][0].process
+            state = Path(f"/proc/{raylet.pid}/stat")
+            if raylet.poll() is not None or state.read_text().rpartition(")")[2].split()[0] == "T":
+                for process in family(raylet.pid) if raylet.poll() is None else ():
+                    os.kill(process, signal.SIGKILL)
+                self.cluster.remove_node(node, allow_graceful=False)
+                self.nodes[number] = self.cluster.add_node(num_cpus=1, **COMMON)
+        self.cluster.wait_for_nodes()
 
     def processes(self, number: int) -> list[int]:
         """A node's raylet and all that it has started."""
@@ -28,7 +41,7 @@ class RayCluster:
         return [
             process
             for process in self.processes(number)
-            if b"ray::Worker" in Path(f"/proc/{process}/cmdline").read_bytes()
+            if Path(f"/proc/{process}/cmdline").read_bytes().startswith(WORK)
         ]
 
     @property
@@ -58,10 +71,9 @@ def ray_cluster(nodes: int = 2, gpus: int = 0) -> Iterator[RayCluster]:
     from ray.cluster_utils import Cluster
 
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    common = {"object_store_memory": BYTES, "node_ip_address": OWN}
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **common})
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **COMMON})
     try:
-        made = [cluster.add_node(num_cpus=1, num_gpus=gpus, **common) for _ in range(nodes)]
+        made = [cluster.add_node(num_cpus=1, num_gpus=gpus, **COMMON) for _ in range(nodes)]
         yield RayCluster(cluster, made)
     finally:
         cluster.shutdown()

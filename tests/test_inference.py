@@ -1,5 +1,7 @@
 """Predictions of trained folds: the same for any batch, worker count and order; bound to weights and split."""
 
+import importlib.util
+import io
 import json
 import shutil
 import sys
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tiny
+from ray_cluster import ray_cluster
 from tiny import train
 
 from stagewise.crops.extraction import write_index
@@ -394,6 +397,21 @@ def test_three_shards_gathered_equal_the_unsharded_tables_and_what_lacks_is_done
         assert {*predicted} == {
             name for name in plan_test(RECIPE, None, None).filenames if lacking and lacking[0].has(name)
         }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="Ray is in requirements-test.txt")
+def test_a_cluster_answers_as_this_machine_does(r42, tables, capsys):
+    r42("--threshold", "0.5")
+    single = tables()
+    with ray_cluster(nodes=1) as cluster:
+        r42("--threshold", "0.5", "--cluster", cluster.address)
+    assert f"1 worker of the cluster at {cluster.address}, of 1 core each" in capsys.readouterr().out
+    found = tables()
+    assert {*found} == {*single}
+    for name in (name for name in single if name.endswith(".csv")):
+        ours, theirs = (pd.read_csv(io.BytesIO(files[name])) for files in (found, single))
+        pd.testing.assert_frame_equal(ours, theirs, atol=1e-6)
 
 
 def test_a_volume_that_changed_since_its_shard_is_answered_anew(r42, tables, tmp_path):

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -116,12 +116,12 @@ def _require_answer(address: str) -> None:
 class Worker:
     """What runs in a process of the cluster, with the settings of the process that hired it.
 
-    cpus: how many cores it has; folder: of the script at work there, whose modules what is sent may be of.
+    cpus: how many cores it has; folders: where that process finds modules, which what it sends may be of.
     """
 
-    def __init__(self, settings: dict[str, str], cpus: int, folder: str) -> None:
+    def __init__(self, settings: dict[str, str], cpus: int, folders: Sequence[str]) -> None:
         os.environ |= {**settings, processor.GRANTED: str(cpus)}
-        sys.path.insert(0, folder)
+        sys.path += [folder for folder in folders if folder not in sys.path]
         one_thread()
 
     def ready(self, probe: Path) -> str:

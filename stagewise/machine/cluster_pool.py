@@ -115,7 +115,7 @@ class ClusterPool:
 
     def __str__(self) -> str:
         each = f"{self.cpus} core{'s' * (self.cpus > 1)}{' and a GPU' * self.gpus}"
-        return f"{self.workers} workers of the cluster at {self.address}, of {each} each"
+        return f"{self.workers} worker{'s' * (self.workers > 1)} of the cluster at {self.address}, of {each} each"
 
     def kill(self) -> None:
         """Nothing: the cluster ends the workers when the block is left."""
@@ -144,7 +144,7 @@ class ClusterPool:
                         yield held.number, _result(came)
 
     def _hire(self) -> None:
-        actor = self.kind.remote(cluster.settings(), self.cpus, sys.path[0])
+        actor = self.kind.remote(cluster.settings(), self.cpus, sys.path)
         self._hold(actor, None, actor.ready.remote(self.probe))
 
     def _hold(self, actor: Any, number: int | None, reference: Any) -> None:

@@ -46,7 +46,8 @@ class ClusterQueue:
             self.task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(train_there)
             self.settings = {**cluster.settings(), processor.GRANTED: str(cpus)}
             self.probe, self.running = probe, {}
-            print(f"the cluster at {address}; {cpus} cores{' and a GPU' * gpus} for each training", flush=True)
+            each = f"{cpus} core{'s' * (cpus > 1)}{' and a GPU' * gpus}"
+            print(f"the cluster at {address}; {each} for each training", flush=True)
             for chain in chains:
                 self._start(chain, 0)
             failures = []

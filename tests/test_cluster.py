@@ -1,0 +1,300 @@
+"""Ray clusters: every task counts once, whatever is killed or frozen meanwhile, and what cannot be is said at once.
+
+Ray is in requirements-test.txt; without it the tests of a real cluster are skipped, saying so.
+"""
+
+import collections
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from clips import make_videos, noise_frames, write_video
+from house import REPOSITORY, hear_ctrl_c
+from ray_cluster import RayCluster, ray_cluster
+
+from stagewise.crops import extraction
+from stagewise.files import paths
+from stagewise.machine import cluster, cluster_pool
+from stagewise.machine.cluster_pool import DEATHS, SLOW, ClusterPool, Held, Round
+from stagewise.messages.errors import InputError, StagewiseError
+from stagewise.training.fold_cluster import ClusterQueue
+from stagewise.training.fold_queue import Chain
+
+R01, R30 = "preproc_data/r01_extract_roi.py", "net_d121_stage3_tier1/r30_train_folds.py"
+REAL = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="Ray is in requirements-test.txt"),
+]
+COUNT = 24
+
+
+def held(number: int, since: float = 0.0) -> Held:
+    return Held(object(), number, since)
+
+
+def test_every_task_is_begun_in_order_and_ends_once():
+    tasks = Round(3)
+    begun = [held(tasks.next((), 0.0)) for _ in range(3)]
+    assert [one.number for one in begun] == [0, 1, 2]
+    assert [tasks.end(one, 1.0) for one in (*begun, *begun)] == [True] * 3 + [False] * 3 and not tasks.open
+
+
+def test_a_task_that_is_late_is_begun_again_by_who_has_nothing_to_do_the_oldest_and_least_copied_first():
+    tasks = Round(4)
+    first, *others = [held(tasks.next((), 0.0), float(number)) for number in range(4)]
+    assert tasks.end(first, 10.0)  # took 10 seconds
+    assert tasks.next(others, SLOW * 10.0) is None
+    assert tasks.next(others, SLOW * 10.0 + 1.5) == 1
+    others.append(held(1, 22.0))
+    assert tasks.next(others, SLOW * 10.0 + 2.5) == 2
+    assert {tasks.next([held(1) for _ in range(copies)], 99.0) for copies in (1, 2)} == {1}
+    assert tasks.next([held(1) for _ in range(cluster_pool.COPIES)], 99.0) is None
+
+
+def test_the_task_of_a_lost_worker_is_next_unless_another_has_it_and_three_deaths_are_too_many():
+    tasks = Round(3)
+    lost = held(tasks.next((), 0.0))
+    assert not tasks.lose(lost.number, [held(0)]) and tasks.next((), 0.0) == 1
+    assert not tasks.lose(lost.number, ()) and tasks.next((), 0.0) == 0
+    assert DEATHS == 3 and tasks.lose(lost.number, ())
+
+
+@pytest.mark.parametrize(
+    ("asked", "settings", "said"),
+    [
+        ("ray://head:10001", {}, "--cluster ray://head:10001 is for a client from outside"),
+        ("auto", {"RAY_ADDRESS": "ray://head:10001"}, "RAY_ADDRESS ray://head:10001 is for a client"),
+        ("head", {}, "--cluster 'head' is no cluster; give auto, or HOST:PORT"),
+        ("head:x", {}, "is no cluster"),
+        ("auto", {}, "no Ray cluster runs on this machine; start one: ray start --head"),
+    ],
+)
+def test_what_is_no_cluster_to_be_a_part_of_is_bad_usage(asked, settings, said, monkeypatch, tmp_path):
+    for name, value in {"RAY_TMPDIR": str(tmp_path), "RAY_ADDRESS": "", **settings}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=said):
+        cluster.address_of(asked)
+
+
+def test_the_address_that_ray_has_written_down_is_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    (tmp_path / "ray").mkdir()
+    (tmp_path / cluster.ADDRESS).write_text("10.0.0.7:6379\n")
+    assert cluster.address_of("auto") == "10.0.0.7:6379"
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "said"),
+    [
+        (R01, ["--shard", "1/2"], "leave out --shard, or --cluster"),
+        ("net_d121_stage3_tier1/r42_process_test.py", ["--shard", "1/2"], "leave out --shard, or --cluster"),
+        ("net_d121_stage3_tier1/r42_process_test.py", ["--adaptive"], "leave out --adaptive, or --cluster"),
+        ("net_d121_stage3_tier1/r42_process_test.py", ["--gpu", "1"], "leave out --gpu 1, or --cluster"),
+        (R30, ["--force"], "leave out --force"),
+        (R30, ["--gpu", "1"], "leave out --gpu 1, or --cluster"),
+    ],
+)
+def test_what_does_not_go_with_a_cluster_is_refused_before_it_is_asked(script, options, said, root):
+    command = [sys.executable, str(REPOSITORY / script), "--cluster", "127.0.0.1:1", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and said in done.stderr, done.stderr
+
+
+def test_without_ray_that_is_said_with_the_command(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"needs Ray; run: .* -r requirements-cluster\.txt"):
+        cluster.require("auto")
+    cluster.require(None)
+
+
+@pytest.fixture(scope="module")
+def running():
+    """A cluster of a head without cores and of two nodes of one core each."""
+    with ray_cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def whole(running):
+    """The cluster, whose lost nodes are replaced when a test has ended."""
+    yield running
+    running.mend()
+
+
+def square(number: int) -> tuple[int, int]:
+    time.sleep(0.2)
+    return number**2, os.getpid()
+
+
+def harm(running: RayCluster, what: str) -> None:
+    """Kill or freeze a part of the cluster."""
+    if what == "the store of the head":
+        os.kill(running.store, signal.SIGKILL)
+    for process in {"a worker": running.workers, "a node": running.processes, "a frozen node": running.processes}.get(
+        what, lambda number: ()
+    )(0):
+        os.kill(process, signal.SIGSTOP if what == "a frozen node" else signal.SIGKILL)
+
+
+def refuse(number: int) -> None:
+    raise InputError(f"task {number} is bad")
+
+
+def die(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def outputs() -> dict[Path, bytes]:
+    folder = paths.modified_data_folder()
+    files = [path for path in folder.rglob("[!.]*") if path.is_file() and path.suffix != ".lock"]
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+def make_many(count: int) -> None:
+    make_videos(count=1)
+    (video,) = paths.videos_folder("train").iterdir()
+    for number in range(1, count):
+        shutil.copy(video, video.with_name(f"{100_000 + number}.mp4"))
+
+
+def wait_for(true: Callable[[], object], process: subprocess.Popen | None = None) -> None:
+    latest = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < latest and (process is None or process.poll() is None)
+        time.sleep(0.02)
+
+
+# A training of three epochs that goes on behind the last one that it noted.
+TRAINING = """
+import pathlib, sys, time
+name, notes = sys.argv[1], pathlib.Path(__file__).with_name("notes.txt")
+def note(line):
+    with notes.open("a") as file:
+        file.write(f"{line} {name}\\n")
+notes.touch()
+for epoch in range(sum(line.startswith("epoch") and line.endswith(name) for line in notes.read_text().splitlines()), 3):
+    time.sleep(0.5)
+    note(f"epoch {epoch}")
+note("ends")
+sys.exit(3 if name == "b2" else 0)
+"""
+
+
+def notes() -> list[str]:
+    path = paths.root() / "notes.txt"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+class TestRealCluster:
+    """On one machine."""
+
+    pytestmark = REAL
+
+    @pytest.mark.parametrize("what", ["nothing", "a worker", "a node", "a frozen node"])
+    def test_whatever_is_lost_every_task_comes_once_and_nobody_waits_long(self, whole, root, what):
+        found, times = collections.Counter(), []
+        with ClusterPool(whole.address, None) as pool:
+            for number, (squared, _) in pool.as_they_come(square, range(COUNT)):
+                found[number, squared] += 1
+                times.append(time.monotonic())
+                if len(found) == COUNT // 4:
+                    harm(whole, what)
+            assert pool.workers == 2
+        assert found == collections.Counter((number, number**2) for number in range(COUNT))
+        assert max(later - earlier for earlier, later in pairwise(times)) < 10
+        assert list(root.iterdir()) == []
+
+    def test_a_pool_is_asked_twice_by_the_same_workers(self, whole, root):
+        with ClusterPool(whole.address, 1) as pool:
+            workers = {pid for _ in range(2) for _, (_, pid) in pool.as_they_come(square, range(2))}
+        assert len(workers) == 1
+
+    def test_an_error_of_the_function_comes_as_it_is(self, whole, root):
+        with ClusterPool(whole.address, None) as pool, pytest.raises(InputError, match=r"^task 0 is bad$"):
+            list(pool.as_they_come(refuse, range(1)))
+
+    def test_a_task_that_kills_its_workers_is_named(self, whole, root):
+        with (
+            ClusterPool(whole.address, None) as pool,
+            pytest.raises(StagewiseError, match="3 workers died with 0 in hand"),
+        ):
+            list(pool.as_they_come(die, range(1)))
+
+    def test_a_machine_that_does_not_share_the_root_is_named(self, whole, root, monkeypatch):
+        with ClusterPool(whole.address, None) as pool:
+            pool.probe = root / "elsewhere" / "probe"
+            with pytest.raises(StagewiseError, match=r"does not see what lies in .*elsewhere; STAGEWISE_ROOT must be"):
+                list(pool.as_they_come(square, range(1)))
+
+    def test_where_nothing_or_something_else_answers_is_said_soon(self, whole, root):
+        with pytest.raises(StagewiseError, match=r"nothing answers at 127\.0\.0\.1:1"):
+            ClusterPool("127.0.0.1:1", None).__enter__()
+
+    def test_extraction_makes_a_single_runs_bytes_though_a_node_and_then_the_driver_are_killed(self, whole, root):
+        make_many(40)
+        write_video(paths.videos_folder("train") / "200001.mp4", noise_frames(4))
+        extraction.extract_subset("train", 0)
+        single = outputs()
+        shutil.rmtree(paths.modified_data_folder())
+
+        process = subprocess.Popen([sys.executable, str(REPOSITORY / R01), "train", "--cluster", whole.address])
+        wait_for(lambda: len(list(paths.roi_folder("train").glob("*.pklz"))) > 4, process)
+        harm(whole, "a node")
+        wait_for(lambda: len(list(paths.roi_folder("train").glob("*.pklz"))) > 12, process)
+        process.kill()
+        process.wait()
+        done = subprocess.run(
+            [sys.executable, str(REPOSITORY / R01), "train", "--cluster", whole.address, "--keep-going"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 5 and f"of the cluster at {whole.address}" in done.stdout, done.stderr
+        assert outputs() == single
+
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_a_signal_ends_the_driver_with_its_one_line_and_the_workers_with_it(self, whole, root, number, code):
+        make_many(400)
+        process = subprocess.Popen(
+            [sys.executable, str(REPOSITORY / R01), "train", "--cluster", whole.address],
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=hear_ctrl_c,
+        )
+        wait_for(lambda: list(paths.roi_folder("train").glob("*.pklz")), process)
+        process.send_signal(number)
+        _, messages = process.communicate(timeout=60)
+        assert process.returncode == code and messages.splitlines()[-1] == "interrupted; run the same command to resume"
+        wait_for(lambda: not whole.workers(0) + whole.workers(1))
+
+    @pytest.mark.parametrize("what", ["a worker", "a node"])
+    def test_a_fold_goes_on_elsewhere_when_its_machine_is_lost_and_a_failure_ends_its_own_chain(
+        self, whole, root, capsys, what
+    ):
+        (root / "train.py").write_text(TRAINING)
+        names = [[f"{stage}{fold}" for stage in "ab"] for fold in range(3)]
+        chains = [
+            Chain(f"fold {fold}", tuple((str(root / "train.py"), name) for name in names[fold])) for fold in range(3)
+        ]
+        breaking = threading.Thread(target=lambda: (wait_for(lambda: len(notes()) >= 3), harm(whole, what)))
+        breaking.start()
+        failures = ClusterQueue(whole.address, "none", None).train(chains)
+        breaking.join()
+        assert [(failure.words[1], failure.code) for failure in failures] == [("b2", 3)]
+        told = collections.Counter(notes())  # no epoch twice, none missing
+        every = [
+            f"{what} {name}" for fold in names for name in fold for what in ("epoch 0", "epoch 1", "epoch 2", "ends")
+        ]
+        assert told == collections.Counter(every)
+        assert re.search("fold [0-2]: lost: ", capsys.readouterr().out)
+        assert all("$ python" in chain.log.read_text() for chain in chains)
