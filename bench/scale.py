@@ -1,4 +1,4 @@
-"""Extraction from a bucket, in shards, killed and through a bad network: the same volumes, and what they cost.
+"""Extraction from a bucket, in shards, on a Ray cluster, killed and through a bad network: the same volumes, and cost.
 
     bench/scale.sh
     bench/scale.sh --videos 8 --repeats 1 --dry-run
@@ -7,7 +7,9 @@ r01 extracts phantom videos in every way, each into a root of its own, from the 
 (moto) behind a proxy; the hash over all volumes' names and hashes must be that of one run of the folder. What the
 bucket costs a video is measured apart, in two processes that are up already and take turns: seconds of the processor,
 without those of the server. The client's TLS is not in it, since the server has none.
-Time: 10 minutes on 2 CPU cores.
+Ray's cluster is a head without cores and two nodes of one, all on 127.0.0.1; its cost is that of one worker and of the
+process that hands out the videos. A gap is the time between two volumes.
+Time: 15 minutes on 2 CPU cores.
 """
 
 import argparse
@@ -15,12 +17,13 @@ import os
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from measure import REPOSITORY, Served, machine, ratio, script, serve, write_section
+from extraction_cost import paired
+from measure import REPOSITORY, machine, ratio, script, write_section
 from shard_runs import SHARDS, Runs
 
 from stagewise.console import cli
@@ -39,6 +42,16 @@ FAULTS = (  # of the first videos, one each; what follows one fault is another, 
 )
 
 
+HARM = {
+    "nothing lost": "nothing",
+    "a worker killed": "a worker",
+    "a node killed": "a node",
+    "a node frozen": "a frozen node",
+    "the head's store killed": "the head's store",
+    "the driver killed and started again": "the driver",
+}
+
+
 def filled(proxy: object, folder: Path) -> list[str]:
     """Put the videos into the bucket; returns their names."""
     from stored_videos import asked
@@ -49,8 +62,8 @@ def filled(proxy: object, folder: Path) -> list[str]:
     return [video.name for video in videos]
 
 
-def ways(base: Path, proxy: object, names: list[str]) -> Iterator[tuple[str, float, int, str]]:
-    """Each way's name, seconds of the processor, requests, and hash."""
+def ways(base: Path, proxy: object, names: list[str]) -> Iterator[tuple[str, float, float, int, str]]:
+    """Each way's name, seconds of the processor or 0 where not counted, the longest gap, requests, and hash."""
     folder = str(base / "made" / "input")
     asked_for: dict[str, tuple[str, Callable[[Runs], None], bool]] = {
         "folder, one run": (folder, Runs.whole, False),
@@ -59,6 +72,8 @@ def ways(base: Path, proxy: object, names: list[str]) -> Iterator[tuple[str, flo
         f"bucket, {SHARDS} shards, one killed and run again, gathered": (PLACE, lambda runs: runs.shards(True), False),
         f"bucket, {SHARDS} shards, gathered": (PLACE, Runs.shards, False),
         f"folder, {SHARDS} shards, gathered": (folder, Runs.shards, False),
+        "folder, Ray": (folder, partial(Runs.cluster, what="nothing"), False),
+        **{f"bucket, Ray, {what}": (PLACE, partial(Runs.cluster, what=harmed), False) for what, harmed in HARM.items()},
     }
     for number, (name, (place, work, broken)) in enumerate(asked_for.items()):
         runs = Runs(base / str(number), place)
@@ -67,33 +82,7 @@ def ways(base: Path, proxy: object, names: list[str]) -> Iterator[tuple[str, flo
         work(runs)
         if left := [faults for faults in proxy.faults.values() if faults]:
             raise StagewiseError(f"{name}: the faults {left} did not come to pass")
-        yield name, runs.cpu, len(proxy.asked), runs.hash()
-
-
-def extract_in_turn(place: str) -> None:
-    """For every line, extract all videos anew in this process, and say what of the processor it took."""
-    from stagewise.crops.extraction import extract_subset
-    from stagewise.crops.sources import source_of
-
-    source = source_of(place, False, None)
-
-    def work() -> dict[str, float]:
-        start = time.process_time()
-        extract_subset("train", 0, force=True, source=source)
-        return {"cpu": time.process_time() - start}
-
-    serve({}, work)
-
-
-def paired(base: Path, repeats: int) -> tuple[list[float], list[float]]:
-    """Seconds of the processor for all videos, of the folder and of the bucket, turn by turn after one uncounted."""
-    places = {"of_folder": str(base / "made" / "input"), "of_bucket": PLACE}
-    for name in places:
-        (base / name).mkdir()
-    served = [Served(__file__, "--extract", p, STAGEWISE_ROOT=str(base / name)) for name, p in places.items()]
-    with served[0] as folder, served[1] as bucket:
-        turns = [(folder.work()["cpu"], bucket.work()["cpu"]) for _ in range(repeats + 1)]
-    return tuple(map(list, zip(*turns[1:], strict=True)))
+        yield name, 0.0 if "Ray" in name else runs.cpu, runs.longest_gap(), len(proxy.asked), runs.hash()
 
 
 def main() -> None:
@@ -102,11 +91,7 @@ def main() -> None:
     parser.add_argument("--videos", type=cli.at_least(1), default=40, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--repeats", type=cli.at_least(1), default=5, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="print the table alone")
-    parser.add_argument("--extract", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.extract:
-        extract_in_turn(arguments.extract)
-        return
     from stored_videos import SETTINGS, bucket_server
 
     with tempfile.TemporaryDirectory() as folder, bucket_server() as proxy:
@@ -119,23 +104,32 @@ def main() -> None:
         for way in ways(base, proxy, names):
             found.append(way)
             print(*way, flush=True)
-        files, objects = paired(base, arguments.repeats)
-    write(arguments, len(names), found, files, objects)
+        seconds = paired(base, PLACE, arguments.repeats)
+    write(arguments, len(names), found, *seconds)
 
 
 def write(
-    arguments: argparse.Namespace, count: int, found: list[tuple], files: list[float], objects: list[float]
+    arguments: argparse.Namespace,
+    count: int,
+    found: list[tuple],
+    files: list[float],
+    objects: list[float],
+    on_cluster: list[float],
 ) -> None:
     """Write the table; raises StagewiseError where the hashes differ."""
-    rows = [(name, f"{cpu:.1f}", asked or "-", digest[:12]) for name, cpu, asked, digest in found]
-    overhead = ratio(files, objects) - 1
+    rows = [
+        (name, f"{cpu:.1f}" if cpu else "-", f"{gap:.1f}", asked or "-", digest[:12])
+        for name, cpu, gap, asked, digest in found
+    ]
+    overheads = [ratio(files, others) - 1 for others in (objects, on_cluster)]
     told = (
-        f"{machine('obstore', 'av')}. {count} phantom videos, one worker a process; seconds of the processor are "
-        f"with the processes' starts, without the server's. Apart from starts, in {len(files)} turns: "
+        f"{machine('obstore', 'av', 'ray')}. {count} phantom videos, one worker a process; seconds of the processor "
+        f"are with the processes' starts, without the server's. Apart from starts, in {len(files)} turns: "
         f"{statistics.median(files) / count:.4f} s a video of the folder, {statistics.median(objects) / count:.4f} of "
-        f"the bucket, {overhead:+.1%} in turns side by side."
+        f"the bucket, {statistics.median(on_cluster) / count:.4f} of the folder on Ray; {overheads[0]:+.1%} and "
+        f"{overheads[1]:+.1%} in turns side by side."
     )
-    header = ("way", "CPU s", "requests", "sha256 over names and volumes' hashes")
+    header = ("way", "CPU s", "longest gap, s", "requests", "sha256 over names and volumes' hashes")
     if arguments.dry_run:
         print(told, *rows, sep="\n")
     else:

@@ -1,10 +1,11 @@
-"""r01 as processes of a root of their own: whole, in shards, and killed; what they cost and what they made."""
+"""r01 as processes of a root of their own: whole, in shards, on a cluster, and killed; what they cost and made."""
 
 import hashlib
 import os
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from measure import REPOSITORY, failure
@@ -14,7 +15,9 @@ from stagewise.files.shards import number_of
 from stagewise.messages.errors import StagewiseError
 
 R01 = "preproc_data/r01_extract_roi.py"
-SHARDS, PATIENCE = 4, 600  # seconds for a shard's first volume
+SHARDS, PATIENCE = 4, 600  # seconds for a first volume
+HARMED = 10  # volumes, behind which a cluster is harmed
+ONE = ("--workers", "1")
 
 
 class Runs:
@@ -26,7 +29,7 @@ class Runs:
 
     def start(self, *words: str) -> subprocess.Popen:
         """A process at work; what it prints is in the root's `log`."""
-        command = [sys.executable, R01, "train", "--workers", "1", "--input", self.place, *words]
+        command = [sys.executable, R01, "train", "--input", self.place, *words]
         settings = {**os.environ, "STAGEWISE_ROOT": str(self.root)}
         with (self.root / "log").open("ab") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY, env=settings)
@@ -42,25 +45,52 @@ class Runs:
 
     def whole(self) -> None:
         """All videos by one process, or what shards have left to do."""
-        self.end(self.start())
+        self.end(self.start(*ONE))
 
     def shards(self, kill: bool = False) -> None:
         """Side by side, then gathered; kill: one is killed behind its first volume, and run again."""
-        processes = {number: self.start("--shard", f"{number}/{SHARDS}") for number in range(1, SHARDS + 1)}
+        processes = {number: self.start(*ONE, "--shard", f"{number}/{SHARDS}") for number in range(1, SHARDS + 1)}
         if kill:
             number = self._kill_first(processes)
-            processes[number] = self.start("--shard", f"{number}/{SHARDS}")
+            processes[number] = self.start(*ONE, "--shard", f"{number}/{SHARDS}")
         for process in processes.values():
             self.end(process)
         self.whole()
 
+    def cluster(self, what: str) -> None:
+        """On a Ray cluster of two nodes, of which `what`, or the driver, is harmed behind the first volumes.
+
+        Its seconds are not counted. what: of `RayCluster.harm`, or "the driver", which is started again.
+        """
+        from ray_cluster import ray_cluster  # of the tests
+
+        with ray_cluster() as running:
+            process = self.start("--cluster", running.address)
+            self._made(HARMED)
+            running.harm(what)
+            if what == "the driver":
+                process.kill()
+                process.wait()
+                process = self.start("--cluster", running.address)
+            self.end(process)
+
+    def longest_gap(self) -> float:
+        """The longest time between two volumes, in seconds."""
+        written = sorted(volume.stat().st_mtime for volume in self._made(2))
+        return max(later - earlier for earlier, later in pairwise(written))
+
+    def _made(self, count: int) -> list[Path]:
+        """The volumes, once there are so many of them."""
+        folder, latest = self.root / "modified_data" / "roi_parts" / "train", time.monotonic() + PATIENCE
+        while len(made := sorted(folder.glob("*.pklz"))) < count:
+            if time.monotonic() > latest:
+                raise StagewiseError(f"{len(made)} volumes in {PATIENCE} s; see {self.root / 'log'}")
+            time.sleep(0.01)
+        return made
+
     def _kill_first(self, processes: dict[int, subprocess.Popen]) -> int:
         """Kill the shard that has made a volume first, and return its number."""
-        folder, latest = self.root / "modified_data" / "roi_parts" / "train", time.monotonic() + PATIENCE
-        while not (made := sorted(folder.glob("*.pklz"))):
-            if time.monotonic() > latest:
-                raise StagewiseError(f"no shard has made a volume in {PATIENCE} s; see {self.root / 'log'}")
-            time.sleep(0.01)
+        made = self._made(1)
         number = number_of(made[0].name.removesuffix(".pklz"), SHARDS)
         if processes[number].poll() is not None:
             raise StagewiseError(f"shard {number} ended before it could be killed; give more --videos")

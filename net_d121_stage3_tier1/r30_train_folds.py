@@ -3,6 +3,7 @@
     python net_d121_stage3_tier1/r30_train_folds.py                     every fold, one on each GPU of the machine
     python net_d121_stage3_tier1/r30_train_folds.py --gpu 0 --gpu 1     on these two
     python net_d121_stage3_tier1/r30_train_folds.py --fold 3 --gpu 1    one fold there
+    python net_d121_stage3_tier1/r30_train_folds.py --cluster auto      on the GPUs of a Ray cluster
 
 Reads:  what the three r31 read
 Writes: what they write, and models/fold_logs/, of what they say

@@ -6,6 +6,7 @@
     python net_d121_stage3_tier1/r42_process_test.py --adaptive            all folds and flips where they can matter
     python net_d121_stage3_tier1/r42_process_test.py --unanswered blank    leave out videos without a whole volume
     python net_d121_stage3_tier1/r42_process_test.py --shard 3/20          a part, as one of many jobs; then without it
+    python net_d121_stage3_tier1/r42_process_test.py --cluster auto        on the machines of a Ray cluster
 
 Reads:  models/net_d121_stage3_tier1/fold_<k>/ and threshold.json, modified_data/kfold_split_5_42.csv (or --split; where
         it is gone, the folds that are there answer), input/submission_format.csv (without it every test video is

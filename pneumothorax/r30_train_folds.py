@@ -3,6 +3,7 @@
     python pneumothorax/r30_train_folds.py                     every fold, one on each GPU of the machine
     python pneumothorax/r30_train_folds.py --gpu 0 --gpu 1     on these two
     python pneumothorax/r30_train_folds.py --fold 3 --gpu 1    one fold there
+    python pneumothorax/r30_train_folds.py --cluster auto      on the GPUs of a Ray cluster
     python pneumothorax/r30_train_folds.py --net resnet50      this experiment alone
 
 Reads:  what r31 to r34 read

@@ -5,6 +5,7 @@
     python preproc_data/r01_extract_roi.py --keep-going       # go on with the whole videos, exit code 5
     python preproc_data/r01_extract_roi.py --codecs h264      # no other decoder sees a file
     python preproc_data/r01_extract_roi.py --shard 3/20       # a part of them, on one of many machines; then without it
+    python preproc_data/r01_extract_roi.py --cluster auto     # on the machines of a Ray cluster
     python preproc_data/r01_extract_roi.py --input s3://bucket/prefix --unsigned   # a public bucket, read in place
     python preproc_data/r01_extract_roi.py --only mine.csv    # the videos of its column filename alone
 

@@ -3,6 +3,7 @@
     python second_place_r101/r30_train_folds.py                     every fold, one on each GPU of the machine
     python second_place_r101/r30_train_folds.py --gpu 0 --gpu 1     on these two
     python second_place_r101/r30_train_folds.py --fold 3 --gpu 1    one fold there
+    python second_place_r101/r30_train_folds.py --cluster auto      on the GPUs of a Ray cluster
 
 Reads:  what r31 and r32 read
 Writes: what they write, and models/fold_logs/, of what they say

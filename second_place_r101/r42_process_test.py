@@ -5,6 +5,7 @@
     python second_place_r101/r42_process_test.py --fold 0 --fold 2     these folds alone
     python second_place_r101/r42_process_test.py --unanswered blank    leave out videos without a whole volume
     python second_place_r101/r42_process_test.py --shard 3/20          a part, as one of many jobs; then without it
+    python second_place_r101/r42_process_test.py --cluster auto        on the machines of a Ray cluster
     python second_place_r101/r42_process_test.py --best                each fold's best epoch, not its snapshots
 
 Reads:  models/second_place_r101_run1/fold_<k>/, models/second_place_r101_run2/fold_<k>/ and threshold.json,

@@ -32,6 +32,12 @@ class RayCluster:
                 self.nodes[number] = self.cluster.add_node(num_cpus=1, **COMMON)
         self.cluster.wait_for_nodes()
 
+    def harm(self, what: str) -> None:
+        """Kill "a worker", "a node" or "the head's store", freeze "a frozen node", or do "nothing"."""
+        victims = {"a worker": self.workers, "a node": self.processes, "a frozen node": self.processes}
+        for process in [self.store] if what == "the head's store" else victims.get(what, lambda number: ())(0):
+            os.kill(process, signal.SIGSTOP if what == "a frozen node" else signal.SIGKILL)
+
     def processes(self, number: int) -> list[int]:
         """A node's raylet and all that it has started."""
         return family(self.nodes[number].all_processes["raylet"][0].process.pid)

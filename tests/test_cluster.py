@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from clips import make_videos, noise_frames, write_video
 from house import REPOSITORY, hear_ctrl_c
-from ray_cluster import RayCluster, ray_cluster
+from ray_cluster import ray_cluster
 
 from stagewise.crops import extraction
 from stagewise.files import paths
@@ -137,16 +137,6 @@ def square(number: int) -> tuple[int, int]:
     return number**2, os.getpid()
 
 
-def harm(running: RayCluster, what: str) -> None:
-    """Kill or freeze a part of the cluster."""
-    if what == "the store of the head":
-        os.kill(running.store, signal.SIGKILL)
-    for process in {"a worker": running.workers, "a node": running.processes, "a frozen node": running.processes}.get(
-        what, lambda number: ()
-    )(0):
-        os.kill(process, signal.SIGSTOP if what == "a frozen node" else signal.SIGKILL)
-
-
 def refuse(number: int) -> None:
     raise InputError(f"task {number} is bad")
 
@@ -209,7 +199,7 @@ class TestRealCluster:
                 found[number, squared] += 1
                 times.append(time.monotonic())
                 if len(found) == COUNT // 4:
-                    harm(whole, what)
+                    whole.harm(what)
             assert pool.workers == 2
         assert found == collections.Counter((number, number**2) for number in range(COUNT))
         assert max(later - earlier for earlier, later in pairwise(times)) < 10
@@ -250,7 +240,7 @@ class TestRealCluster:
 
         process = subprocess.Popen([sys.executable, str(REPOSITORY / R01), "train", "--cluster", whole.address])
         wait_for(lambda: len(list(paths.roi_folder("train").glob("*.pklz"))) > 4, process)
-        harm(whole, "a node")
+        whole.harm("a node")
         wait_for(lambda: len(list(paths.roi_folder("train").glob("*.pklz"))) > 12, process)
         process.kill()
         process.wait()
@@ -286,7 +276,7 @@ class TestRealCluster:
         chains = [
             Chain(f"fold {fold}", tuple((str(root / "train.py"), name) for name in names[fold])) for fold in range(3)
         ]
-        breaking = threading.Thread(target=lambda: (wait_for(lambda: len(notes()) >= 3), harm(whole, what)))
+        breaking = threading.Thread(target=lambda: (wait_for(lambda: len(notes()) >= 3), whole.harm(what)))
         breaking.start()
         failures = ClusterQueue(whole.address, "none", None).train(chains)
         breaking.join()

@@ -3,6 +3,7 @@
     python third_place_vote/r30_train_folds.py                     every fold, one on each GPU of the machine
     python third_place_vote/r30_train_folds.py --gpu 0 --gpu 1     on these two
     python third_place_vote/r30_train_folds.py --fold 3 --gpu 1    one fold there
+    python third_place_vote/r30_train_folds.py --cluster auto      on the GPUs of a Ray cluster
     python third_place_vote/r30_train_folds.py --net mc3           this net alone
 
 Reads:  what r31, r32 and r33 read

@@ -4,6 +4,7 @@
     python third_place_vote/r42_process_test.py --net mc3             this net alone
     python third_place_vote/r42_process_test.py --unanswered blank    leave out videos without a whole volume
     python third_place_vote/r42_process_test.py --shard 3/20          a part, as one of many jobs; then without it
+    python third_place_vote/r42_process_test.py --cluster auto        on the machines of a Ray cluster
 
 Reads:  models/third_place_vote_<net>/fold_<k>/ and threshold.json, modified_data/kfold_split_5_42.csv (or --split;
         where it is gone, the folds that are there answer), input/submission_format.csv (without it every test video is
