@@ -40,25 +40,22 @@ def extract_on_cluster(place: str) -> None:
 
     tasks = Batches(plan("train", force=True, source=source_of(place, False, None)), BATCH)
     with ray_cluster(nodes=1) as running, ClusterPool(running.address, None) as pool:
+        last = [0.0]
 
         def work() -> dict[str, float]:
             start = time.process_time()
-            spent = [seconds for _, seconds in pool.as_they_come(timed_batch, tasks)]
-            return {"cpu": sum(spent) + time.process_time() - start}
+            before, last[0] = last[0], max(seconds for _, seconds in pool.as_they_come(extract_timed, tasks))
+            return {"cpu": last[0] - before + time.process_time() - start}
 
         serve({}, work)
 
 
-LAST = [0.0]  # what this process had taken of the processor when it answered the last time
-
-
-def timed_batch(batch: object) -> float:
-    """Extract a batch in a cluster's worker; what its process has taken since its last answer, Ray's own part too."""
+def extract_timed(batch: object) -> float:
+    """Extract a batch in a cluster's worker. Returns: what its process has taken of the processor until now."""
     from stagewise.crops.fetching import extract_batch
 
     extract_batch(batch)
-    before, LAST[0] = LAST[0], time.process_time()
-    return LAST[0] - before
+    return time.process_time()
 
 
 def paired(base: Path, bucket: str, repeats: int) -> list[list[float]]:
