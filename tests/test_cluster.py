@@ -24,8 +24,9 @@ from ray_cluster import ray_cluster
 
 from stagewise.crops import extraction
 from stagewise.files import paths
-from stagewise.machine import cluster, cluster_pool
-from stagewise.machine.cluster_pool import DEATHS, SLOW, ClusterPool, Held, Round
+from stagewise.machine import cluster
+from stagewise.machine.cluster_pool import ClusterPool
+from stagewise.machine.rounds import COPIES, DEATHS, SLOW, Held, Round
 from stagewise.messages.errors import InputError, StagewiseError
 from stagewise.training.fold_cluster import ClusterQueue
 from stagewise.training.fold_queue import Chain
@@ -58,7 +59,7 @@ def test_a_task_that_is_late_is_begun_again_by_who_has_nothing_to_do_the_oldest_
     others.append(held(1, 22.0))
     assert tasks.next(others, SLOW * 10.0 + 2.5) == 2
     assert {tasks.next([held(1) for _ in range(copies)], 99.0) for copies in (1, 2)} == {1}
-    assert tasks.next([held(1) for _ in range(cluster_pool.COPIES)], 99.0) is None
+    assert tasks.next([held(1) for _ in range(COPIES)], 99.0) is None
 
 
 def test_the_task_of_a_lost_worker_is_next_unless_another_has_it_and_three_deaths_are_too_many():
@@ -205,10 +206,16 @@ class TestRealCluster:
         assert max(later - earlier for earlier, later in pairwise(times)) < 10
         assert list(root.iterdir()) == []
 
-    def test_a_pool_is_asked_twice_by_the_same_workers(self, whole, root):
+    def test_a_pool_is_asked_twice_by_the_same_worker_and_a_task_left_over_from_the_first_time_is_none_of_the_second(
+        self, whole, root
+    ):
         with ClusterPool(whole.address, 1) as pool:
-            workers = {pid for _ in range(2) for _, (_, pid) in pool.as_they_come(square, range(2))}
-        assert len(workers) == 1
+            first = pool.as_they_come(square, range(3))
+            workers = {next(first)[1][1]}
+            first.close()  # while the next one is being done
+            found = dict(pool.as_they_come(square, range(5, 8)))
+        assert {number: squared for number, (squared, _) in found.items()} == {0: 25, 1: 36, 2: 49}
+        assert workers == {pid for _, pid in found.values()}
 
     def test_an_error_of_the_function_comes_as_it_is(self, whole, root):
         with ClusterPool(whole.address, None) as pool, pytest.raises(InputError, match=r"^task 0 is bad$"):
