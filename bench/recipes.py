@@ -54,7 +54,7 @@ class Trial:
 
 def chains(init: Sequence[str]) -> list[list[tuple[str, ...]]]:
     """The training scripts that follow one another, each with its options; a chain is a fold's way to an answer."""
-    votes = sorted(path.relative_to(REPOSITORY) for path in (REPOSITORY / VOTES).glob(f"{TRAIN[:2]}?_train*.py"))
+    votes = sorted(path.relative_to(REPOSITORY) for path in (REPOSITORY / VOTES).glob(f"{TRAIN[:2]}[1-9]_train*.py"))
     return [
         [(f"{STAGES[0]}/{TRAIN}.py", *init), *((f"{stage}/{TRAIN}.py",) for stage in STAGES[1:])],
         [("second_place_r101/r31_train_run1.py",), ("second_place_r101/r32_train_run2.py",)],
