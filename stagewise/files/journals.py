@@ -6,6 +6,7 @@ interrupted run leaves the journal; the next one believes a line only if the mad
 
 import csv
 import errno
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -48,12 +49,11 @@ class Index:
         """Lines of the table for the files finished so far; gone when the table is written."""
         return self.table.with_suffix(JOURNAL)
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Iterable[Row]) -> None:
         """The table, whole or not at all."""
+        rows = rows if isinstance(rows, Lines) else Lines(self.columns, rows)
         with paths.replacing(self.table) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+            file.writelines([",".join(self.columns) + "\n", *rows.lines])
 
     @contextmanager
     def journaling(self, *folders: Path) -> Iterator["Journal"]:
@@ -68,10 +68,10 @@ class Index:
             for folder in (path.parent, *folders) if not self.shard else ():  # of the many, one alone looks through all
                 remove_leftovers(folder)
             file.write("\n")  # ends a line that a killed run has torn
-            yield Journal(file, csv.DictWriter(file, self.columns, lineterminator="\n"))
+            yield Journal(file, Lines(self.columns))
             path.unlink(missing_ok=True)
-            if not self.shard:
-                self.remove_shards()
+            for part in self.shards_files() if not self.shard else ():
+                part.unlink(missing_ok=True)
 
     @contextmanager
     def owning(self) -> Iterator[None]:
@@ -86,11 +86,10 @@ class Index:
         """The tables of shards that ended."""
         return files_of_shards(self.path)
 
-    def remove_shards(self) -> None:
-        """Remove the shards' tables, journals and locks; for the owner of the whole's lock."""
-        for suffix in (self.path.suffix, JOURNAL, LOCK):
-            for path in files_of_shards(self.path.with_suffix(suffix)).values():
-                path.unlink(missing_ok=True)
+    def shards_files(self) -> list[Path]:
+        """The shards' tables, journals and locks, of those that were killed, too."""
+        suffixes = (self.path.suffix, JOURNAL, LOCK)
+        return [path for suffix in suffixes for path in files_of_shards(self.path.with_suffix(suffix)).values()]
 
     def known_rows(self) -> Mapping[str, Row]:
         """What the table and then the journal say, by name; a line that is not whole does not count.
@@ -131,8 +130,7 @@ class Rows(Mapping[str, Row]):
         self.columns, self.lines = columns, lines
 
     def __getitem__(self, name: str) -> Row:
-        cells = _cells(self.lines[name])
-        return dict(zip(self.columns, cells + [""] * (len(self.columns) - len(cells)), strict=True))
+        return _row(self.columns, self.lines[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.lines)
@@ -141,22 +139,47 @@ class Rows(Mapping[str, Row]):
         return len(self.lines)
 
 
+class Lines(Sequence[Row]):
+    """Rows of a table in their order, each held as its line: 573,048 of an index in 120 MiB, not 1,000."""
+
+    def __init__(self, columns: Sequence[str], rows: Iterable[Row] = ()) -> None:
+        self.columns, self.lines = columns, [_line(columns, row) for row in rows]
+
+    def __getitem__(self, place: int) -> Row:
+        return _row(self.columns, self.lines[place])
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+def _line(columns: Sequence[str], row: Row) -> str:
+    line = io.StringIO()
+    csv.DictWriter(line, columns, lineterminator="\n").writerow(row)
+    return line.getvalue()
+
+
+def _row(columns: Sequence[str], line: str) -> Row:
+    cells = _cells(line)
+    return dict(zip(columns, cells + [""] * (len(columns) - len(cells)), strict=True))
+
+
 def _cells(line: str) -> list[str]:
     return next(csv.reader([line]), [])
 
 
 @dataclass(frozen=True)
 class Journal:
-    """An open journal."""
+    """An open journal, and the rows that this process wrote into it."""
 
     file: TextIO
-    writer: csv.DictWriter
+    rows: Lines
 
     def write(self, row: Row) -> None:
         """Note a file as finished; what was made of it must be on the disk."""
         with paths.naming(Path(self.file.name)):
-            self.writer.writerow(row)
+            self.file.write(line := _line(self.rows.columns, row))
             self.file.flush()
+        self.rows.lines.append(line)
 
 
 def _changed(path: Path) -> int:

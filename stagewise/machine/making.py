@@ -21,18 +21,16 @@ class Making(Protocol):
 
 def make_all(
     tasks: Sequence[Making], make: Callable[[Making], Row], journal: Journal, pool: WorkerPool, what: tuple[str, str]
-) -> list[Row]:
-    """The rows of all tasks, in their order.
+) -> Sequence[Row]:
+    """The rows of all tasks, in their order, as the journal holds them.
 
     make: what a worker does, whose files may not be on the disk yet; what: the progress line's words and its unit.
     """
-    rows = []
     with progress(len(tasks), *what) as line:
         for task, row in pool.in_order(make, tasks):
             if row["status"] == "ok" and row != task.known:
                 for path in task.made(row):
                     paths.flush(path)  # here, since a worker that waited for the disk would leave its core idle
             journal.write(row)
-            rows.append(row)
             line.advance()
-    return rows
+    return journal.rows

@@ -1,5 +1,6 @@
 """Conversion of many DICOM files: parallel, resumable, and never trusting a file that it cannot prove whole."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def plan(subset: str, force: bool = False) -> list[Conversion]:
     ]
 
 
-def convert_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
+def convert_subset(subset: str, workers: int, force: bool = False) -> Sequence[Row]:
     """Convert every file of `train` or `test`, and write the index.
 
     Returns: the index's rows, those with status "quarantined" among them; the same for any number of workers.
