@@ -35,6 +35,11 @@ def test_what_machines_write_is_read_part_by_part(tmp_path, rows, end):
     assert (plain["size"].astype(str) == whole["size"]).all() and (plain["filename"] == whole["filename"]).all()
 
 
+def test_names_that_stand_in_two_tables_are_held_once(tmp_path):
+    first, second = (both_ways(tmp_path / "a.csv", MACHINES + more)[0] for more in ("", "c.mp4,3,\n"))
+    assert all(name is again for name, again in zip(first["filename"], second["filename"], strict=False))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -62,6 +62,16 @@ def test_the_label_counts_where_metadata_has_a_column_stalled_too(r03):
     assert split["stalled"].tolist() == [0, 1] * 4
 
 
+def test_rows_of_metadata_in_another_order_and_of_other_videos_go_to_the_label_of_their_name(r03):
+    def changed(table):
+        more = table.iloc[:1].assign(filename="other.mp4", project_id="X")
+        return pd.concat([table[::-1], more]).assign(num_frames=lambda rows: rows["filename"])
+
+    split = r03("--folds", "2", change_labels=lambda table: table[1:], change_metadata=changed)
+    assert split["filename"].tolist() == split["num_frames"].tolist() == NAMES[1:]
+    assert split["project_id"].tolist() == list("ABBCCDD")
+
+
 def test_a_column_of_both_tables_is_there_once(r03):
     split = r03("--group", "project_id", "--folds", "2", change_labels=lambda table: table.assign(project_id="?"))
     assert split.groupby("project_id")["fold"].nunique().max() == 1

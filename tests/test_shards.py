@@ -11,6 +11,7 @@ from clips import make_videos, noise_frames, write_video
 from stagewise.crops import extraction
 from stagewise.crops.roi import extract_roi
 from stagewise.files import paths
+from stagewise.files.journals import Index
 from stagewise.files.locks import owned
 from stagewise.files.shards import Shard, files_of_shards, gathered, parsed
 from stagewise.messages.errors import BusyError
@@ -55,6 +56,20 @@ def test_files_of_shards_are_found_by_their_name_alone(tmp_path):
     assert told.startswith("gathers 2 of 3 and 1 of 20 shards; not there: 2/3, 1/20, ") and "..." not in told
     assert gathered(THREE) == "gathers 3 of 3 shards" and gathered([]) == ""
     assert not files_of_shards(tmp_path / "none" / "train.csv")
+
+
+def test_rows_that_are_held_as_lines_are_what_was_written(tmp_path):
+    rows = [{"name": 'a "b", c', "reason": ""}, {"name": "é", "reason": "x, y"}, {"name": "last"}]
+    index = Index(tmp_path / "train.csv", ("name", "reason"), "a test")
+    with index.journaling() as journal:
+        for row in rows:
+            journal.write(row)
+        index.write(journal.rows)
+    table = index.table.read_text()
+    assert [*journal.rows] == [*index.known_rows().values()] == [*rows[:2], {"name": "last", "reason": ""}]
+    assert table == 'name,reason\n"a ""b"", c",\né,"x, y"\nlast,\n'
+    index.write(rows)
+    assert index.table.read_text() == table
 
 
 def outputs() -> dict[Path, bytes]:

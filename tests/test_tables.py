@@ -305,6 +305,23 @@ HEADER = "filename,frames,height,width,y0,x0,y1,x1,frames_with_outline,video_byt
 GOOD = f"a.mp4,9,8,7,1,2,9,9,9,5000,{'0' * 64},ok,\n"
 
 
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_columns_that_are_asked_for_are_found_in_any_case_and_a_missing_one_is_told_with_all_that_are_there(
+    table, delimiter
+):
+    path = table("filename,URL,Tier1,project_id\na.mp4,s3,yes,A\n".replace(",", delimiter))
+    metadata = read_metadata(path, only=("tier1", "project_id"))
+    assert metadata.to_dict("records") == [{"filename": "a.mp4", "tier1": True, "project_id": "A"}]
+    with pytest.raises(InputError, match="no column stalled, fold; found filename, URL, tier1, project_id; "):
+        read_split(path, only=())
+
+
+def test_columns_of_the_index_that_are_not_asked_for_are_looked_at_all_the_same(table):
+    assert list(read_roi_index(table(HEADER + GOOD), ("filename", "frames"))) == ["filename", "frames"]
+    with pytest.raises(InputError, match="line 2: sha256 'x' is not a sha256"):
+        read_roi_index(table(HEADER + GOOD.replace("0" * 64, "x")), ("filename", "frames"))
+
+
 def test_roi_index(table):
     index = read_roi_index(table(HEADER + GOOD + "b.mp4,0,0,0,0,0,0,0,0,0,,quarantined,cut off\n"))
     assert index["status"].tolist() == ["ok", "quarantined"] and index["frames"].tolist() == [9, 0]

@@ -81,7 +81,7 @@ def test_whole_data_has_no_problem(data):
 
 def test_sizes_and_grey_levels_of_whole_volumes_are_asked_what_they_tell(data, monkeypatch):
     asked = []
-    monkeypatch.setattr("stagewise.checks.verification.giveaway_notes", lambda table: asked.append(table) or ["told"])
+    monkeypatch.setattr("stagewise.checks.giveaways.giveaway_notes", lambda table: asked.append(table) or ["told"])
     damage(data)
     assert "told" in verify(None, workers=0).notes
     (table,) = asked
@@ -507,3 +507,26 @@ def test_shards_note_what_is_whole_and_the_whole_looks_at_the_rest_alone(data, r
     again = {TRAIN[1], TRAIN[4]} | {name for name in TRAIN if lost == "a shard" and Shard(2, 1).has(name)}
     assert set(looked) == again and len(looked) == len(again)
     assert files() == single
+
+
+def test_what_killed_shards_left_goes_with_the_whole_and_not_while_a_shard_is_at_work(data, run_script, monkeypatch):
+    def left():
+        return sorted(path.name for path in (paths.modified_data_folder() / "verify").glob("*-of-*"))
+
+    def killed_at_the_second(expected):
+        if looked:
+            raise KeyboardInterrupt
+        looked.append(expected)
+        return examine(expected)
+
+    looked, examine = [], volume_checks.examine
+    monkeypatch.setattr(volume_checks, "examine", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        run_script("--shard", "1/1")
+    monkeypatch.setattr(volume_checks, "examine", examine)
+    assert left() == (litter := ["train.1-of-1.journal", "train.1-of-1.lock"])
+    with volume_checks.index_of("train", Shard(1, 1)).owning():
+        run_script()
+        assert left() == litter
+    run_script()
+    assert not left()

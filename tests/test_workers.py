@@ -8,9 +8,12 @@ import sys
 import time
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from stagewise.files.journals import Index
+from stagewise.machine.making import make_all
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.errors import InputError, StagewiseError
 
@@ -40,6 +43,34 @@ def threads_of_products(task: int) -> int:
 
 def refuse(task: int) -> int:
     raise InputError(f"task {task} is bad")
+
+
+def slow_first(task: int) -> int:
+    time.sleep(2.0 * (task == 0))
+    return task * task
+
+
+def test_as_they_come_a_slow_task_stops_no_other_and_each_has_its_place():
+    with WorkerPool(2) as pool:
+        list(pool.in_order(abs, range(4)))  # the processes are up
+        found = list(pool.as_they_come(slow_first, range(12)))
+    assert sorted(found) == [(number, number**2) for number in range(12)] and found[-1] == (0, 0)
+
+
+class Backwards:
+    """A pool whose last task is done first."""
+
+    def as_they_come(self, function, tasks):
+        yield from ((number, function(tasks[number])) for number in reversed(range(len(tasks))))
+
+
+def test_what_is_made_in_another_order_is_a_table_in_the_tasks_order(root):
+    index = Index(root / "table.csv", ("filename", "status"), "the making")
+    tasks = [SimpleNamespace(known=None, made=lambda row: (), name=f"{number}.mp4") for number in range(5)]
+    with index.journaling() as journal:
+        rows = make_all(tasks, lambda task: {"filename": task.name, "status": "ok"}, journal, Backwards(), ("a", "b"))
+        index.write(rows)
+    assert index.path.read_text().splitlines()[1:] == [f"{number}.mp4,ok" for number in range(5)]
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])

@@ -75,10 +75,10 @@ class Data:
         """The first of these tables that could be read and has the column, or None."""
         return next((self.tables[name] for name in tables if self.has(name) and column in self.tables[name]), None)
 
-    def names(self, table: str) -> set[str]:
+    def names(self, table: str) -> frozenset[str]:
         """The file names in a table; of an extraction's table, those that have a volume."""
         frame = self.tables[table]
-        return set(frame["filename"] if "status" not in frame else frame.loc[frame["status"] == "ok", "filename"])
+        return frozenset(frame["filename"] if "status" not in frame else frame.loc[frame["status"] == "ok", "filename"])
 
     def find(self, what: str, names: Iterable[str], mend: str, optional: bool = False) -> None:
         """Note a problem with these names, if there are any; what a line cannot show of them is escaped."""
@@ -93,17 +93,17 @@ class Data:
         mend: str,
         optional: bool = False,
         misspelt_optional: bool = False,
-    ) -> set[str]:
+    ) -> frozenset[str]:
         """Note the names that the others lack; those that are nearly among them are a problem of their own.
 
         Returns: the others that were meant by such names, it seems.
         """
-        names, others = set(names), set(others)
+        names, others = frozenset(names), frozenset(others)  # which a frozen set is itself: half a million take 32 MiB
         alike = near(names - others, others - names)
         self.find(what, names - others - alike.keys(), mend, optional)
         told = [f"{name} ({told_apart(name, other)})" for name, other in alike.items()]
         self.find(f"{what}, but for one of nearly the same name", told, "spell them alike", misspelt_optional)
-        return set(alike.values())
+        return frozenset(alike.values())
 
     def read(self, table: str, reader: Callable[..., pd.DataFrame], path: Path, *arguments: object) -> None:
         """Read a table, or note why it cannot be read."""

@@ -9,7 +9,7 @@ from stagewise.data.columns import whole_numbers
 from stagewise.data.split_checks import WITHOUT_TIER1, mend_of
 from stagewise.data.split_flaws import flaws
 from stagewise.data.splits import ALWAYS_TRAINED, Split, read_split
-from stagewise.data.tables import CLASSES
+from stagewise.data.tables import CLASSES, KNOWN
 from stagewise.files import paths
 from stagewise.messages.commands import EXTRACT, MAKE_SPLIT
 from stagewise.messages.errors import InputError
@@ -18,18 +18,22 @@ TEST_VIDEOS_MEND = f"put whole videos into input/test and run: {EXTRACT} test"
 
 
 def check_train(data: Data) -> None:
-    """Labels, metadata and volumes of the training videos."""
+    """Labels and volumes of the training videos."""
     if not data.has("train_labels", "train_volumes"):
         return
-    labels, known = data.names("train_labels"), set(data.tables["train_volumes"]["filename"])
+    labels, known = data.names("train_labels"), frozenset(data.tables["train_volumes"]["filename"])
     mend = f"put the videos into input/train and run: {EXTRACT} train"
     alike = data.find_absent("labels without a train video", labels, known, mend, optional=True)
     mend = "add them to input/train_labels.csv"
     data.find("train videos without a label", known - labels - alike, mend, optional=True)
-    if data.has("train_metadata"):
-        mend = "add them to input/train_metadata.csv"
-        names = data.names("train_metadata")
-        data.find_absent("labelled train videos without metadata", labels & known, names, mend)
+
+
+def check_train_metadata(data: Data) -> None:
+    """Metadata of all labelled training videos, where there is metadata."""
+    if data.has("train_labels", "train_volumes", "train_metadata"):
+        labels, known = data.tables["train_labels"]["filename"], data.tables["train_volumes"]["filename"]
+        what, mend = "labelled train videos without metadata", "add them to input/train_metadata.csv"
+        data.find_absent(what, labels[labels.isin(known)], data.names("train_metadata"), mend)
 
 
 def check_test(data: Data) -> None:
@@ -61,7 +65,8 @@ def check_frame_counts(data: Data, subset: str) -> None:
     except InputError as error:
         data.find_unread(error, optional=True)
         return
-    merged = index[index["status"] == "ok"].merge(promised, on="filename")
+    decoded = index.loc[index["status"] == "ok", ["filename", "frames"]]
+    merged = decoded.merge(promised[["filename", "num_frames"]], on="filename")
     unequal = merged[merged["frames"] != merged["num_frames"]].itertuples()
     listed = [f"{row.filename} (has {row.frames}, num_frames is {row.num_frames})" for row in unequal]
     mend = f"put the whole videos into input/{subset} and run: {EXTRACT} {subset}; or correct {paths.shown(path)}"
@@ -71,16 +76,20 @@ def check_frame_counts(data: Data, subset: str) -> None:
 def check_leaks(data: Data) -> None:
     """No test video among the training videos, by name or by content, and no video twice."""
     mend = f"take them out of input/train and its tables, and run: {EXTRACT} train"
-    train = set().union(*(data.names(t) for t in ("train_labels", "train_volumes") if data.has(t)))
-    test = set().union(*(data.names(t) for t in ("submission_format", "test_volumes") if data.has(t)))
-    data.find("test names among the training names", train & test, mend)
-    indexes = [data.tables[t].assign(subset=t) for t in ("train_volumes", "test_volumes") if data.has(t)]
+    test = frozenset().union(*(data.names(t) for t in ("submission_format", "test_volumes") if data.has(t)))
+    in_both = (test & data.names(t) for t in ("train_labels", "train_volumes") if data.has(t))
+    data.find("test names among the training names", frozenset().union(*in_both), mend)
+    indexes = {t: data.tables[t] for t in ("train_volumes", "test_volumes") if data.has(t)}
     if not indexes:
         return
-    volumes = pd.concat(indexes, ignore_index=True).query("status == 'ok'")
-    shared = volumes[volumes.groupby("sha256")["subset"].transform("nunique") > 1]
+    whole = [
+        index.loc[index["status"] == "ok", ["filename", "sha256"]].assign(subset=t) for t, index in indexes.items()
+    ]
+    volumes = pd.concat(whole, ignore_index=True)
+    alike = volumes[volumes.duplicated("sha256", keep=False)]  # few, or none
+    shared = alike[alike.groupby("sha256")["subset"].transform("nunique") > 1]
     data.find("crops that are in train and in test", shared["filename"], mend)
-    twice = volumes[volumes.duplicated(["subset", "sha256"], keep=False) & ~volumes.index.isin(shared.index)]
+    twice = alike[alike.duplicated(["subset", "sha256"], keep=False) & ~alike.index.isin(shared.index)]
     data.find("equal crops under several names", twice["filename"], "keep one of each", optional=True)
 
 
@@ -92,11 +101,11 @@ def check_split(data: Data, path: Path | None) -> None:
             _check_classes(data, labelled_volumes(data))
         return
     try:
-        split = read_split(path)
+        split = read_split(path, KNOWN)
     except InputError as error:
         data.find_unread(error)
         return
-    data.tables["split"] = split.table
+    data.tables["split"] = split.table[["filename", "stalled", "fold"]]
     _note_folds(data, split)
     mend = f"correct {path}" if path else f"make the split again: {MAKE_SPLIT} --force"
     if found := flaws(split.table, split.folds):
@@ -104,7 +113,8 @@ def check_split(data: Data, path: Path | None) -> None:
     if data.has("train_volumes"):
         data.find_absent("split rows without a volume", split.table["filename"], data.names("train_volumes"), mend)
     if data.has("train_labels"):
-        merged = split.table.merge(data.tables["train_labels"], on="filename", suffixes=("", "_label"))
+        tables = (table[["filename", "stalled"]] for table in (split.table, data.tables["train_labels"]))
+        merged = pd.merge(*tables, on="filename", suffixes=("", "_label"))
         unlike = merged.loc[merged["stalled"] != merged["stalled_label"], "filename"]
         data.find("split rows that contradict train_labels.csv", unlike, mend)
     if data.has("submission_format"):
@@ -115,7 +125,7 @@ def check_split(data: Data, path: Path | None) -> None:
 
 def _note_folds(data: Data, split: Split) -> None:
     """How many clips of each class are in each fold, and what the split does not say."""
-    for fold, rows in split.table.assign(tier1=split.tier1).groupby("fold"):
+    for fold, rows in split.table[["stalled", "fold"]].assign(tier1=split.tier1).groupby("fold"):
         where = "the rows that are always trained on" if fold == ALWAYS_TRAINED else f"fold {fold}"
         tier1 = f"; of tier 1: {_counts(rows[rows['tier1']])}" if not rows["tier1"].all() else ""
         data.notes.append(f"{where}: {_counts(rows)}{tier1}")
@@ -127,7 +137,8 @@ def _note_folds(data: Data, split: Split) -> None:
 def labelled_volumes(data: Data) -> pd.DataFrame:
     """Labels of the videos that have a volume."""
     labels = data.tables.get("train_labels", pd.DataFrame({"filename": [], "stalled": []}))
-    return labels[labels["filename"].isin(data.names("train_volumes") if data.has("train_volumes") else [])]
+    index = data.tables.get("train_volumes", pd.DataFrame({"filename": [], "status": []}))
+    return labels[labels["filename"].isin(index.loc[index["status"] == "ok", "filename"])]
 
 
 def _check_classes(data: Data, rows: pd.DataFrame) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from stagewise.checks.findings import Data, end_with, write_problems
-from stagewise.checks.giveaways import MEASURES, giveaway_notes
 from stagewise.checks.table_checks import (
     TEST_VIDEOS_MEND,
     check_frame_counts,
@@ -14,6 +13,7 @@ from stagewise.checks.table_checks import (
     check_split,
     check_test,
     check_train,
+    check_train_metadata,
     labelled_volumes,
 )
 from stagewise.checks.volume_checks import check_pack, check_shard, check_volumes
@@ -27,11 +27,13 @@ from stagewise.files.shards import Shard, files_of_shards
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.commands import EXTRACT, VERIFY_DATA
 
+METADATA = ("tier1", "project_id", "num_frames")  # the columns that something is checked by
 OPTIONAL_TABLES = (  # name, reader and its further arguments, what it means where the table is not there
-    ("train_metadata", read_metadata, (), "the labels' columns are all that is known of the videos"),
-    ("test_metadata", read_metadata, ("test",), ""),
+    ("train_metadata", read_metadata, ("train", METADATA), "the labels' columns are all that is known of the videos"),
+    ("test_metadata", read_metadata, ("test", METADATA), ""),
     ("submission_format", read_submission_format, (), ""),
 )
+INDEX = ("filename", "frames", "height", "width", "frames_with_outline", "sha256", "status", "reason")
 
 
 def verify(split: Path | None, workers: int) -> Data:
@@ -50,12 +52,20 @@ def verify(split: Path | None, workers: int) -> Data:
                 _note_outlines(data, subset)
                 check_frame_counts(data, subset)
                 _note_doubts(data, subset)
+    check_tables(data, split)
+    return data
+
+
+def check_tables(data: Data, split: Path | None) -> None:
+    """Check the tables against each other, once the volumes have been looked at."""
     check_train(data)
+    check_train_metadata(data)
     check_test(data)
     check_leaks(data)
+    for name in [f"{subset}_volumes" for subset in paths.SUBSETS if data.has(f"{subset}_volumes")]:
+        data.tables[name] = data.tables[name].drop(columns="sha256")  # 70 MiB of half a million, and of no further use
     check_split(data, split)
     _note_giveaways(data)
-    return data
 
 
 def verify_shard(shard: Shard, workers: int) -> Data:
@@ -63,7 +73,7 @@ def verify_shard(shard: Shard, workers: int) -> Data:
     data = Data()
     for subset in paths.SUBSETS:
         if paths.roi_index(subset).exists() or subset == "train":
-            data.read(f"{subset}_volumes", read_roi_index, paths.roi_index(subset))
+            data.read(f"{subset}_volumes", read_roi_index, paths.roi_index(subset), INDEX)
     with WorkerPool(workers) as pool:
         for subset in paths.SUBSETS:
             if data.has(f"{subset}_volumes") and check_pack(data, subset):
@@ -91,9 +101,9 @@ def _read_tables(data: Data) -> None:
             data.read(name, reader, path, *arguments)
         elif without:
             data.notes.append(f"no {paths.shown(path)}: {without}")
-    data.read("train_volumes", read_roi_index, paths.roi_index("train"))
+    data.read("train_volumes", read_roi_index, paths.roi_index("train"), INDEX)
     if paths.roi_index("test").exists() or names_in(paths.videos_folder("test")):
-        data.read("test_volumes", read_roi_index, paths.roi_index("test"))
+        data.read("test_volumes", read_roi_index, paths.roi_index("test"), INDEX)
         if not (folder / "submission_format.csv").exists():
             data.notes.append(
                 "no input/submission_format.csv: all test videos are answered, in the order of their names"
@@ -122,9 +132,7 @@ def unanswerable(data: Data) -> set[str]:
 
 def labelled_groups(data: Data) -> dict[str, pd.DataFrame]:
     """Labelled training videos whose volume passed: all of them, and by fold where there is a split."""
-    labelled = labelled_volumes(data)
-    labelled = labelled[~labelled["filename"].isin(data.damaged)]
-    if labelled.empty:
+    if (labelled := _labelled(data)).empty:
         return {}
     groups = {"all": labelled}
     if data.has("split"):
@@ -132,6 +140,12 @@ def labelled_groups(data: Data) -> dict[str, pd.DataFrame]:
         split = split[split["filename"].isin(labelled["filename"])]
         groups |= {f"fold {fold}": rows for fold, rows in split.groupby("fold")}
     return groups
+
+
+def _labelled(data: Data) -> pd.DataFrame:
+    """Labelled training videos whose volume passed."""
+    labelled = labelled_volumes(data)
+    return labelled[~labelled["filename"].isin(data.damaged)]
 
 
 def _check_files(data: Data, subset: str) -> None:
@@ -155,10 +169,12 @@ def _check_files(data: Data, subset: str) -> None:
 
 def _note_giveaways(data: Data) -> None:
     """What sizes and grey level of the labelled volumes that passed tell of their labels."""
-    if "all" not in (groups := labelled_groups(data)):
+    from stagewise.checks.giveaways import MEASURES, giveaway_notes  # 80 MiB of scikit-learn, after all that need more
+
+    if (labelled := _labelled(data)).empty:
         return
     volumes = data.tables["train_volumes"][["filename", *MEASURES]]
-    table = groups["all"][["filename", "stalled"]].merge(volumes, on="filename")
+    table = labelled[["filename", "stalled"]].merge(volumes, on="filename")
     known = data.first_with("project_id", "train_metadata", "train_labels")
     if known is not None:
         table = table.merge(known[["filename", "project_id"]], on="filename", how="left")

@@ -4,16 +4,18 @@ A shard notes the volumes that were whole, each with its file's size and time: w
 without a shard need not read it again. What was not whole is looked at again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from stagewise.checks.findings import Data
 from stagewise.files import paths
-from stagewise.files.journals import Index, Row
+from stagewise.files.journals import Index
+from stagewise.files.rows import Row
 from stagewise.files.shards import Shard, files_of_shards, gathered
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.commands import EXTRACT
@@ -59,55 +61,57 @@ def check_volumes(data: Data, subset: str, pool: WorkerPool) -> None:
     What shards have noted counts, where the volume is still the same file.
     """
     table, index = data.tables[f"{subset}_volumes"], index_of(subset)
-    known = index.known_rows()
     data.notes += [f"{subset}: {parts}"] if (parts := gathered(index.shards())) else []
-    checks = [Check(volume, known.get(volume.path.stem)) for volume in _expected(table, subset)]
-    levels = {name: examined.grey_level for name, examined, _ in _looked_at(data, subset, checks, pool)}
-    data.tables[f"{subset}_volumes"] = table.assign(grey_level=table["filename"].map(levels).astype(float))
+    there = (table["status"] == "ok").to_numpy()
+    found = _looked_at(data, subset, table[there], index.known_rows(), pool)
+    levels = np.full(len(table), np.nan)
+    levels[there] = np.fromiter((examined.grey_level for _, examined, _ in found), float)
+    data.tables[f"{subset}_volumes"] = table.assign(grey_level=levels)
 
 
 def check_shard(data: Data, subset: str, pool: WorkerPool, shard: Shard) -> None:
     """Look at the shard's volumes, and note those that are whole in its table. Raises BusyError."""
-    index, rows = index_of(subset, shard), []
+    index, table = index_of(subset, shard), data.tables[f"{subset}_volumes"]
     with index.journaling() as journal:
-        known = index.known_rows()
-        mine = [volume for volume in _expected(data.tables[f"{subset}_volumes"], subset) if shard.has(volume.path.stem)]
-        checks = [Check(volume, known.get(volume.path.stem)) for volume in mine]
-        for name, examined, stored in _looked_at(data, subset, checks, pool):
+        mine = table[(table["status"] == "ok") & table["filename"].map(shard.has).astype(bool)]
+        for name, examined, stored in _looked_at(data, subset, mine, index.known_rows(), pool):
             if not examined.problem:
-                rows.append({"filename": name, **stored, "grey_level": repr(examined.grey_level)})
-                journal.write(rows[-1])
-        index.write(rows)
-    data.notes.append(f"{subset}, shard {shard}: {len(rows)} of {len(mine)} volumes are whole")
+                journal.write({"filename": name, **stored, "grey_level": repr(examined.grey_level)})
+        index.write(journal.rows)
+    data.notes.append(f"{subset}, shard {shard}: {len(journal.rows)} of {len(mine)} volumes are whole")
 
 
 def remove_shards(problems: Path) -> None:
-    """Remove what shards have noted, and found wrong, beside `problems`, the table of all; not while any is at work."""
-    for subset in paths.SUBSETS:
-        if (index := index_of(subset)).shards():
+    """Remove what shards, also those that were killed, have noted and found wrong; not while any is at work.
+
+    problems: the table of all that is wrong, beside which they have theirs.
+    """
+    for index in map(index_of, paths.SUBSETS):
+        if index.shards_files():
             with suppress(BusyError), index.owning():
-                index.remove_shards()
+                for path in index.shards_files():
+                    path.unlink(missing_ok=True)
     for path in files_of_shards(problems).values():
         path.unlink(missing_ok=True)
 
 
-def _expected(table: pd.DataFrame, subset: str) -> list[ExpectedVolume]:
-    """What the extraction's table says of the volumes that it has."""
-    index = table.query("status == 'ok'")
-    columns = (index[name].tolist() for name in ("filename", "frames", "height", "width", "sha256"))
-    return [
-        ExpectedVolume(paths.volume_path(subset, filename), tuple(size), sha256)
-        for filename, *size, sha256 in zip(*columns, strict=True)
-    ]
+def _checks(table: pd.DataFrame, subset: str, known: Mapping[str, Row]) -> Iterator[Check]:
+    """What to look at, each put together when its turn comes: half a million are too many to hold."""
+    columns = table[["filename", "frames", "height", "width", "sha256"]]
+    for name, *size, sha256 in columns.itertuples(index=False, name=None):
+        yield Check(ExpectedVolume(paths.volume_path(subset, name), tuple(size), sha256), known.get(name))
 
 
 def _looked_at(
-    data: Data, subset: str, checks: list[Check], pool: WorkerPool
+    data: Data, subset: str, table: pd.DataFrame, known: Mapping[str, Row], pool: WorkerPool
 ) -> Iterator[tuple[str, Examined, Row | None]]:
-    """Each volume's video, what was found, and as what it was stored; at the end the problems are noted."""
+    """Each volume's video, what was found, and as what it was stored; at the end the problems are noted.
+
+    table: rows of the extraction's table, of the volumes that it has; known: what shards have noted.
+    """
     problems = {}
-    with progress(len(checks), f"checking {subset}", "volumes") as line:
-        for check, (examined, stored) in pool.in_order(_look, checks):
+    with progress(len(table), f"checking {subset}", "volumes") as line:
+        for check, (examined, stored) in pool.in_order(_look, _checks(table, subset, known)):
             name = check.expected.path.stem
             if examined.problem:
                 problems[name] = examined.problem

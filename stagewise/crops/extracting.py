@@ -33,17 +33,28 @@ def extract_videos(doc: str) -> None:
         print(f"{absent}: nothing in {source.where(absent)}, left out")
     codecs = chosen(arguments.codecs) if arguments.codecs else CODECS
     how = arguments.force, codecs, source, arguments.shard
-    plans = {subset: extraction.plan(subset, *how) for subset in subsets}  # fails before any work
-    if arguments.only and not arguments.shard:
-        source.require_all((task.video for tasks in plans.values() for task in tasks), arguments.only, subsets)
-    for subset, tasks in plans.items():
-        _announce(subset, tasks, source, arguments.shard)
+    asked = _announced(subsets, how, arguments)  # fails before any work
     if not arguments.dry_run:
-        problems, asked = [], [subset for subset in subsets if plans[subset] or arguments.shard]
+        problems = []
         for subset in asked:
             rows = extraction.extract_subset(subset, arguments.workers, *how, arguments.cluster)
             problems += _tell(subset, rows)
         _end(asked, problems, arguments, source)
+
+
+def _announced(subsets: Sequence[str], how: tuple, arguments: argparse.Namespace) -> list[str]:
+    """Say of each subset what there is to do. Returns: those with anything to do; the plans are not kept.
+
+    how: of `extraction.plan`. Raises InputError.
+    """
+    from stagewise.crops import extraction
+
+    source, plans = how[2], {subset: extraction.plan(subset, *how) for subset in subsets}
+    if arguments.only and not arguments.shard:
+        source.require_all((task.video for tasks in plans.values() for task in tasks), arguments.only, subsets)
+    for subset, tasks in plans.items():
+        _announce(subset, tasks, source, arguments.shard)
+    return [subset for subset in subsets if plans[subset] or arguments.shard]
 
 
 def _arguments(doc: str) -> argparse.Namespace:

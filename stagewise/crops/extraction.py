@@ -1,6 +1,6 @@
 """Extraction of many videos: parallel, resumable, and never trusting a file that it cannot prove whole."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +9,9 @@ from stagewise.crops.roi import extract_roi
 from stagewise.crops.roi_index import LATER, ROI_INDEX, ROI_SIZES
 from stagewise.crops.sources import Source
 from stagewise.files import paths
-from stagewise.files.journals import Index, Row, why_unread
+from stagewise.files.journals import Index, why_unread
 from stagewise.files.names import require_video_name
+from stagewise.files.rows import Row
 from stagewise.files.shards import Shard
 from stagewise.machine.cluster_pool import pool_of
 from stagewise.machine.making import make_all
@@ -86,7 +87,7 @@ def extract_subset(
     source: Source | None = None,
     shard: Shard | None = None,
     cluster: str | None = None,
-) -> list[Row]:
+) -> Sequence[Row]:
     """Extract every video of `train` or `test`, or of a shard, and write the index, or the shard's part of it.
 
     workers, cluster: of `pool_of`; codecs: those that may be decoded. What shards wrote counts as what an earlier run
@@ -145,11 +146,11 @@ def _reason(error: VideoError | OSError, video: Video) -> str:
     return why_unread(error, video)
 
 
-def _beside_others(rows: list[Row], known: Mapping[str, Row]) -> list[Row]:
+def _beside_others(rows: Sequence[Row], known: Mapping[str, Row]) -> Iterator[Row]:
     """These rows, and those of other videos that are known, by name."""
-    asked = {row["filename"] for row in rows}
-    others = (known[name] for name in known if name not in asked)
-    return sorted([*rows, *others], key=lambda row: row["filename"])
+    asked = {row["filename"]: place for place, row in enumerate(rows)}
+    for name in sorted({*asked, *known}):
+        yield rows[asked[name]] if name in asked else known[name]
 
 
 def index_of(subset: str, shard: Shard | None = None) -> Index:

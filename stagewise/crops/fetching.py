@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from stagewise.crops import extraction
 from stagewise.crops.extraction import Extraction
-from stagewise.files.journals import Row
+from stagewise.files.rows import Row
 from stagewise.machine.cluster_pool import ClusterPool
 from stagewise.machine.workers import WorkerPool
 from stagewise.video.decoding import VideoError

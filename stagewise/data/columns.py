@@ -4,7 +4,7 @@ A number beside `;` or a tab may have a decimal comma, as spreadsheets write it 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,16 +43,19 @@ def matching(pattern: re.Pattern[str], cells: pd.Series) -> pd.Series:
 
 def booleans(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Series:
     """A column of True/False, yes/no or 1/0, whole or by their first letters, in any case; InputError at another."""
-    values = frame[column].str.strip().str.lower().map(YES | NO)
+    values = _meant(frame[column], YES | NO)
     refuse_rows(values.isna(), frame, column, "is neither True nor False", path, mend)
     return values.astype(bool)
+
+
+def with_tiers(frame: pd.DataFrame, path: Path, mend: str) -> pd.DataFrame:
+    """The table with its column tier1, if it has one, as bool."""
+    return frame.assign(tier1=booleans(frame, "tier1", path, mend)) if "tier1" in frame else frame
 
 
 def numbers(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Series:
     """A column of finite numbers as float64; InputError at the first other value."""
     text = frame[column]
-    if text.dtype.kind == "i":  # read as such
-        return text.astype(np.float64)
     if frame.attrs.get("decimal_comma"):
         text = text.mask(text.str.fullmatch(DECIMAL_COMMA), text.str.replace(",", "."))
     values = pd.to_numeric(text, errors="coerce").astype(np.float64)
@@ -69,12 +72,14 @@ def probabilities(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd
 
 def whole_numbers(frame: pd.DataFrame, column: str, path: Path, mend: str, minimum: int | None = None) -> pd.Series:
     """A column of whole numbers, none below `minimum`, as int64 (`1.0` is 1); InputError at another."""
-    values = numbers(frame, column, path, mend)
-    if frame.attrs.get("decimal_comma"):
-        thousands = frame[column].str.fullmatch(THOUSANDS)
-        refuse_rows(thousands, frame, column, "may be thousands or have decimals", path, mend)
-    unlike = (values != values.round()) | (values.abs() >= 2**53)  # beyond it a float64 skips whole numbers
-    refuse_rows(unlike, frame, column, "is not a whole number", path, mend)
+    values = frame[column]
+    if values.dtype.kind != "i":  # else read as such
+        values = numbers(frame, column, path, mend)
+        if frame.attrs.get("decimal_comma"):
+            thousands = frame[column].str.fullmatch(THOUSANDS)
+            refuse_rows(thousands, frame, column, "may be thousands or have decimals", path, mend)
+        unlike = (values != values.round()) | (values.abs() >= 2**53)  # beyond it a float64 skips whole numbers
+        refuse_rows(unlike, frame, column, "is not a whole number", path, mend)
     if minimum is not None:
         refuse_rows(values < minimum, frame, column, f"is less than {minimum}", path, mend)
     return values.astype(np.int64)
@@ -84,10 +89,15 @@ def labels(frame: pd.DataFrame, path: Path, mend: str) -> pd.Series:
     """The column stalled as int64, 1 stalled or 0 flowing, read from numbers or words; InputError at another value."""
     mend = f"it must be 1 (stalled) or 0 (flowing); {mend}"
     text = frame["stalled"]
-    checked = frame.assign(stalled=text.str.strip().str.lower().map(LABELS).fillna(text))
+    checked = frame.assign(stalled=_meant(text, LABELS).fillna(text))
     checked["stalled"] = whole_numbers(checked, "stalled", path, mend)
     require_values(checked, "stalled", (0, 1), path, mend)
     return checked["stalled"]
+
+
+def _meant(cells: pd.Series, words: Mapping[str, object]) -> pd.Series:
+    """What the words mean, in any case and with spaces around them; missing at others. Half a million are few words."""
+    return cells.map({cell: words.get(cell.strip().lower()) for cell in cells.unique()})
 
 
 def refuse_rows(bad: pd.Series, frame: pd.DataFrame, column: str, problem: str, path: Path, mend: str) -> None:

@@ -8,7 +8,6 @@ from itertools import islice
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 
 from stagewise.data.kinds import CLIPS, Kind
 from stagewise.data.split_flaws import flaws
@@ -63,15 +62,23 @@ def gen_kfold_split(table: pd.DataFrame, making: FoldMaking, kind: Kind = CLIPS)
         largest = kinds.value_counts().max()
         alike = ", ".join(stratify) or kind.label
         _require_enough(largest, f"{kind.file}s, the most that are alike in {alike},", folds)
-    splitter = (StratifiedGroupKFold if group else StratifiedKFold if stratify else KFold)(
-        folds, shuffle=True, random_state=making.seed
-    )
     fold = np.empty(len(table), np.int64)
+    for number, held_out in enumerate(_held_out(len(table), making, kinds, table[group] if group else None)):
+        fold[held_out] = number
+    return table.assign(fold=fold)
+
+
+def _held_out(rows: int, making: FoldMaking, kinds: pd.Series | None, groups: pd.Series | None) -> Sequence[np.ndarray]:
+    """The rows of each fold. kinds, groups: of each row, None where folds have nothing to do with them."""
+    if kinds is None:  # as KFold has it; scikit-learn, which is not loaded for it, takes 80 MiB and a second
+        return np.array_split(np.random.RandomState(making.seed).permutation(rows), making.folds)
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    splitter = StratifiedKFold if groups is None else StratifiedGroupKFold
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of kinds with fewer rows than folds; `flaws` finds what matters
-        for number, (_, held_out) in enumerate(splitter.split(table, kinds, table[group] if group else None)):
-            fold[held_out] = number
-    return table.assign(fold=fold)
+        folds = splitter(making.folds, shuffle=True, random_state=making.seed).split(np.empty(rows), kinds, groups)
+        return [held_out for _, held_out in folds]
 
 
 def _require_enough(count: int, what: str, folds: int) -> None:

@@ -15,9 +15,29 @@ def labelled_videos() -> pd.DataFrame:
     A column that both tables have is the metadata's, but for the label. Raises InputError where nothing is left,
     or a video has no metadata where others do.
     """
-    labels = read_labels(paths.input_folder() / "train_labels.csv")
-    index = read_roi_index(paths.roi_index("train"))
     mend = f"to see all that does not fit, run: {VERIFY_DATA}"
+    labels = _extracted(read_labels(paths.input_folder() / "train_labels.csv"), mend)
+    path = paths.input_folder() / "train_metadata.csv"
+    if not path.exists():
+        return labels
+    metadata = read_metadata(path)
+    places = pd.Index(metadata["filename"]).get_indexer(labels["filename"])
+    if (places < 0).any():
+        without = labels.loc[places < 0, "filename"].tolist()
+        raise InputError(
+            f"{len(without)} labelled videos, first {without[0]}, have no row in input/train_metadata.csv"
+            f"{hint(without, metadata['filename'])}; {mend}"
+        )
+    columns = metadata.columns.drop(["filename", "stalled"], errors="ignore")
+    table = labels.drop(columns=columns, errors="ignore").reset_index(drop=True)
+    for column in columns:  # one after the other, so that half a million rows are not held twice
+        table[column] = metadata.pop(column).array.take(places)
+    return table
+
+
+def _extracted(labels: pd.DataFrame, mend: str) -> pd.DataFrame:
+    """The labels of the videos that have a volume. Raises InputError where none has."""
+    index = read_roi_index(paths.roi_index("train"), ("filename", "status"))
     whole = index.loc[index["status"] == "ok", "filename"]
     known = labels["filename"].isin(whole)
     near = hint(labels.loc[~known, "filename"], whole)
@@ -25,15 +45,4 @@ def labelled_videos() -> pd.DataFrame:
         raise InputError(f"no video of input/train_labels.csv has a volume{near}; {mend}")
     if not known.all():
         print(f"{sum(~known)} labelled videos have no volume and are left out{near}")
-    labels, path = labels[known], paths.input_folder() / "train_metadata.csv"
-    if not path.exists():
-        return labels
-    metadata = read_metadata(path)
-    without = labels.loc[~labels["filename"].isin(metadata["filename"]), "filename"].tolist()
-    if without:
-        raise InputError(
-            f"{len(without)} labelled videos, first {without[0]}, have no row in input/train_metadata.csv"
-            f"{hint(without, metadata['filename'])}; {mend}"
-        )
-    metadata = metadata.drop(columns="stalled", errors="ignore")
-    return labels.drop(columns=metadata.columns.drop("filename"), errors="ignore").merge(metadata, on="filename")
+    return labels[known]

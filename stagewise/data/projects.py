@@ -24,7 +24,7 @@ def projects_of(split: Split) -> pd.DataFrame:
     table = split.table
     metadata = paths.input_folder() / "train_metadata.csv"
     if "project_id" not in table and metadata.exists():
-        known = read_metadata(metadata)
+        known = read_metadata(metadata, only=("tier1", "project_id"))
         if "project_id" in known:
             table = table.merge(known[["filename", "project_id"]], on="filename", how="left")
     if "project_id" not in table:

@@ -2,16 +2,16 @@
 
 import shlex
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from stagewise.data.columns import booleans, labels, probabilities, whole_numbers
+from stagewise.data.columns import booleans, labels, probabilities, whole_numbers, with_tiers
 from stagewise.data.kinds import CLIPS, Kind
-from stagewise.data.tables import read_videos, with_tiers
+from stagewise.data.tables import read_videos
 from stagewise.files import paths
 from stagewise.messages.commands import MAKE_SPLIT, fold_options
 from stagewise.messages.errors import InputError
@@ -151,15 +151,16 @@ def named(folds: Sequence[int]) -> str:
     return f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}"
 
 
-def read_split(path: Path | None) -> Split:
+def read_split(path: Path | None, only: Collection[str] | None = None) -> Split:
     """Read and check a split CSV.
 
-    path: None for the recipe's own split. Raises InputError naming file, line and mend.
+    path: None for the recipe's own split; only: of its other columns those that are asked for, by default all.
+    Raises InputError naming file, line and mend.
     """
     own, path = path is not None, Path(path or paths.split_csv())
     other = f"leave --split out for the split of: {MAKE_SPLIT}" if own else f"run: {MAKE_SPLIT} --force"
     mend, absent = f"correct it, or {other}", f"run: {MAKE_SPLIT}{f' --output {path}' if own else ''}"
-    table = read_videos(path, ["stalled", "fold"], mend, absent)
+    table = read_videos(path, ["stalled", "fold"], mend, absent, only=only)
     table["stalled"] = labels(table, path, mend)
     table["fold"] = whole_numbers(table, "fold", path, mend, minimum=ALWAYS_TRAINED)
     split = Split(path, paths.sha256_of(path), with_tiers(table, path, mend))

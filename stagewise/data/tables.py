@@ -28,15 +28,16 @@ from stagewise.data.columns import (
     refuse_rows,
     require_values,
     whole_numbers,
+    with_tiers,
 )
 from stagewise.data.video_names import names_in, resolve
 from stagewise.files import paths
 from stagewise.files.csv_text import read_cells
+from stagewise.machine.freed_memory import give_back
 from stagewise.messages.commands import EXTRACT, MAKE_PHANTOM
 from stagewise.messages.errors import InputError
 
-# columns that a table may have, for what uses them
-KNOWN = ("tier1", "micro", "project_id", "num_frames", "crowd_score")
+KNOWN = ("tier1", "micro", "project_id", "num_frames", "crowd_score")  # columns that a table may have
 CLASSES = {0: "flowing", 1: "stalled"}  # what a label means
 LABELS_MEND = f"put a table with the columns filename and stalled there, or, into an empty input/, run: {MAKE_PHANTOM}"
 SHA256 = re.compile("[0-9a-f]{64}")
@@ -57,14 +58,16 @@ def read_table(
 
     required: columns that must be there and, but for those in `may_be_blank`, filled in every row; others are carried
     along, but for those of `KNOWN` that are blank in every row. absent: the mend where there is no such file, if it is
-    another one. other_names: what a required column may be called instead, where it is not there by its own name. only,
-    numbers: as for `read_cells`.
+    another one. other_names: what a required column may be called instead, where it is not there by its own name. only:
+    columns that are asked for beside those, in any case, by default all; numbers: as for `read_cells`.
     Returns: every column as str, rows 0, 1, 2, ... Raises InputError with `mend` at the end of its message.
     """
-    frame = read_cells(path, mend, absent or mend, only, numbers)
+    frame = read_cells(path, mend, absent or mend, None if only is None else {*required, *only}, numbers)
     frame = frame.rename(columns={other: name for name, other in other_names.items() if name not in frame})
     frame = _with_known_names(frame, required)
     missing = [column for column in required if column not in frame.columns]
+    if missing and only is not None:  # the message has all that is there
+        return read_table(path, required, mend, absent, may_be_blank, other_names)
     if missing:
         found = ", ".join(name if name.isprintable() else ascii(name) for name in frame.columns)[:LONGEST_SHOWN]
         where = f"{paths.shown(path)}, line {line_of(frame, -1)}"
@@ -122,11 +125,6 @@ def read_labels(
     return with_tiers(frame, path, mend)
 
 
-def with_tiers(frame: pd.DataFrame, path: Path, mend: str) -> pd.DataFrame:
-    """The table with its column tier1, if it has one, as bool."""
-    return frame.assign(tier1=booleans(frame, "tier1", path, mend)) if "tier1" in frame else frame
-
-
 def read_submission_format(path: Path) -> pd.DataFrame:
     """`submission_format.csv`: filename, the videos to answer in their order; its stalled is a placeholder, never read.
 
@@ -153,9 +151,12 @@ def videos_to_answer() -> pd.DataFrame:
     return pd.DataFrame({"filename": names, "asked": names})
 
 
-def read_metadata(path: Path, subset: str = "train") -> pd.DataFrame:
-    """`train_metadata.csv` or `test_metadata.csv`: filename, tier1 bool where it is there, other columns as text."""
-    return with_tiers(read_videos(path, (), CORRECT_INPUT, subset=subset), path, CORRECT_INPUT)
+def read_metadata(path: Path, subset: str = "train", only: Collection[str] | None = None) -> pd.DataFrame:
+    """`train_metadata.csv` or `test_metadata.csv`: filename, tier1 bool where it is there, other columns as text.
+
+    only: of these the ones that are asked for, by default all.
+    """
+    return with_tiers(read_videos(path, (), CORRECT_INPUT, subset=subset, only=only), path, CORRECT_INPUT)
 
 
 def read_oof_table(path: Path, mend: str, absent: str | None = None) -> pd.DataFrame:
@@ -176,12 +177,12 @@ def read_oof_table(path: Path, mend: str, absent: str | None = None) -> pd.DataF
     return frame
 
 
-def read_roi_index(path: Path) -> pd.DataFrame:
+def read_roi_index(path: Path, kept: Collection[str] = ROI_INDEX) -> pd.DataFrame:
     """The extraction's table, a row a video.
 
-    Returns: columns `ROI_INDEX` but those of `LATER`, which r01 alone has a use for; sizes (pixels, frames, bytes)
-    int64, all 0 where status is "quarantined", which has its reason; y0, x0, y1, x1 is the crop's box, half open;
-    sha256 is that of the volume's file.
+    kept: the columns that are asked for; all are looked at. Returns: these, by default all of `ROI_INDEX` but those of
+    `LATER`, which r01 alone has a use for; sizes (pixels, frames, bytes) int64, all 0 where status is "quarantined",
+    which has its reason; y0, x0, y1, x1 is the crop's box, half open; sha256 is that of the volume's file.
     """
     command = f"run: {EXTRACT} {path.stem}"
     mend = f"{command} --force"
@@ -194,4 +195,6 @@ def read_roi_index(path: Path) -> pd.DataFrame:
     refuse_rows(ok & ~matching(SHA256, frame["sha256"]), frame, "sha256", "is not a sha256", path, mend)
     for column in ("frames", "height", "width"):
         refuse_rows(ok & (frame[column] < 1), frame, column, "is less than 1", path, mend)
+    frame = frame.drop(columns=[column for column in columns if column not in kept])
+    give_back()  # what the others took
     return frame

@@ -27,15 +27,15 @@ def read_cells(
 ) -> pd.DataFrame:
     """All cells as str, the first line's as names of the columns, blank lines at the end left out.
 
-    mend, absent: what the user can do about a bad file, and about none. only: the columns that are asked for, by
-    default all; numbers: those that may come as int64 where every cell of all of them is a whole number, for the sake
-    of memory. Raises InputError. Returns: attrs first_line, the line of the file that row 0 stands in, and
+    mend, absent: what the user can do about a bad file, and about none. only: the columns that are asked for, in small
+    letters, by default all; numbers: those that may come as int64 where every cell of all of them is a whole number,
+    for the sake of memory. Raises InputError. Returns: attrs first_line, the line of the file that row 0 stands in, and
     decimal_comma, whether numbers may have one, for the columns' readers.
     """
     frame = read_plain(path, only, numbers, LARGEST_BYTES, LARGEST_CELLS)
     if frame is None:
         frame = _read_any(path, mend, absent)
-        frame = frame if only is None else frame[[name for name in frame.columns if name in only]]
+        frame = frame if only is None else frame[[name for name in frame.columns if name.casefold() in only]]
     return frame
 
 

@@ -4,7 +4,6 @@ A finished file is one line in a journal beside the table, written after what wa
 interrupted run leaves the journal; the next one believes a line only if the made file's checksum agrees.
 """
 
-import csv
 import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,13 +14,13 @@ from typing import TextIO
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.files.locks import owned
+from stagewise.files.rows import Lines, Row, Rows, cells_of, line_of
 from stagewise.files.shards import Shard, files_of_shards
 
 # of a dangling link, missing rights, a loop of links, a file that was replaced on its server; not EIO, of a disk
 OF_ONE_FILE = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ELOOP, errno.ESTALE)
 
 JOURNAL, LOCK = ".journal", ".lock"  # how the names of the files beside a table end
-Row = dict[str, str]  # a line of the table, as text
 
 
 @dataclass(frozen=True)
@@ -48,12 +47,11 @@ class Index:
         """Lines of the table for the files finished so far; gone when the table is written."""
         return self.table.with_suffix(JOURNAL)
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Iterable[Row]) -> None:
         """The table, whole or not at all."""
+        rows = rows if isinstance(rows, Lines) else Lines(self.columns, rows)
         with paths.replacing(self.table) as temporary, temporary.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+            file.writelines([",".join(self.columns) + "\n", *rows.lines])
 
     @contextmanager
     def journaling(self, *folders: Path) -> Iterator["Journal"]:
@@ -68,10 +66,10 @@ class Index:
             for folder in (path.parent, *folders) if not self.shard else ():  # of the many, one alone looks through all
                 remove_leftovers(folder)
             file.write("\n")  # ends a line that a killed run has torn
-            yield Journal(file, csv.DictWriter(file, self.columns, lineterminator="\n"))
+            yield Journal(file, Lines(self.columns))
             path.unlink(missing_ok=True)
-            if not self.shard:
-                self.remove_shards()
+            for part in self.shards_files() if not self.shard else ():
+                part.unlink(missing_ok=True)
 
     @contextmanager
     def owning(self) -> Iterator[None]:
@@ -86,11 +84,10 @@ class Index:
         """The tables of shards that ended."""
         return files_of_shards(self.path)
 
-    def remove_shards(self) -> None:
-        """Remove the shards' tables, journals and locks; for the owner of the whole's lock."""
-        for suffix in (self.path.suffix, JOURNAL, LOCK):
-            for path in files_of_shards(self.path.with_suffix(suffix)).values():
-                path.unlink(missing_ok=True)
+    def shards_files(self) -> list[Path]:
+        """The shards' tables, journals and locks, of those that were killed, too."""
+        suffixes = (self.path.suffix, JOURNAL, LOCK)
+        return [path for suffix in suffixes for path in files_of_shards(self.path.with_suffix(suffix)).values()]
 
     def known_rows(self) -> Mapping[str, Row]:
         """What the table and then the journal say, by name; a line that is not whole does not count.
@@ -114,49 +111,26 @@ class Index:
         for line in lines:
             if not line.endswith("\n"):  # torn by a kill, or a shard is writing it
                 continue
-            cells = _cells(line) if '"' in line else line.rstrip("\n").split(",")
+            cells = cells_of(line) if '"' in line else line.rstrip("\n").split(",")
             if cells == before:
                 whole = len(before)
             elif len(cells) == whole and cells[0] != self.columns[0]:
                 yield cells[0], line
 
 
-class Rows(Mapping[str, Row]):
-    """Lines of a table by their first cell, each taken apart when it is asked for: half a million in 190 MiB, not 980.
-
-    lines: as they stand in the file; the last columns may be missing, and are blank then.
-    """
-
-    def __init__(self, columns: Sequence[str], lines: dict[str, str]) -> None:
-        self.columns, self.lines = columns, lines
-
-    def __getitem__(self, name: str) -> Row:
-        cells = _cells(self.lines[name])
-        return dict(zip(self.columns, cells + [""] * (len(self.columns) - len(cells)), strict=True))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.lines)
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-
-def _cells(line: str) -> list[str]:
-    return next(csv.reader([line]), [])
-
-
 @dataclass(frozen=True)
 class Journal:
-    """An open journal."""
+    """An open journal, and the rows that this process wrote into it."""
 
     file: TextIO
-    writer: csv.DictWriter
+    rows: Lines
 
     def write(self, row: Row) -> None:
         """Note a file as finished; what was made of it must be on the disk."""
         with paths.naming(Path(self.file.name)):
-            self.writer.writerow(row)
+            self.file.write(line := line_of(self.rows.columns, row))
             self.file.flush()
+        self.rows.lines.append(line)
 
 
 def _changed(path: Path) -> int:

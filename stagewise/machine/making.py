@@ -1,11 +1,13 @@
 """Making files of many others: in processes, each noted in a journal once it is on the disk."""
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from stagewise.files import paths
-from stagewise.files.journals import Journal, Row
+from stagewise.files.journals import Journal
+from stagewise.files.rows import Row
 from stagewise.messages.progress import progress
 
 
@@ -25,19 +27,21 @@ class Pool(Protocol):
         """As `WorkerPool.as_they_come`."""
 
 
-def make_all(tasks: Sequence[Making], make: Callable, journal: Journal, pool: Pool, what: tuple[str, str]) -> list[Row]:
-    """The rows of all tasks, in their order.
+def make_all(
+    tasks: Sequence[Making], make: Callable, journal: Journal, pool: Pool, what: tuple[str, str]
+) -> Sequence[Row]:
+    """The rows of all tasks, in their order, as the journal holds them.
 
     make: what a worker does with what the pool gives it, of which the files may not be on the disk yet; what: the
     progress line's words and its unit.
     """
-    rows: list[Row] = [{}] * len(tasks)
+    places = array("q")
     with progress(len(tasks), *what) as line:
         for number, row in pool.as_they_come(make, tasks):
             if row["status"] == "ok" and row != (task := tasks[number]).known:
                 for path in task.made(row):
                     paths.flush(path)  # here, since a worker that waited for the disk would leave its core idle
             journal.write(row)
-            rows[number] = row
+            places.append(number)
             line.advance()
-    return rows
+    return journal.rows.placed(places)

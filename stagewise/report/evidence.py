@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, pairwise
 from pathlib import Path
 
 import pandas as pd
 
 from stagewise.data.projects import projects_of
-from stagewise.data.splits import Split, named
-from stagewise.data.tables import read_roi_index
+from stagewise.data.splits import Split, named, read_split
+from stagewise.data.tables import KNOWN, read_roi_index
 from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.runs import train_command
@@ -20,6 +21,8 @@ from stagewise.recipes.recipe import Recipe, trained_recipe
 from stagewise.report.answers import Answers, read_answers
 from stagewise.report.out_of_fold import OutOfFold, read_out_of_fold
 from stagewise.report.training import FINISHED, NOT_FINISHED, NOT_TRAINED, Run, read_runs
+
+INDEX = ("filename", "frames", "height", "width", "status", "reason")  # columns of r01's table that the page shows
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class Gap:
 class Evidence:
     """All that there is.
 
-    projects: of `projects_of`; stages: a list of runs a stage, the first stage first; indexes: r01's table a
-    subset; recipe: of the stage, as its first fold was trained; best: as for `gather`.
+    projects: of `projects_of`; stages: a list of runs a stage, the first stage first; indexes: `INDEX` of r01's table
+    a subset; recipe: of the stage, as its first fold was trained; best: as for `gather`.
     """
 
     split: Split
@@ -97,7 +100,7 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
     fold is trained and answered, or where files do not belong together.
     """
     stage = page.name
-    split = split_with_rows(stage, split_path)
+    split = split_with_rows(stage, split_path, read=partial(read_split, only=KNOWN))
     folds = split.chosen_folds(asked_folds)
     stages = read_runs(stage, folds)
     trained = _require_trained(stages[-1], split, every=asked_folds is not None)
@@ -116,7 +119,7 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
         stages,
         oof,
         answers,
-        {part: read_roi_index(path) for part, path in indexes.items() if path.exists()},
+        {part: read_roi_index(path, INDEX) for part, path in indexes.items() if path.exists()},
         recipe,
         [
             *(_no_index(part) for part, path in indexes.items() if not path.exists() and (part != "test" or asked)),

@@ -1,12 +1,14 @@
 """Conversion of many DICOM files: parallel, resumable, and never trusting a file that it cannot prove whole."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from stagewise.files import paths, xray_paths
-from stagewise.files.journals import Index, Row, why_unread
+from stagewise.files.journals import Index, why_unread
+from stagewise.files.rows import Row
 from stagewise.machine.making import make_all
 from stagewise.machine.workers import WorkerPool
 from stagewise.volumes.grey_images import save_grey
@@ -59,7 +61,7 @@ def plan(subset: str, force: bool = False) -> list[Conversion]:
     ]
 
 
-def convert_subset(subset: str, workers: int, force: bool = False) -> list[Row]:
+def convert_subset(subset: str, workers: int, force: bool = False) -> Sequence[Row]:
     """Convert every file of `train` or `test`, and write the index.
 
     Returns: the index's rows, those with status "quarantined" among them; the same for any number of workers.
