@@ -107,7 +107,11 @@ class _JaxSteps:
 
 
 def packs() -> bool:
-    """Whether a step's arrays are joined: on a CPU, whose steps take seconds, that would double its compilation."""
+    """Whether a step's arrays are joined: on a CPU, whose steps take seconds, that would double its compilation.
+
+    On a GPU a step moves some 90 bytes a parameter more for it, 1 GB for DenseNet121-3D or 0.3 ms of an H100's memory,
+    in fewer kernels: counted in XLA's programs for one dense block, with gradients accumulated, and measured on none.
+    """
     import jax
 
     return jax.default_backend() != "cpu"
