@@ -124,6 +124,7 @@ def program(work: Callable, shapes: list, place: "jax.Device") -> "jax.stages.Co
 def row(name: str, compiled: "jax.stages.Compiled", passes: int) -> tuple:
     """A line of the table."""
     found, scratch = kernels(compiled.as_text()), compiled.memory_analysis().temp_size_in_bytes
+    account = compiled.cost_analysis()  # None where the program is for a device that is not there
 
     def of(*words: str) -> list[Kernel]:
         return [kernel for kernel in found if any(word in kernel.kind for word in words)]
@@ -134,7 +135,7 @@ def row(name: str, compiled: "jax.stages.Compiled", passes: int) -> tuple:
         name,
         *(len(found), len(convolutions), len(fused), rest),
         *(f"{sum(kernel.moved for kernel in part) / passes / 1e6:,.0f}" for part in (found, convolutions, fused)),
-        f"{compiled.cost_analysis()['bytes accessed'] / passes / 1e6:,.0f}",
+        f"{account['bytes accessed'] / passes / 1e6:,.0f}" if account else "-",
         f"{scratch / 2**30:.2f}",
     )
 

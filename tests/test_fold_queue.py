@@ -20,7 +20,7 @@ from stagewise.training.fold_queue import Chain, FoldQueue
 TRAINING = """
 import argparse, pathlib, sys, time
 parser = argparse.ArgumentParser()
-for option in ("name", "until", "code", "gpu"):
+for option in ("name", "until", "code", "lost", "gpu"):
     parser.add_argument(f"--{option}")
 asked = parser.parse_args()
 with open("notes.txt", "a") as notes:
@@ -31,7 +31,7 @@ while asked.until and asked.until not in pathlib.Path("notes.txt").read_text():
     time.sleep(0.01)
 with open("notes.txt", "a") as notes:
     print("ends", asked.name, file=notes)
-sys.exit(int(asked.code or 0))
+sys.exit(1 if asked.lost and asked.gpu in asked.lost else int(asked.code or 0))
 """
 
 
@@ -45,6 +45,11 @@ def notes(root, monkeypatch):
 
 def training(name: str, until: str = "", code: int = 0) -> tuple[str, ...]:
     return (str(paths.root() / "train.py"), "--name", name, "--code", str(code), *["--until", until] * bool(until))
+
+
+def failing_on(lost: str, name: str) -> tuple[str, ...]:
+    """A training that fails on those GPUs."""
+    return (*training(name), "--lost", lost)
 
 
 def chain(fold: int, *trainings: tuple[str, ...]) -> Chain:
@@ -83,6 +88,50 @@ def test_a_failing_stage_stops_its_own_fold_alone_and_is_told_with_its_command_a
     shown = capsys.readouterr().out.splitlines()
     assert {"d121 fold 0: epoch 1 of a0", "d121 fold 1: epoch 1 of b1"} < set(shown)
     assert all(line.startswith("d121 fold ") and "next:" not in line for line in shown)
+
+
+def test_a_gpu_that_computes_no_more_gets_no_more_folds_and_its_chain_goes_on_elsewhere(notes, capsys):
+    first = chain(0, training("a0"), failing_on("0", "b0"), training("c0"))
+    others = [
+        chain(1, training("a1", until="begins b0"), training("b1")),
+        *(chain(k, training(f"a{k}")) for k in (2, 3)),
+    ]
+    assert FoldQueue([0, 0, 3], computes=lambda gpu: gpu != 0).train([first, *others]) == []
+    begun = [line.split()[1:] for line in notes() if line.startswith("begins")]
+    of_fold_0 = [pair for pair in begun if pair[0].endswith("0")]
+    assert of_fold_0 == [["a0", "0"], ["b0", "0"], ["b0", "3"], ["c0", "3"]]  # a0, which has ended, is not run again
+    assert capsys.readouterr().out.count("d121 fold 0: GPU 0 computes no more") == 1
+
+
+def test_a_fold_that_fails_on_a_gpu_that_computes_stops_itself_alone(notes):
+    failures = FoldQueue([0], computes=lambda gpu: True).train(
+        [chain(0, failing_on("0", "a0")), chain(1, training("a1"))]
+    )
+    assert [(failure.chain.name, failure.code) for failure in failures] == [("d121 fold 0", 1)]
+    assert [line for line in notes() if line.startswith("ends")] == ["ends a0", "ends a1"]
+
+
+def test_folds_that_no_gpu_is_left_for_are_told_and_not_begun(notes):
+    chains = [chain(fold, failing_on("01", f"a{fold}")) for fold in range(3)]
+    failures = FoldQueue([0, 1], computes=lambda gpu: False).train(chains)
+    assert sorted(failure.chain.name for failure in failures) == [each.name for each in chains]
+    assert all(failure.code is None and ": no GPU is left for: python " in str(failure) for failure in failures)
+    assert not any("a2" in line for line in notes())
+    assert all_folds._untrained(failures, 3).exit_code == 1
+
+
+@pytest.mark.parametrize(("gpu", "computes"), [(99, False), (gpus.NONE, True)])
+def test_a_process_of_its_own_tries_whether_a_gpu_computes(gpu, computes):
+    assert backends.computes_apart(gpu) is computes
+
+
+def test_a_plan_names_the_gpu_of_each_command(notes, capsys):
+    chains = [chain(fold, training(f"a{fold}"), training(f"b{fold}")) for fold in range(3)]
+    all_folds._show(chains, [1, "none"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition("--gpu ")[2] for line in lines] == ["1", "1", "none", "none", "1", "1"]
+    all_folds._show(chains, [None])
+    assert "--gpu" not in capsys.readouterr().out
 
 
 def test_a_log_that_cannot_be_written_is_told(notes, capsys):
@@ -138,6 +187,8 @@ def test_every_training_has_its_part_of_the_workers_and_of_the_memory(monkeypatc
     asked = parser.parse_args(["--workers", "0", "--memory", "8", "--split", "my.csv", "--force"])
     own = ["--split", "my.csv", "--seed", "42", "--preset", "full", "--workers", "0", "--memory", "4.00", "--force"]
     assert all_folds._common(asked, 2) == own
+    little = all_folds._common(parser.parse_args(["--memory", "0.01"]), 4)
+    assert little[little.index("--memory") + 1] == "0.0025"
 
 
 @pytest.mark.parametrize(

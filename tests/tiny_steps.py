@@ -1,8 +1,9 @@
 """Training steps that are not waited for, beside Keras' own of the same batches, to the bit.
 
-KERAS_BACKEND=jax python tests/tiny_steps.py
+KERAS_BACKEND=jax python tests/tiny_steps.py [packed]
 """
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -87,7 +88,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from stagewise.machine import device
+    from stagewise.machine import device, steps
 
     device.prepare()
+    steps.packs = lambda: sys.argv[1:] == ["packed"]  # which it is by itself where there is a GPU
     main()

@@ -1,5 +1,6 @@
 """Loads Keras on the backend that `KERAS_BACKEND` names, set up before it computes anything."""
 
+import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -8,7 +9,7 @@ import subprocess
 import sys
 from types import ModuleType
 
-from stagewise.machine.gpus import has_gpu
+from stagewise.machine.gpus import Choice, has_gpu
 from stagewise.machine.processor import granted_cpus, is_x86, lacks_avx
 from stagewise.messages.errors import StagewiseError
 
@@ -18,6 +19,15 @@ NEED_AVX = ("tensorflow", "jax")  # as their wheels are built; they die of an il
 NDHWC_FLAG = "--xla_gpu_force_conv_nhwc=true"
 NDHWC_CONVOLUTIONS = False
 ASK = "import sys; from stagewise.machine import backends; print(backends.count_gpus(sys.argv[1]))"
+COMPUTE = """
+import sys
+from stagewise.console import cli
+from stagewise.machine import device
+device.prepare(cli.gpu_choice(sys.argv[1]))
+import keras
+keras.ops.convert_to_numpy(keras.ops.ones(2) + 1)
+"""
+PATIENCE = 120.0  # seconds that a GPU has for that; one whose driver is lost may never answer
 
 
 class _NoTensorFlow(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -69,6 +79,14 @@ def count_gpus_apart(name: str | None = None) -> int | None:
     name = name or os.environ.get("KERAS_BACKEND", "tensorflow")
     asked = subprocess.run([sys.executable, "-c", ASK, name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     return None if asked.returncode else int(asked.stdout.split()[-1])
+
+
+def computes_apart(gpu: Choice) -> bool:
+    """Whether a process of its own, on the backend that `KERAS_BACKEND` names, can compute a sum there."""
+    command = [sys.executable, "-c", COMPUTE, str(gpu)]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return not subprocess.run(command, capture_output=True, timeout=PATIENCE).returncode
+    return False
 
 
 def _loaded(name: str) -> ModuleType:

@@ -4,6 +4,7 @@ import argparse
 import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 
 from stagewise.console import cli, nets
 from stagewise.console.ending import command, ending
@@ -14,7 +15,7 @@ from stagewise.messages.errors import InputError, StagewiseError
 from stagewise.training import memory
 from stagewise.training.clips import CLIPS
 from stagewise.training.fold_cluster import ClusterQueue
-from stagewise.training.fold_queue import Chain, Failure, FoldQueue, python_words, shell_code
+from stagewise.training.fold_queue import Chain, Failure, FoldQueue, on_gpu, python_words, shell_code
 from stagewise.training.footprint import GIBIBYTE
 from stagewise.training.tasks import Task
 
@@ -51,7 +52,7 @@ def train_all_folds(experiments: Scripts, doc: str, following: str, task: Task =
     told = f"{len(places)} at a time: {told}" if places else f"on the cluster at {arguments.cluster}"
     print(f"{len(chains)} chains of trainings, {told}", flush=True)
     if arguments.dry_run:
-        print(*(f"python {shlex.join(words)}" for chain in chains for words in chain.trainings), sep="\n")
+        _show(chains, places or arguments.gpus or [None])
         return
     _require_seen(places)
     if failures := _queue(arguments, places).train(chains):
@@ -87,8 +88,15 @@ def _require_cluster(arguments: argparse.Namespace) -> None:
         raise InputError(f"a cluster gives each training a GPU of its own; leave out --gpu {numbers[0]}, or --cluster")
 
 
+def _show(chains: Sequence[Chain], places: Sequence[gpus.Choice]) -> None:
+    """Every command, on the GPU that it would have if all chains took as long."""
+    for chain, gpu in zip(chains, cycle(places), strict=False):
+        for words in chain.trainings:
+            print(f"python {shlex.join(on_gpu(words, gpu))}")
+
+
 def _require_seen(places: Sequence[gpus.Choice]) -> None:
-    """Raise InputError for a GPU that is not there: failing at once, it would take the other ones' chains, too."""
+    """Raise InputError for a GPU that is not there, before any fold begins."""
     numbers = [gpu for gpu in places if gpu not in (None, gpus.NONE)]
     for gpu in numbers:
         gpus.settings(gpu)
@@ -132,10 +140,15 @@ def _common(arguments: argparse.Namespace, places: int) -> list[str]:
     words += ["--workers", str(min(workers, max(1, workers // places)))]
     free = memory.free()
     if arguments.memory:
-        words += ["--memory", f"{arguments.memory / places:.2f}"]
+        words += ["--memory", _gibibytes(arguments.memory / places)]
     elif places > 1 and free is not None:
-        words += ["--memory", f"{memory.SHARE * free / places / GIBIBYTE:.2f}"]
+        words += ["--memory", _gibibytes(memory.SHARE * free / places / GIBIBYTE)]
     return words + ["--force"] * arguments.force
+
+
+def _gibibytes(count: float) -> str:
+    """As `--memory` takes it, which is more than 0, however small."""
+    return f"{count:.2f}" if count >= 0.1 else f"{count:.2g}"
 
 
 def _init(arguments: argparse.Namespace) -> list[str]:
@@ -158,4 +171,7 @@ def _check(words: list[str]) -> None:
 def _untrained(failures: Sequence[Failure], chains: int) -> UntrainedError:
     listed = "\n  ".join(map(str, failures))
     again = "mend what each log ends with, and run the same command, or those alone, without --force, to resume"
-    return UntrainedError(f"{len(failures)} of {chains} chains stopped:\n  {listed}\n{again}", failures[0].code)
+    return UntrainedError(
+        f"{len(failures)} of {chains} chains stopped:\n  {listed}\n{again}",
+        failures[0].code or StagewiseError.exit_code,
+    )

@@ -21,7 +21,7 @@ from stagewise.files import paths
 from stagewise.machine import cluster, interruption, processor
 from stagewise.machine.gpus import NONE, Choice
 from stagewise.messages.errors import BusyError, InputError
-from stagewise.training.fold_queue import Chain, Failure, python_words, say, shell_code
+from stagewise.training.fold_queue import Chain, Failure, on_gpu, python_words, say, shell_code
 
 LOSSES = 20  # of machines under one training, after which it is not their fault; a spot market takes one now and then
 TRIES, PAUSE = 20, 30.0  # seconds between them, of a training that meets the lock of a lost machine
@@ -71,7 +71,7 @@ class ClusterQueue:
         return max(1, int(min(shares)) if self.cores is None else self.cores)
 
     def _start(self, chain: Chain, number: int) -> None:
-        words = chain.trainings[number] + ("--gpu", NONE) * (self.gpu == NONE)
+        words = on_gpu(chain.trainings[number], self.gpu)
         say(chain, f"python {shlex.join(words)}, its lines in {paths.shown(chain.log)}")
         reference = self.task.remote(words, chain.log, self.settings, self.probe)
         self.running[reference] = chain, number, words

@@ -1,4 +1,8 @@
-"""Chains of trainings side by side, one on each GPU: the next chain begins where a GPU is free."""
+"""Chains of trainings side by side, one on each GPU: the next chain begins where a GPU is free.
+
+A GPU that no longer computes would take one chain after the other and fail each at once: after an end that may be its
+fault it is tried, and where it is, it gets no more, and its chain goes on at another one.
+"""
 
 import contextlib
 import os
@@ -8,16 +12,17 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stagewise.files import paths
-from stagewise.machine import interruption
-from stagewise.machine.gpus import Choice
+from stagewise.machine import backends, interruption
+from stagewise.machine.gpus import NONE, Choice
 from stagewise.messages.commands import REPOSITORY
 
 PATIENCE = 60.0  # seconds that a training has to end in when it is asked to
+MAYBE_THE_GPU = (1, 134)  # exit codes: of the environment's errors, and of SIGABRT, as backends' C++ ends at CUDA's
 
 
 @dataclass(frozen=True)
@@ -35,51 +40,56 @@ class Chain:
 
 @dataclass(frozen=True)
 class Failure:
-    """A chain that stopped: at which command, with which exit code."""
+    """A chain that stopped: at which command, with which exit code; None before one that no GPU was left for."""
 
     chain: Chain
     words: tuple[str, ...]
-    code: int
+    code: int | None
 
     def __str__(self) -> str:
         command = f"python {shlex.join(self.words)}"
+        if self.code is None:
+            return f"{self.chain.name}: no GPU is left for: {command}"
         return f"{self.chain.name}: exit code {self.code} of: {command} ({paths.shown(self.chain.log)})"
 
 
 @dataclass
 class _Run:
-    """A chain that is under way on a GPU. number: of the training that runs now."""
+    """A chain that is under way, or waits for its GPU. number: of the training that runs now, or will."""
 
     chain: Chain
-    gpu: Choice
+    gpu: Choice = None
     number: int = 0
     process: subprocess.Popen = field(init=False)
 
     @property
     def words(self) -> tuple[str, ...]:
         """Of the command that runs now."""
-        return (*self.chain.trainings[self.number], *(() if self.gpu is None else ("--gpu", str(self.gpu))))
+        return on_gpu(self.chain.trainings[self.number], self.gpu)
 
 
 class FoldQueue:
     """The machine's GPUs, each for one chain at a time; None among them leaves the choice to the backend."""
 
-    def __init__(self, gpus: Sequence[Choice]) -> None:
+    def __init__(self, gpus: Sequence[Choice], computes: Callable[[Choice], bool] = backends.computes_apart) -> None:
+        """computes: whether a GPU still does, asked after an end that may be its fault."""
+        self.computes = computes
         self.free = deque(gpus)
+        self.waiting: deque[_Run] = deque()
         self.running: list[_Run] = []
         self.ended: queue.Queue[_Run] = queue.Queue()  # those whose process has closed its output
 
     def train(self, chains: Iterable[Chain]) -> list[Failure]:
         """Train all; one that fails stops its own chain alone. An error or a signal here ends all of them first."""
-        waiting, failures = deque(chains), []
+        self.waiting, failures = deque(map(_Run, chains)), []
         try:
-            while waiting or self.running:
-                while waiting and self.free:
-                    self._start(_Run(waiting.popleft(), self.free.popleft()))
+            while self.running or (self.waiting and self.free):
+                while self.waiting and self.free:
+                    self._start(replace(self.waiting.popleft(), gpu=self.free.popleft()))
                 failures += self._next(self.ended.get())
         finally:
             self._stop()
-        return failures
+        return failures + [Failure(run.chain, run.words, None) for run in self.waiting]
 
     def _start(self, run: _Run) -> None:
         say(run.chain, f"python {shlex.join(run.words)}")
@@ -121,8 +131,17 @@ class FoldQueue:
             run.number += 1
             self._start(run)
             return []
+        if code in MAYBE_THE_GPU and run.gpu not in (None, NONE) and not self.computes(run.gpu):
+            self._retire(run)
+            return []
         self.free.append(run.gpu)
         return [Failure(run.chain, run.words, code)] if code else []
+
+    def _retire(self, run: _Run) -> None:
+        """Give a GPU no more chains, at none of its places; the one that it failed is the next one elsewhere."""
+        say(run.chain, f"GPU {run.gpu} computes no more, and gets no more folds; look at it with: nvidia-smi")
+        self.free = deque(gpu for gpu in self.free if gpu != run.gpu)
+        self.waiting.appendleft(_Run(run.chain, number=run.number))
 
     def _stop(self) -> None:
         with interruption.Held():  # a second Ctrl-C would leave some of them alone
@@ -134,6 +153,11 @@ class FoldQueue:
                 except subprocess.TimeoutExpired:
                     run.process.kill()
                     run.process.wait()
+
+
+def on_gpu(words: tuple[str, ...], gpu: Choice) -> tuple[str, ...]:
+    """A training's command on that GPU."""
+    return words if gpu is None else (*words, "--gpu", str(gpu))
 
 
 def python_words(words: Sequence[str]) -> list[str]:
