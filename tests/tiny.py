@@ -136,7 +136,8 @@ COMPILED: dict[tuple, keras.Model] = {}
 
 def compiled_before(recipe: Recipe) -> keras.Model:
     """A compiled net that another training may have left: the product, too, compiles once for all folds of a stage."""
-    key = (recipe.net, recipe.optimizer, recipe.loss, recipe.gpu_precision)
+    optimizer = replace(recipe.optimizer, learning_rate=0.0)  # whose rate each start sets
+    key = (recipe.net, optimizer, recipe.loss, recipe.gpu_precision)
     if key not in COMPILED:
         COMPILED[key] = compiled(recipe)
     return COMPILED[key]

@@ -47,7 +47,7 @@ SHARE = [  # script, kind of fault, and how far through the calls of that kind
     slow("join r61", "kill", 0.6),
 ]
 HALF_WRITTEN = [  # script, how far through its changes of files it is killed, and what it is writing then
-    ("r101 r31", 0.5, "snapshot_0002.weights.h5"),
+    slow("r101 r31", 0.5, "snapshot_0002.weights.h5"),
     slow("vote r42", 0.38, "third_place_vote_mc3_test_detailed.csv"),
 ]
 SIGNALS = [  # script, signal, whom it reaches, and after how many seconds: in the middle of its work
@@ -151,20 +151,15 @@ def test_ctrl_c_is_one_line_while_a_script_comes_up(bench, name, after):
     assert list(bench.interrupt(bench.step(name), after)) == []
 
 
-def test_a_fold_that_another_process_trains_is_busy_and_the_line_says_who_has_it(bench):
-    step = bench.step("r31 stage 1")
-    root = bench.fresh_root(step)
-    with owned(root / "models" / "net_d121_stage1" / "fold_0" / ".lock", "the fold"):
-        outcome = bench.run(step, root)
-    assert outcome.code == 4
-    assert "error: models/net_d121_stage1/fold_0 is in use by process" in outcome.output
-    assert bench.run(step, root).code == 0
-
-
-def test_the_lock_of_a_killed_process_is_taken_over_saying_so(bench):
+def test_a_fold_that_another_process_trains_is_busy_and_is_taken_over_from_a_killed_one_saying_so(bench):
     step = bench.step("r31 stage 1")
     root = bench.fresh_root(step)
     lock = root / "models" / "net_d121_stage1" / "fold_0" / ".lock"
-    lock.parent.mkdir(parents=True)
+    with owned(lock, "the fold"):
+        outcome = bench.run(step, root)
+    assert outcome.code == 4
+    assert "error: models/net_d121_stage1/fold_0 is in use by process" in outcome.output
     lock.write_text(f"process 999999999 on elsewhere\n{writers.place()}\n")
-    assert "fold_0: taken over from process 999999999 on elsewhere, which was killed" in bench.run(step, root).output
+    outcome = bench.run(step, root)
+    assert outcome.code == 0
+    assert "fold_0: taken over from process 999999999 on elsewhere, which was killed" in outcome.output
