@@ -14,9 +14,10 @@ device.prepare()  # before any test imports Keras, as the scripts do
 
 REAL_DATA = Path(os.environ.get("STAGEWISE_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
-SLOWEST = (  # by what they take of a processor
-    *("test_pipeline", "test_faults", "test_train", "test_environment", "test_report", "test_device"),
-    *("test_extraction", "test_phantom", "test_memory", "test_inference", "test_resume"),
+SLOWEST = (  # by what they take of a processor, with those that are marked slow
+    *("test_faults", "test_pipeline", "test_train", "test_bench_gpu", "test_vote", "test_slurm", "test_environment"),
+    *("test_phantom", "test_masks_training", "test_fold_queue", "test_report", "test_device", "test_extraction"),
+    *("test_memory", "test_inference", "test_snapshots", "test_resume", "test_steps", "test_engines"),
 )
 
 

@@ -1,7 +1,8 @@
 """Runs numbered scripts, each in a fork of one process that has loaded TensorFlow and the rest once: 5 s less a script.
 
 Nothing that computes has run before the fork, so that a fork is as good as a fresh process; tests/faults does the
-same. Run as a script, a line of JSON on its standard input is an order, a line on its output the exit code.
+same. Run as a script, a line of JSON on its standard input is an order, and a line on its output the answer: the
+number of the process that an order to start has begun, the exit code of one that was waited for.
 """
 
 import atexit
@@ -59,16 +60,26 @@ class Forks:
     def run(self, command: tuple[str, ...], root: Path, longest: float) -> tuple[int, str]:
         """A script, relative to the folder, with its arguments. Returns: its exit code and all its output."""
         with tempfile.NamedTemporaryFile() as output:
-            order = {"command": command, "root": str(root), "output": output.name, "longest": longest}
-            self.process.stdin.write(json.dumps(order) + "\n")
-            self.process.stdin.flush()
-            code = json.loads(self.process.stdout.readline())
+            code = self.wait(self.start(command, root, Path(output.name)), longest)
             return code, Path(output.name).read_text(errors="replace")
+
+    def start(self, command: tuple[str, ...], root: Path, output: Path) -> int:
+        """The same, begun alone, beside others. Returns: the number of its process, to be waited for."""
+        return self._answer(command=command, root=str(root), output=str(output))
+
+    def wait(self, process: int, longest: float) -> int:
+        """Its exit code, negative for a signal, once it has ended or been killed after so many seconds."""
+        return self._answer(process=process, longest=longest)
+
+    def _answer(self, **order: object) -> int:
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
 
 
 def _run_script(order: dict) -> int:
     """In the fork: the script as Python runs it. Returns its exit code."""
-    output = os.open(order["output"], os.O_WRONLY)
+    output = os.open(order["output"], os.O_WRONLY | os.O_CREAT)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ["STAGEWISE_ROOT"] = order["root"]
@@ -87,6 +98,16 @@ def _run_script(order: dict) -> int:
         sys.stdout.flush()
 
 
+def _start(order: dict) -> int:
+    process = os.fork()
+    if not process:
+        code = _run_script(order)
+        threading._shutdown()  # an interpreter's own way out, but for the clearing of all modules,
+        atexit._run_exitfuncs()  # which takes seconds
+        os._exit(code)
+    return process
+
+
 def _wait(process: int, longest: float) -> int:
     deadline = time.monotonic() + longest
     while time.monotonic() < deadline:
@@ -100,7 +121,7 @@ def _wait(process: int, longest: float) -> int:
 
 
 def main() -> None:
-    """Load everything, then fork for every order."""
+    """Load everything, then fork for every order to start."""
     from stagewise.machine import device
 
     answers = os.fdopen(os.dup(1), "w")
@@ -110,13 +131,8 @@ def main() -> None:
         importlib.import_module(name)
     for line in sys.stdin:
         order = json.loads(line)
-        process = os.fork()
-        if not process:
-            code = _run_script(order)
-            threading._shutdown()  # an interpreter's own way out, but for the clearing of all modules,
-            atexit._run_exitfuncs()  # which takes seconds
-            os._exit(code)
-        answers.write(f"{_wait(process, order['longest'])}\n")
+        answer = _wait(**order) if "process" in order else _start(order)
+        answers.write(f"{answer}\n")
         answers.flush()
 
 

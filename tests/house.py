@@ -83,11 +83,11 @@ def copy_code(folder: Path, pages: dict[str, dict[str, str]]) -> None:
 
 
 class House:
-    """A copy of the project with a small demo page, whose scripts run on a root of their own; a context manager."""
+    """A copy of the project with small demo pages, whose scripts run on a root of their own; a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pages: dict[str, dict[str, str]] | None = None) -> None:
         self.code, self.root = folder / "code", folder / "root"
-        copy_code(self.code, {"d121": SMALLER})
+        copy_code(self.code, pages or {"d121": SMALLER})
         self.forks: Forks | None = None
 
     def __enter__(self) -> "House":
@@ -118,7 +118,11 @@ class House:
 
     def fork(self, *command: str, root: Path | None = None, code: int = 0) -> str:
         """The same in a fork that has Keras on TensorFlow loaded: for a script that needs that, or no Keras at all."""
-        self.forks = self.forks or Forks(self.code)
-        ended, output = self.forks.run(command, root or self.root, LONGEST)
+        ended, output = self.loaded().run(command, root or self.root, LONGEST)
         assert ended == code, output
         return output
+
+    def loaded(self) -> Forks:
+        """The process that such forks are of."""
+        self.forks = self.forks or Forks(self.code)
+        return self.forks

@@ -1,7 +1,6 @@
 """Folds side by side on several GPUs: no fold waits for another, and one that fails stops itself alone."""
 
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from house import RANDOM, SMALLEST, TRAIN, House, copy_code, hear_ctrl_c
+from house import RANDOM, SMALLEST, TRAIN, House, hear_ctrl_c
 
 from stagewise.files import paths
 from stagewise.machine import backends, gpus
@@ -220,9 +219,7 @@ RUNS = ("second_place_r101_run1", "second_place_r101_run2")
 
 @pytest.mark.slow
 def test_two_folds_go_through_both_runs_of_the_second_place_side_by_side(tmp_path):
-    with House(tmp_path) as house:
-        shutil.rmtree(house.code)
-        copy_code(house.code, {name: SMALLEST[name] for name in ("d121", "r101")})
+    with House(tmp_path, {name: SMALLEST[name] for name in ("d121", "r101")}) as house:
         house.fork("preproc_data/r00_make_phantom.py", "--train", "12", "--test", "2", "--stalled-share", "0.5")
         house.fork("preproc_data/r01_extract_roi.py")
         house.fork("preproc_data/r03_gen_kfold_split.py", "--folds", "2", "--stratify", "stalled,tier1")

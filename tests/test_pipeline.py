@@ -5,18 +5,17 @@ import os
 import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from house import FOLDS, RANDOM, REPOSITORY, STAGES, TRAIN, House
+from house import FOLDS, LONGEST, RANDOM, STAGES, TRAIN, House
 
 from stagewise.video.decoding import read_frames
 
+ALONE = ("--workers", "0")  # a worker takes longer to come up than these few clips take
 ADAPTIVE = ("--adaptive", "0.01", "--prevalence", "0.003", "--seed", "42", "--threshold", "0.5")
 
 
@@ -27,9 +26,10 @@ def house(tmp_path_factory):
     Each command is the one that the script before has named.
     """
     with House(tmp_path_factory.mktemp("house")) as house:
-        said = house.fork("preproc_data/r00_make_phantom.py", "--train", "40", "--test", "8", "--stalled-share", "0.5")
-        for script in ("r01_extract_roi", "r02_verify_data", "r03_gen_kfold_split"):
-            assert following(said) == [f"preproc_data/{script}.py"]
+        sizes = ("--train", "24", "--test", "4", "--stalled-share", "0.5")
+        said = house.fork("preproc_data/r00_make_phantom.py", *sizes, *ALONE)
+        for script, options in (("r01_extract_roi", ALONE), ("r02_verify_data", ALONE), ("r03_gen_kfold_split", ())):
+            assert following(said) == [f"preproc_data/{script}.py", *options]
             said = house.fork(*following(said))
         assert following(said) == ["net_d121_stage1/r31_train.py", "--preset", "demo", *RANDOM]
         house.stage_1 = house.fork(*following(said), *FOLDS)
@@ -52,17 +52,17 @@ def test_folds_of_two_processes_at_once_one_of_them_killed_equal_those_of_one(ho
     for shared in ("input", "modified_data"):
         (tmp_path / shared).symlink_to(house.root / shared)
     script = (f"{STAGES[0]}/r31_train.py", "--preset", "demo", *RANDOM)
-    processes = [house.start(*script, "--fold", str(fold), root=tmp_path) for fold in (0, 1)]
+    forks, outputs = house.loaded(), [tmp_path / f"output_{fold}.txt" for fold in (0, 1)]
+    processes = [forks.start((*script, "--fold", str(fold)), tmp_path, output) for fold, output in enumerate(outputs)]
     state = tmp_path / "models" / STAGES[0] / "fold_1" / "resume_state.npz"
     deadline = time.monotonic() + 120
     while not state.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    processes[1].send_signal(signal.SIGKILL)
-    processes[1].communicate()
+    os.kill(processes[1], signal.SIGKILL)
+    forks.wait(processes[1], LONGEST)
     was_finished = '"finished": true' in (state.parent / "config.json").read_text()
     assert state.exists(), "killed too late to test anything"
-    output, _ = processes[0].communicate(timeout=120)
-    assert processes[0].returncode == 0, output
+    assert forks.wait(processes[0], LONGEST) == 0, outputs[0].read_text()
     house.fork(*script, "--fold", "1", root=tmp_path)
     for fold in (0, 1):
         assert trained_files(tmp_path, fold) == trained_files(house.root, fold)
@@ -72,9 +72,9 @@ def test_folds_of_two_processes_at_once_one_of_them_killed_equal_those_of_one(ho
 
 
 def answer_adaptively(house: House, in_full: pd.DataFrame) -> None:
-    """Ask the adaptive ensemble, for which all 8 clips are the pilot."""
+    """Ask the adaptive ensemble, for which all 4 clips are the pilot."""
     said = house.run(f"{STAGES[2]}/r42_process_test.py", *FOLDS, *ADAPTIVE)
-    assert "forward passes: 128, 1.0 times fewer" in said
+    assert "forward passes: 64, 1.0 times fewer" in said
     answers = pd.read_csv(house.root / "subm" / f"{STAGES[2]}_test_detailed.csv").drop(columns="passes")
     pd.testing.assert_frame_equal(in_full, answers, atol=1e-6, rtol=0)
 
@@ -178,7 +178,7 @@ def test_the_same_run_passes_on_jax_with_no_tensorflow(on_jax, tmp_path):
     for command in commands:
         assert "on jax" in on_jax(*command)
     answers = pd.read_csv(tmp_path / "root" / "subm" / "submission.csv")
-    assert len(answers) == 8
+    assert len(answers) == 4
 
 
 @pytest.mark.parametrize(
@@ -211,22 +211,3 @@ def test_dry_runs_say_what_would_happen_and_write_nothing(house):
     house.fork("preproc_data/r01_extract_roi.py", "--dry-run")
     house.fork("preproc_data/r03_gen_kfold_split.py", "--folds", "3", "--dry-run")
     assert sorted(house.root.rglob("*")) == before
-
-
-def test_every_script_answers_help_quickly_and_alone():
-    scripts = sorted(REPOSITORY.glob("*/r[0-9][0-9]_*.py"))
-    assert len(scripts) > 20
-    for script in scripts:
-        docstring, _, code = script.read_text().partition('\n"""\n\nimport stagewise.first_line  # ')
-        assert code, script  # its first line, which Ctrl-C needs
-        assert len((docstring + code).splitlines()) <= 80  # what it does is in the package
-        code = (
-            f"import runpy, sys; sys.argv = ['x', '--help']; sys.path.insert(0, {str(script.parent)!r})\n"
-            f"try: runpy.run_path({str(script)!r}, run_name='__main__')\n"
-            "except SystemExit as end: assert not end.code\n"
-            "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'pandas', 'sklearn', 'av'} & set(sys.modules)\n"
-            "assert not heavy, heavy"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, (script, done.stderr)
-        assert "usage:" in done.stdout

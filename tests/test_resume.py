@@ -5,22 +5,18 @@ import json
 import numpy as np
 import pytest
 import tiny
-from tiny import build, train
+from tiny import build, train, train_until_after
 
 from stagewise.data.splits import read_split
 from stagewise.folds import runs
 from stagewise.folds.checkpoints import Progress, load_state, save_state
 from stagewise.messages.errors import InputError
-from stagewise.training import callbacks, clip_scores
+from stagewise.training import clip_scores
 from stagewise.training.plans import plan_training, started_config
 
 # the best epoch is the second; the rate falls after the third, and patience ends with the fourth
 SCORES = (0.5, 0.9, 0.4, 0.3)
 ARTEFACTS = (runs.BEST_WEIGHTS, runs.HISTORY, runs.CURVES, runs.CONFIG)
-
-
-class Stop(Exception):
-    """Stands for the end of a process between two epochs."""
 
 
 @pytest.fixture(scope="module")
@@ -65,20 +61,6 @@ def scored(monkeypatch, scores) -> None:
         logs["val_mcc"] = scores[epoch]
 
     monkeypatch.setattr(clip_scores.ValidationScores, "on_epoch_end", scored_as_told)
-
-
-def train_until_after(epoch: int, plan) -> None:
-    """Train in a process that ends right after the state of `epoch` was written."""
-    record = callbacks.Recorder.on_epoch_end
-
-    def recorded_then_stopped(self, number: int, logs: dict) -> None:
-        record(self, number, logs)
-        if number == epoch:
-            raise Stop
-
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(Stop):
-        patched.setattr(callbacks.Recorder, "on_epoch_end", recorded_then_stopped)
-        train(plan, workers=0, force=False)
 
 
 def flip_bit(path, position: float = 0.5) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import tiny
 import tiny_xrays
-from tiny import build, train
+from tiny import build, train, train_until_after
 
 from stagewise.data.batches import TrainingBatches
 from stagewise.data.splits import read_split
@@ -56,21 +56,6 @@ def assert_same(one: tuple, other: tuple) -> None:
     assert one[1:] == other[1:]
 
 
-class Stop(Exception):
-    """Stands for the end of a process between two epochs."""
-
-
-def interrupt_after(monkeypatch, epoch: int) -> None:
-    record = callbacks.Recorder.on_epoch_end
-
-    def recorded_then_stopped(self, number: int, logs: dict) -> None:
-        record(self, number, logs)
-        if number == epoch:
-            raise Stop
-
-    monkeypatch.setattr(callbacks.Recorder, "on_epoch_end", recorded_then_stopped)
-
-
 @pytest.mark.parametrize("epoch", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("recipe", "changes"),
@@ -79,29 +64,25 @@ def interrupt_after(monkeypatch, epoch: int) -> None:
         (tiny.recipe, {"steps_per_epoch": 3}),
         pytest.param(tiny.grey_recipe, {"accumulation_steps": 4}, marks=pytest.mark.slow),
         pytest.param(tiny.vote_recipe, {"accumulation_steps": 5}, marks=pytest.mark.slow),
-        (tiny_xrays.first_recipe, {"accumulation_steps": 2}),
+        pytest.param(tiny_xrays.first_recipe, {}, marks=pytest.mark.slow),
     ],
     ids=[*tiny.RECIPES, "pneumothorax"],
 )
-def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, monkeypatch, epoch, recipe, changes):
+def test_a_resumed_run_equals_a_straight_one_bit_for_bit(split, epoch, recipe, changes):
     wanted = plan(split, recipe=recipe, **changes)
     net = wanted.recipe.net
     train(wanted, workers=0, force=False)
     straight = outcome(wanted.folder, net)
-    with monkeypatch.context() as patched, pytest.raises(Stop):
-        interrupt_after(patched, epoch)
-        train(wanted, workers=0, force=True)
+    train_until_after(epoch, wanted, force=True)
     assert not json.loads((wanted.folder / runs.CONFIG).read_text())["finished"]
     train(wanted, workers=2, force=False, fresh=True)
     assert_same(outcome(wanted.folder, net), straight)
 
 
-def test_the_log_tells_of_every_sitting_and_force_begins_it_anew(split, monkeypatch, capsys):
+def test_the_log_tells_of_every_sitting_and_force_begins_it_anew(split, capsys):
     wanted = plan(split, epochs=2)
     log = wanted.folder / runs.LOG
-    with monkeypatch.context() as patched, pytest.raises(Stop):
-        interrupt_after(patched, 0)
-        train(wanted, workers=0, force=False)
+    train_until_after(0, wanted)
     train(wanted, workers=0, force=False)
     told = log.read_text()
     _, first, second = told.split("started: ")
@@ -111,7 +92,8 @@ def test_the_log_tells_of_every_sitting_and_force_begins_it_anew(split, monkeypa
     ):
         places = [sitting.index(part) for part in parts]
         assert places == sorted(places) and sitting.count("  loss ") == 1
-    assert capsys.readouterr().out.count(" s\n") == 2  # an epoch's line ends with its seconds
+    lines = [line for line in capsys.readouterr().out.splitlines() if "  loss " in line]
+    assert len(lines) == 2 and all(line.endswith(" s") for line in lines)  # the seconds that an epoch took
     train(wanted, workers=0, force=False)  # finished
     assert log.read_text() == told
     train(wanted, workers=0, force=True)
@@ -122,9 +104,7 @@ def test_plateau_and_early_stopping_remember_across_an_interruption(split, monke
     # a monitor that never rises: the rate falls after every epoch, and training stops after the third
     monkeypatch.setattr(clip_scores, "mcc_curve", lambda labels, probabilities: np.zeros(96))
     wanted = plan(split, monitor="mcc", epochs=9)
-    with monkeypatch.context() as patched, pytest.raises(Stop):
-        interrupt_after(patched, 1)
-        train(wanted, workers=0, force=False)
+    train_until_after(1, wanted)
     train(wanted, workers=0, force=False)
     history = (wanted.folder / runs.HISTORY).read_text().splitlines()
     assert len(history) == 1 + 3
@@ -180,11 +160,9 @@ def test_a_snapshot_that_no_epoch_will_make_is_refused(split):
         plan(split, recipe=tiny.grey_recipe, epochs=2)
 
 
-def test_a_saw_tooth_sets_each_epochs_rate_whatever_an_interruption(split, monkeypatch):
+def test_a_saw_tooth_sets_each_epochs_rate_whatever_an_interruption(split):
     wanted = plan(split, recipe=tiny.grey_recipe, epochs=6)
-    with monkeypatch.context() as patched, pytest.raises(Stop):
-        interrupt_after(patched, 2)
-        train(wanted, workers=0, force=False)
+    train_until_after(2, wanted)
     train(wanted, workers=0, force=False)
     rates = pd.read_csv(wanted.folder / runs.HISTORY)["learning_rate"]
     np.testing.assert_allclose(rates, [1e-2, 5.5e-3, 1e-3, 5.5e-3, 1e-2, 5.5e-3], rtol=1e-6)
@@ -291,11 +269,9 @@ def test_a_leftover_checkpoint_without_its_config_is_not_resumed_from(split):
     train(wanted, workers=0, force=False)
 
 
-def test_a_damaged_resume_state_is_an_error(split, monkeypatch):
+def test_a_damaged_resume_state_is_an_error(split):
     wanted = plan(split)
-    with monkeypatch.context() as patched, pytest.raises(Stop):
-        interrupt_after(patched, 0)
-        train(wanted, workers=0, force=False)
+    train_until_after(0, wanted)
     state = wanted.folder / runs.RESUME_STATE
     damaged = bytearray(state.read_bytes())
     damaged[len(damaged) // 2] ^= 1

@@ -21,6 +21,7 @@ from stagewise.recipes.sampling import EachStalledOnce
 from stagewise.recipes.schedules import SawTooth
 from stagewise.recipes.starts import RandomStart
 from stagewise.recipes.vote import VOTE, augmentation
+from stagewise.training import callbacks
 from stagewise.training.plans import TrainingPlan
 from stagewise.training.train import compiled, start, train_folds
 from stagewise.volumes.pklz import save_volume
@@ -135,7 +136,8 @@ COMPILED: dict[tuple, keras.Model] = {}
 
 def compiled_before(recipe: Recipe) -> keras.Model:
     """A compiled net that another training may have left: the product, too, compiles once for all folds of a stage."""
-    key = (recipe.net, recipe.optimizer, recipe.loss, recipe.gpu_precision)
+    optimizer = replace(recipe.optimizer, learning_rate=0.0)  # whose rate each start sets
+    key = (recipe.net, optimizer, recipe.loss, recipe.gpu_precision)
     if key not in COMPILED:
         COMPILED[key] = compiled(recipe)
     return COMPILED[key]
@@ -147,3 +149,21 @@ def train(plan: TrainingPlan, workers: int, force: bool, fresh: bool = False) ->
         if not fresh:
             patched.setattr("stagewise.training.train.compiled", compiled_before)
         train_folds([plan], workers, force)
+
+
+class Stop(Exception):
+    """Stands for the end of a process between two epochs."""
+
+
+def train_until_after(epoch: int, plan: TrainingPlan, force: bool = False) -> None:
+    """Train one fold in a process that ends right after the state of `epoch`, from 0, was written."""
+    record = callbacks.Recorder.on_epoch_end
+
+    def recorded_then_stopped(self, number: int, logs: dict) -> None:
+        record(self, number, logs)
+        if number == epoch:
+            raise Stop
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Stop):
+        patched.setattr(callbacks.Recorder, "on_epoch_end", recorded_then_stopped)
+        train(plan, workers=0, force=force)

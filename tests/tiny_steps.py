@@ -25,9 +25,8 @@ def compiled():
 
     clip = x = keras.Input((None, *LARGEST[2:]), dtype="uint8")
     x = layers.Rescaling(1 / 255)(x)
-    for filters in (3, 2):
-        x = layers.Conv3D(filters, 3, padding="same", kernel_initializer=keras.initializers.GlorotUniform(seed=1))(x)
-        x = layers.BatchNormalization()(x)
+    x = layers.Conv3D(2, 3, padding="same", kernel_initializer=keras.initializers.GlorotUniform(seed=1))(x)
+    x = layers.BatchNormalization()(x)
     x = layers.Dropout(0.5, seed=2)(layers.GlobalAveragePooling3D()(x))
     x = layers.Dense(1, "sigmoid", kernel_initializer=keras.initializers.GlorotUniform(seed=3))(x)
     model = keras.Model(clip, x)
