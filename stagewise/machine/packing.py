@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import keras
 
-Packed = tuple[dict[int, Any], dict[str, Any]]  # arrays that stay by themselves, by their place; long ones, by dtype
+Packed = tuple[list, dict[str, Any]]  # arrays that stay by themselves; long ones, by dtype
 Join = Callable[[list], Any]  # of arrays of one dtype to a long one
 
 
@@ -25,12 +25,12 @@ class Packing:
     def packed(self, arrays: Sequence[Any], join: Join) -> Packed:
         """Arrays of the variables' shapes as few."""
         long = {dtype: join([arrays[index] for index in indices]) for dtype, indices in self.parts.items()}
-        return {index: arrays[index] for index in self.apart}, long
+        return [arrays[index] for index in self.apart], long
 
     def unpacked(self, packed: Packed) -> list:
         """The arrays again; of NumPy they are views into the long ones."""
         apart, long = packed
-        arrays = dict(apart)
+        arrays = dict(zip(self.apart, apart, strict=True))
         for dtype, indices in self.parts.items():
             start = 0
             for index in indices:

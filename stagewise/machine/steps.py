@@ -80,8 +80,9 @@ class _JaxSteps:
         fresh = [np.zeros(metric.shape, metric.dtype) for metric in model.metrics_variables]
         self.fresh = jax.device_put(fresh)  # else the loss is a mean over batches
         values = [[variable.value for variable in group] for group in self.variables]
-        numbers = [index for index, variable in enumerate(self.variables[-1]) if not variable.shape]
-        self.settable = {index: values[-1][index] for index in numbers}  # what their variables held last
+        optimizer = [self.variables[-1][index] for index in self.packings[-1].apart]
+        self.settable = {place: variable for place, variable in enumerate(optimizer) if not variable.shape}
+        self.held = {place: variable.value for place, variable in self.settable.items()}  # by Keras' variables, last
         self.state = [packing.packed(arrays, _moved) for packing, arrays in zip(self.packings, values, strict=True)]
 
     def __call__(self, *batch: np.ndarray | None) -> Any:
@@ -91,9 +92,9 @@ class _JaxSteps:
 
     def _take_numbers(self) -> None:
         """A learning rate, say, that a schedule has set since the last step."""
-        for index, before in self.settable.items():
-            if (value := self.variables[-1][index].value) is not before:
-                self.settable[index] = self.state[-1][0][index] = value
+        for place, variable in self.settable.items():
+            if (value := variable.value) is not self.held[place]:
+                self.held[place] = self.state[-1][0][place] = value
 
     def give_back(self) -> None:
         """Let Keras' variables have the state that the last step has left."""
