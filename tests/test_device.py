@@ -164,7 +164,7 @@ def test_a_gpu_that_the_environment_hides_is_told_where_one_is_needed(unseen_gpu
     assert "GPU" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("backend", [None, "jax"])
+@pytest.mark.parametrize("backend", [pytest.param(None, marks=pytest.mark.slow), "jax"])  # TensorFlow loads for 5 s
 def test_openvino_predicts_where_the_backend_does_not_see_the_gpu(unseen_gpu, monkeypatch, capsys, backend):
     if backend is None:
         monkeypatch.delenv("KERAS_BACKEND")
