@@ -5,8 +5,9 @@
 
 The tables are made up; videos and volumes there are none. Each step runs in a process of its own, which has imported
 what the step needs before it is measured. Seconds are the processor's, so that others at work change them little; the
-peak is the process's, with Python, NumPy, pandas and the like, which come to what stands below `imported`. A step is
-linear where twice the rows take twice the seconds.
+peak is the process's, with Python, NumPy, pandas and the like, which come to what stands below `imported`; what a step
+loads later, as r02 does scikit-learn (80 MiB), is the step's. A step is linear where twice the rows take twice the
+seconds.
 Time: 3 minutes on 2 CPU cores.
 """
 
