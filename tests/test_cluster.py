@@ -103,6 +103,7 @@ def test_the_address_that_ray_has_written_down_is_found(monkeypatch, tmp_path):
     ("script", "options", "said"),
     [
         (R01, ["--shard", "1/2"], "leave out --shard, or --cluster"),
+        (R01, ["--workers", "0"], "--workers 0 is this process alone"),
         ("net_d121_stage3_tier1/r42_process_test.py", ["--shard", "1/2"], "leave out --shard, or --cluster"),
         ("net_d121_stage3_tier1/r42_process_test.py", ["--adaptive"], "leave out --adaptive, or --cluster"),
         ("net_d121_stage3_tier1/r42_process_test.py", ["--gpu", "1"], "leave out --gpu 1, or --cluster"),
@@ -170,7 +171,7 @@ def test_a_training_elsewhere_has_the_whole_path_of_the_split(monkeypatch, tmp_p
 
 def test_that_nothing_is_done_is_known_by_workers_that_all_wait_for_their_place():
     late = 1.0 + cluster_pool.UNKNOWN
-    assert cluster_pool.all_wait([held(None), held(None)], late)
+    assert cluster_pool.all_wait([held(None), held(None)], late) and not cluster_pool.all_wait([], late)
     assert not cluster_pool.all_wait([held(None), held(3)], late)
     assert not cluster_pool.all_wait([held(None), held(None, 2.0)], late)
 

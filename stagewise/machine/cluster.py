@@ -26,10 +26,15 @@ ADDRESS = "ray/ray_current_cluster"  # where Ray keeps its head's address on eac
 CARRIED = ("STAGEWISE_", "AWS_", "KERAS_")  # how the settings begin that a worker needs as this process has them
 
 
-def require(asked: str | None, shard: object = None) -> None:
-    """Raise InputError where `--cluster` was given, and cannot be as it is on this machine, or beside `--shard`."""
+def require(asked: str | None, shard: object = None, workers: int | None = None) -> None:
+    """Raise InputError where `--cluster` was given, and cannot be on this machine, or beside `--shard` or `--workers`.
+
+    workers: the cores that are wanted, None for all.
+    """
     if asked is None:
         return
+    if workers == 0:
+        raise InputError("--workers 0 is this process alone; give the cores that are wanted, or leave out --cluster")
     if shard:
         raise InputError("a cluster shares out the videos itself; leave out --shard, or --cluster")
     if not importlib.util.find_spec("ray"):

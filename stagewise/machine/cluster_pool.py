@@ -180,7 +180,7 @@ class ClusterPool:
 
 def all_wait(held: Collection[Held], now: float) -> bool:
     """Whether nothing is done, since no worker has had a place for `UNKNOWN` seconds."""
-    return all(one.number is None and now - one.since > UNKNOWN for one in held)
+    return bool(held) and all(one.number is None and now - one.since > UNKNOWN for one in held)
 
 
 def pool_of(workers: int | None, cluster: str | None) -> WorkerPool | ClusterPool:
