@@ -283,6 +283,12 @@ class TestRealCluster:
             workers = {pid for _ in range(2) for _, (_, pid) in pool.as_they_come(square, range(2))}
         assert len(workers) == 1
 
+    def test_what_is_left_of_one_call_is_no_result_of_the_next(self, whole, root):
+        with ClusterPool(whole.address, None) as pool:
+            next(pool.as_they_come(square, range(5, 9)))
+            found = {number: squared for number, (squared, _) in pool.as_they_come(square, range(20, 24))}
+        assert found == {number: (20 + number) ** 2 for number in range(4)}
+
     def test_an_error_of_the_function_comes_as_it_is(self, whole, root):
         with ClusterPool(whole.address, None) as pool, pytest.raises(InputError, match=r"^task 0 is bad$"):
             list(pool.as_they_come(refuse, range(1)))

@@ -115,6 +115,7 @@ class ClusterPool:
         they are ready, or do not see the root.
         """
         round_of = Round(len(tasks))
+        self.held = {}  # late copies of an earlier call's tasks, whose numbers are no tasks of this one
         for _ in range(min(self.workers, len(tasks)) - len(self.idle)):
             self._hire()
         while round_of.open:
