@@ -3,6 +3,7 @@
 Ray is in requirements-test.txt; without it the tests of a real cluster are skipped, saying so.
 """
 
+import argparse
 import collections
 import importlib.util
 import os
@@ -23,12 +24,13 @@ from house import REPOSITORY, hear_ctrl_c
 from ray_cluster import ray_cluster
 
 from stagewise.crops import extraction
-from stagewise.files import paths
+from stagewise.files import paths, writers
 from stagewise.machine import cluster
 from stagewise.machine.cluster_pool import ClusterPool
-from stagewise.machine.rounds import COPIES, DEATHS, SLOW, Held, Round
+from stagewise.machine.rounds import COPIES, DEATHS, SLOW, UNKNOWN, Held, Round, all_wait
 from stagewise.messages.errors import InputError, StagewiseError
-from stagewise.training.fold_cluster import ClusterQueue
+from stagewise.training import all_folds
+from stagewise.training.fold_cluster import ClusterQueue, cores_each
 from stagewise.training.fold_queue import Chain
 
 R01, R30 = "preproc_data/r01_extract_roi.py", "net_d121_stage3_tier1/r30_train_folds.py"
@@ -39,7 +41,7 @@ REAL = [
 COUNT = 24
 
 
-def held(number: int, since: float = 0.0) -> Held:
+def held(number: int | None, since: float = 0.0) -> Held:
     return Held(object(), number, since)
 
 
@@ -77,6 +79,9 @@ def test_the_task_of_a_lost_worker_is_next_unless_another_has_it_and_three_death
         ("auto", {"RAY_ADDRESS": "ray://head:10001"}, "RAY_ADDRESS ray://head:10001 is for a client"),
         ("head", {}, "--cluster 'head' is no cluster; give auto, or HOST:PORT"),
         ("head:x", {}, "is no cluster"),
+        ("http://head:8265", {}, "--cluster 'http://head:8265' is no cluster; give auto, or HOST:PORT"),
+        ("auto", {"RAY_ADDRESS": "http://head:8265"}, "RAY_ADDRESS 'http://head:8265' is no cluster"),
+        ("auto", {"RAY_ADDRESS": "auto"}, "no Ray cluster runs on this machine; start one: ray start --head"),
         ("auto", {}, "no Ray cluster runs on this machine; start one: ray start --head"),
     ],
 )
@@ -99,6 +104,7 @@ def test_the_address_that_ray_has_written_down_is_found(monkeypatch, tmp_path):
     ("script", "options", "said"),
     [
         (R01, ["--shard", "1/2"], "leave out --shard, or --cluster"),
+        (R01, ["--workers", "0"], "--workers 0 is this process alone"),
         ("net_d121_stage3_tier1/r42_process_test.py", ["--shard", "1/2"], "leave out --shard, or --cluster"),
         ("net_d121_stage3_tier1/r42_process_test.py", ["--adaptive"], "leave out --adaptive, or --cluster"),
         ("net_d121_stage3_tier1/r42_process_test.py", ["--gpu", "1"], "leave out --gpu 1, or --cluster"),
@@ -110,6 +116,73 @@ def test_what_does_not_go_with_a_cluster_is_refused_before_it_is_asked(script, o
     command = [sys.executable, str(REPOSITORY / script), "--cluster", "127.0.0.1:1", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2 and said in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("machines", "wanted", "use_gpus", "found"),
+    [
+        ([{"CPU": 8.0}, {"CPU": 16.0}, {"memory": 1.0}], None, False, (6, 4, 0)),
+        ([{"CPU": 8.0}, {"CPU": 2.0}], None, False, (5, 2, 0)),
+        ([{"CPU": 8.0}], 5, False, (1, 4, 0)),
+        ([{"CPU": 8.0}], 1, False, (1, 4, 0)),
+        ([{"CPU": 8.0, "GPU": 8.0}], None, True, (8, 1, 1)),  # no GPU waits for the cores of another
+        ([{"CPU": 64.0, "GPU": 2.0}, {"CPU": 64.0}], None, True, (2, 4, 1)),
+        ([{"CPU": 64.0, "GPU": 8.0}], 8, True, (2, 4, 1)),
+        ([{"CPU": 2.0, "GPU": 8.0}], None, True, (2, 1, 1)),
+        ([{"CPU": 8.0}, {"GPU": 1.0}], None, True, (2, 4, 0)),  # whose GPU nobody can use without a core
+    ],
+)
+def test_every_worker_has_a_place_on_the_machines_there_are(machines, wanted, use_gpus, found):
+    assert cluster.sizes(machines, wanted, 4, use_gpus) == found
+
+
+def test_a_cluster_without_a_core_is_refused():
+    with pytest.raises(StagewiseError, match="no core to give"):
+        cluster.sizes([{"memory": 1.0}, {"GPU": 1.0}], None, 1, True)
+
+
+@pytest.mark.parametrize(
+    ("machines", "gpu", "asked", "found"),
+    [
+        ([{"CPU": 64.0, "GPU": 8.0}, {"CPU": 16.0, "GPU": 1.0}, {"CPU": 2.0}], None, None, 8),
+        ([{"CPU": 8.0}, {"CPU": 4.0}], "none", None, 4),
+        ([{"CPU": 8.0}, {"CPU": 4.0}], "none", 6, 6),
+        ([{"CPU": 8.0}], "none", 0, 1),
+        ([{"CPU": 8.0}, {"CPU": 4.0}], "none", 9, "takes 9 cores of one machine, .* 8 at most; give --workers 8"),
+        ([{"CPU": 64.0}, {"CPU": 4.0, "GPU": 1.0}], None, 6, "of the cluster with a GPU have 4 at most"),
+        ([{"GPU": 1.0}, {"CPU": 4.0}], None, None, "machines with a GPU have no core to give"),
+        ([{"CPU": 4.0}], None, None, "has no GPU; .* --gpu none"),
+        ([{"memory": 1.0}], "none", None, "has no core"),
+    ],
+)
+def test_a_training_that_no_machine_has_the_place_for_is_refused_and_not_waited_for(machines, gpu, asked, found):
+    if isinstance(found, int):
+        assert cores_each(machines, gpu, asked) == found
+        return
+    with pytest.raises(InputError, match=found):
+        cores_each(machines, gpu, asked)
+
+
+def test_a_training_elsewhere_has_the_whole_path_of_the_split(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    asked = dict(split=Path("mine.csv"), seed=1, preset="demo", workers=None, memory=None, cluster="auto")
+    words = all_folds._common(argparse.Namespace(**asked), 0)
+    assert words[:2] == ["--split", str(tmp_path / "mine.csv")]
+
+
+def test_that_nothing_is_done_is_known_by_workers_that_all_wait_for_their_place():
+    late = 1.0 + UNKNOWN
+    assert all_wait([held(None), held(None)], late) and not all_wait([], late)
+    assert not all_wait([held(None), held(3)], late)
+    assert not all_wait([held(None), held(None, 2.0)], late)
+
+
+def test_the_file_by_which_a_worker_knows_the_root_is_gone_at_the_end_and_that_of_a_killed_driver_by_the_next(root):
+    here = writers.place()
+    (root / f"{writers.TEMPORARY}{here}-{2**22 + 1}-00000000-cluster").touch()  # a number that no process has
+    with cluster.probe() as probe:
+        assert list(root.iterdir()) == [probe]
+    assert not list(root.iterdir())
 
 
 def test_without_ray_that_is_said_with_the_command(monkeypatch):

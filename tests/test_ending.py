@@ -36,6 +36,13 @@ def test_options_are_carried_where_they_were_given_and_the_next_script_has_them(
     assert command("x/r50_score_phantom.py", given(*some)) == "python x/r50_score_phantom.py"
 
 
+def test_cores_of_a_cluster_are_carried_to_what_works_on_it_alone():
+    before = given("--cluster", "auto", "--workers", "640", "--split", "my.csv")
+    assert command(ANSWER, before) == f"python {ANSWER} --split my.csv"
+    extract = "preproc_data/r01_extract_roi.py"
+    assert command(extract, before, "test", "--cluster", "auto").endswith("test --cluster auto --workers 640")
+
+
 SCRIPTS = sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("*/r[0-9][0-9]_*.py"))
 
 

@@ -166,6 +166,21 @@ def test_a_volume_is_on_the_disk_before_the_journal_says_so(root, monkeypatch):
     assert flushed == [f"10000{number}.mp4.pklz" for number in range(3)]
 
 
+def test_a_volume_is_there_all_the_while_that_it_is_made_a_second_time(root, monkeypatch):
+    make_videos(count=1)
+    extraction.extract_subset("train", workers=0)
+    volume = paths.volume_path("train", "100000.mp4")
+
+    def extract_and_look(path, codecs):
+        assert volume.exists()
+        return extract_roi(path, codecs)
+
+    monkeypatch.setattr(extraction, "extract_roi", extract_and_look)
+    before = outputs()
+    extraction.extract_subset("train", workers=0, force=True)
+    assert outputs() == before
+
+
 def test_two_extractions_at_once_are_refused(root):
     make_videos(count=1)
     with (

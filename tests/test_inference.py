@@ -21,7 +21,7 @@ from stagewise.files.shards import Shard
 from stagewise.folds import runs
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.errors import InputError, QuarantinedError
-from stagewise.prediction import adaptive, predict
+from stagewise.prediction import adaptive, predict, spreading
 from stagewise.prediction.answering import answer_test
 from stagewise.prediction.ensemble import load_fused
 from stagewise.prediction.inference import InferencePlan, plan_out_of_fold, plan_test
@@ -397,6 +397,13 @@ def test_three_shards_gathered_equal_the_unsharded_tables_and_what_lacks_is_done
         assert {*predicted} == {
             name for name in plan_test(RECIPE, None, None).filenames if lacking and lacking[0].has(name)
         }
+
+
+def test_a_clusters_worker_is_sent_its_own_rows_and_none_of_the_split(root):
+    plan = plan_test(RECIPE, None, None)
+    part = spreading._rows(plan, 2, 4)
+    assert part.filenames.tolist() == plan.filenames[2:4].tolist() and part.volumes == plan.volumes[2:4]
+    assert part.split.table.empty and part.weights_sha256 == plan.weights_sha256
 
 
 @pytest.mark.slow

@@ -48,7 +48,8 @@ def end_quarantined(last_lines: str, problems: Sequence[str], what: str, keep_go
 def command(script: str, before: argparse.Namespace | None = None, *more: str) -> str:
     """The command of a script, with the options of the script `before` that it takes over, and `more` of its own."""
     words = [script, *more]
-    for option in carried(script):
+    on_cluster = getattr(before, "cluster", None) and "--cluster" not in more  # whose cores this machine does not have
+    for option in (option for option in carried(script) if not (on_cluster and option == "workers")):
         known = OPTIONS[option]
         given = getattr(before, known.get("dest", option), None)
         if given is not None and given != known.get("default"):

@@ -22,7 +22,7 @@ def extract_videos(doc: str) -> None:
     leave these out.
     """
     arguments = _arguments(doc)
-    cluster.require(arguments.cluster, arguments.shard)
+    cluster.require(arguments.cluster, arguments.shard, arguments.workers)
     from stagewise.crops import extraction
     from stagewise.crops.sources import source_of
     from stagewise.video.codecs import CODECS, chosen

@@ -114,13 +114,13 @@ def extract_subset(
 def extract(task: Extraction) -> Row:
     """Make one volume, or keep it if it is whole and of its video; a bad video leaves no volume.
 
-    The volume may not be on the disk yet. Raises OSError where more than this one video cannot be read or written.
+    The volume may not be on the disk yet. Until it is whole, the one of before stays: on a cluster, that may be what
+    another worker has just made, and noted. Raises OSError where more than this one video cannot be read or written.
     """
     try:
         with paths.naming(task.video):
             if is_whole(task):
                 return task.known
-            task.volume.unlink(missing_ok=True)
             held = isinstance(task.video, Held)
             video_bytes = len(task.video.content) if held else task.video.stat().st_size
             roi = extract_roi(task.video, task.codecs)

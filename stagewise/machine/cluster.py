@@ -8,12 +8,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from stagewise.files import paths, writers
+from stagewise.files.leftovers import remove_leftovers
 from stagewise.machine import interruption, processor
 from stagewise.machine.workers import one_thread
 from stagewise.messages.errors import InputError, StagewiseError
@@ -25,22 +26,15 @@ ADDRESS = "ray/ray_current_cluster"  # where Ray keeps its head's address on eac
 CARRIED = ("STAGEWISE_", "AWS_", "KERAS_")  # how the settings begin that a worker needs as this process has them
 
 
-def require_address(text: str) -> None:
-    """Raise InputError where `--cluster` names no cluster that a script can be a part of."""
-    if text.startswith("ray://"):
-        raise InputError(
-            f"{text}: a client of Ray's from outside loses its work with its connection; run this on a machine of the "
-            "cluster, with --cluster auto"
-        )
-    host, _, port = text.rpartition(":")
-    if text != AUTO and not (host and port.isascii() and port.isdecimal()):
-        raise InputError(f"--cluster {text!r} is no cluster; give auto, or HOST:PORT of its head")
+def require(asked: str | None, shard: object = None, workers: int | None = None) -> None:
+    """Raise InputError where `--cluster` was given, and cannot be on this machine, or beside `--shard` or `--workers`.
 
-
-def require(asked: str | None, shard: object = None) -> None:
-    """Raise InputError where `--cluster` was given, and cannot be as it is on this machine, or beside `--shard`."""
+    workers: the cores that are wanted, None for all.
+    """
     if asked is None:
         return
+    if workers == 0:
+        raise InputError("--workers 0 is this process alone; give the cores that are wanted, or leave out --cluster")
     if shard:
         raise InputError("a cluster shares out the videos itself; leave out --shard, or --cluster")
     if not importlib.util.find_spec("ray"):
@@ -85,7 +79,7 @@ def address_of(asked: str) -> str:
     """
     if asked != AUTO:
         return _checked(asked, "--cluster")
-    if known := os.environ.get("RAY_ADDRESS"):
+    if (known := os.environ.get("RAY_ADDRESS", AUTO)) not in ("", AUTO):
         return _checked(known, "RAY_ADDRESS")
     try:
         return _checked((Path(os.environ.get("RAY_TMPDIR") or "/tmp") / ADDRESS).read_text().strip(), "Ray's own file")
@@ -100,7 +94,7 @@ def _checked(address: str, of: str) -> str:
             "machine of the cluster, with --cluster auto"
         )
     host, _, port = address.rpartition(":")
-    if not (host and port.isascii() and port.isdecimal()):
+    if not (host and port.isascii() and port.isdecimal()) or "://" in host:  # http:// is the dashboard's
         raise InputError(f"{of} {address!r} is no cluster; give auto, or HOST:PORT of its head")
     return address
 
@@ -111,6 +105,32 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host, int(port)), PATIENCE).close()
     except (OSError, OverflowError) as error:
         raise StagewiseError(f"nothing answers at {address}, the head of a cluster ({error}); {START}") from error
+
+
+def resources(ray: ModuleType) -> list[dict[str, float]]:
+    """What each machine of the cluster has, of "CPU" and "GPU" among others; none is 0 or not there."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def sizes(
+    machines: Sequence[Mapping[str, float]], wanted: int | None, most_cpus: int, use_gpus: bool
+) -> tuple[int, int, int]:
+    """How many workers there are to be, and the cores and GPUs of each.
+
+    machines: what each of the cluster has of "CPU" and "GPU"; the rest: of `cluster_pool.ClusterPool`. Raises
+    StagewiseError where no machine has a core.
+    """
+    with_cores = [machine for machine in machines if machine.get("CPU", 0) >= 1]
+    if not with_cores:
+        raise StagewiseError("the cluster has no core to give; add a machine: ray start --address HOST:PORT")
+    with_gpus = [machine for machine in with_cores if use_gpus and machine.get("GPU", 0) >= 1]
+    if with_gpus:
+        cpus = min(most_cpus, *(int(machine["CPU"] // machine["GPU"]) or 1 for machine in with_gpus))
+        places = sum(int(min(machine["CPU"] // cpus, machine["GPU"])) for machine in with_gpus)
+        return min(places, max(1, (wanted or places * cpus) // cpus)), cpus, 1
+    cores = [int(machine["CPU"]) for machine in with_cores]
+    cpus = min(most_cpus, *cores)
+    return max(1, (wanted or sum(cores)) // cpus), cpus, 0
 
 
 class Worker:
@@ -148,6 +168,7 @@ def settings() -> dict[str, str]:
 @contextmanager
 def probe() -> Iterator[Path]:
     """A file in the root, by which a worker knows that its machine shares that folder."""
+    remove_leftovers(paths.root())  # of drivers that were killed
     path = writers.temporary(paths.root() / "cluster")
     path.touch()
     try:

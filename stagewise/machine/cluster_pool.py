@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from stagewise.machine import cluster, interruption
-from stagewise.machine.rounds import DEATHS, UNKNOWN, Held, Round
+from stagewise.machine.rounds import DEATHS, Held, Round, all_wait
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.errors import StagewiseError, way_on
 
@@ -36,13 +36,14 @@ class ClusterPool:
         self.asked, self.wanted, self.most_cpus, self.use_gpus = asked, workers, cpus, use_gpus
         self.held: dict[Any, Held] = {}  # by the reference to what will come
         self.idle: deque[Any] = deque()
-        self.unready, self.silent = 0, True  # workers in a row that died at their start; whether none was ready yet
+        self.unready, self.silent = 0, True  # workers in a row that died at their start; since the last that was ready
 
     def __enter__(self) -> "ClusterPool":
         with ExitStack() as stack:
             self.address, self.ray = stack.enter_context(cluster.connected(self.asked))
             self.probe = stack.enter_context(cluster.probe())
-            self.workers, self.cpus, self.gpus = self._sizes()
+            there = cluster.resources(self.ray)
+            self.workers, self.cpus, self.gpus = cluster.sizes(there, self.wanted, self.most_cpus, self.use_gpus)
             options = dict(num_cpus=self.cpus, num_gpus=self.gpus, max_restarts=0, max_task_retries=0)
             self.kind = self.ray.remote(**options)(cluster.Worker)
             self.stack = stack.pop_all()
@@ -53,19 +54,6 @@ class ClusterPool:
             busy = [reference for reference, held in self.held.items() if held.number is not None]
             if kind is None and busy:
                 self.ray.wait(busy, num_returns=len(busy), timeout=GRACE)
-
-    def _sizes(self) -> tuple[int, int, int]:
-        """How many workers there are to be, and the cores and GPUs of each."""
-        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        cores = [int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
-        if not cores:
-            raise StagewiseError(
-                f"the cluster at {self.address} has no core to give; add a machine: ray start --address HOST:PORT"
-            )
-        gpus = int(sum(node.get("GPU", 0) for node in nodes)) if self.use_gpus else 0
-        cpus = min(self.most_cpus, *cores)
-        workers = max(1, (self.wanted or sum(cores)) // cpus)
-        return (min(workers, gpus), cpus, 1) if gpus else (workers, cpus, 0)
 
     def __str__(self) -> str:
         each = f"{self.cpus} core{'s' * (self.cpus > 1)}{' and a GPU' * self.gpus}"
@@ -118,15 +106,15 @@ class ClusterPool:
             except self.ray.exceptions.RayError as error:
                 self.why = " ".join(str(error).split())
                 yield held, None
-        if self.silent and all(time.monotonic() - held.since > UNKNOWN for held in self.held.values()):
-            print("waiting for the cluster, whose cores are all taken", file=sys.stderr, flush=True)
+        if self.silent and all_wait(self.held.values(), time.monotonic()):
+            print("waiting for the cluster: its cores are all taken, or gone", file=sys.stderr, flush=True)
             self.silent = False
 
     def _take_on(self, held: Held, wrong: str) -> None:
         """Take a worker that is ready. Raises StagewiseError where its machine is no place for it."""
         if wrong:
             raise StagewiseError(f"{wrong}; STAGEWISE_ROOT must be in a folder that all machines of the cluster share")
-        self.unready, self.silent = 0, False
+        self.unready, self.silent = 0, True
         self.idle.append(held.actor)
 
     def _replace(self, held: Held, round_of: Round, tasks: Sequence[object]) -> None:

@@ -53,3 +53,8 @@ class Round:
             if all(one.number != number for one in others):
                 self.waiting.appendleft(number)
         return self.deaths[number] == DEATHS
+
+
+def all_wait(held: Collection[Held], now: float) -> bool:
+    """Whether nothing is done, since no worker has had a place for `UNKNOWN` seconds."""
+    return bool(held) and all(one.number is None and now - one.since > UNKNOWN for one in held)

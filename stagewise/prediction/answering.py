@@ -87,7 +87,7 @@ def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
         "blank; exit code 5 says so at the end (default: refuse, before anything is predicted)",
     )
     arguments = parser.parse_args()
-    cluster.require(arguments.cluster, arguments.shard)
+    cluster.require(arguments.cluster, arguments.shard, arguments.workers)
     if arguments.adaptive and (arguments.shard or arguments.cluster):
         part, option = ("a shard", "--shard") if arguments.shard else ("a cluster's worker", "--cluster")
         raise InputError(

@@ -52,7 +52,10 @@ def predict_on_cluster(
 
 
 def _rows(plan: InferencePlan, start: int, end: int) -> InferencePlan:
-    return replace(plan, table=plan.table[start:end].reset_index(drop=True), volumes=plan.volumes[start:end])
+    """The plan of these rows alone, without the training's, which would go with every message: half a million."""
+    split = replace(plan.split, table=plan.split.table[:0])
+    table = plan.table[start:end].reset_index(drop=True)
+    return replace(plan, split=split, table=table, volumes=plan.volumes[start:end])
 
 
 def answer(part: Part) -> np.ndarray:

@@ -132,6 +132,8 @@ def _common(arguments: argparse.Namespace, places: int) -> list[str]:
     On a cluster each has what is given.
     """
     words = [] if arguments.split is None else ["--split", str(arguments.split)]
+    if arguments.cluster and words:
+        words[1] = str(arguments.split.absolute())  # a training there has another current directory
     words += ["--seed", str(arguments.seed), "--preset", arguments.preset]
     if arguments.cluster:
         given = {"--workers": arguments.workers, "--memory": arguments.memory}

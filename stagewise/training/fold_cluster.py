@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,7 +41,7 @@ class ClusterQueue:
     def train(self, chains: Sequence[Chain]) -> list[Failure]:
         """Train all; one that fails stops its own chain alone. An error or a signal here ends all of them."""
         with cluster.connected(self.asked) as (address, ray), cluster.probe() as probe:
-            cpus = self._cores(ray)
+            cpus = cores_each(cluster.resources(ray), self.gpu, self.cores)
             gpus = int(self.gpu != NONE)
             self.task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(train_there)
             self.settings = {**cluster.settings(), processor.GRANTED: str(cpus)}
@@ -56,19 +56,6 @@ class ClusterQueue:
                 for reference in ray.wait(list(self.running), num_returns=1, timeout=1.0)[0]:
                     failures += self._next(ray, reference)
             return failures
-
-    def _cores(self, ray: ModuleType) -> int:
-        """Of each training. Raises InputError where the cluster has no place for one."""
-        unit = "CPU" if self.gpu == NONE else "GPU"
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"] and node["Resources"].get(unit, 0) >= 1]
-        if not nodes:
-            raise InputError(
-                "the cluster has no GPU; add a machine that has, or train on its cores: --gpu none"
-                if unit == "GPU"
-                else "the cluster has no core to give; add a machine: ray start --address HOST:PORT"
-            )
-        shares = [node.get("CPU", 1) // (1 if unit == "CPU" else node["GPU"]) for node in nodes]
-        return max(1, int(min(shares)) if self.cores is None else self.cores)
 
     def _start(self, chain: Chain, number: int) -> None:
         words = on_gpu(chain.trainings[number], self.gpu)
@@ -96,6 +83,32 @@ class ClusterQueue:
         if number + 1 < len(chain.trainings):
             self._start(chain, number + 1)
         return []
+
+
+def cores_each(machines: Sequence[Mapping[str, float]], gpu: Choice, asked: int | None) -> int:
+    """Of each training. machines: what each of the cluster has of "CPU" and "GPU"; asked: None for a machine's share.
+
+    Raises InputError where no machine has the place for one, which Ray would wait for without a word.
+    """
+    unit = "CPU" if gpu == NONE else "GPU"
+    fit = [machine for machine in machines if machine.get(unit, 0) >= 1]
+    if not fit:
+        raise InputError(
+            "the cluster has no GPU; add a machine that has, or train on its cores: --gpu none"
+            if unit == "GPU"
+            else "the cluster has no core to give; add a machine: ray start --address HOST:PORT"
+        )
+    shares = [machine.get("CPU", 0) // (1 if unit == "CPU" else machine["GPU"]) for machine in fit]
+    cores = max(1, int(min(shares)) if asked is None else asked)
+    if (most := int(max(machine.get("CPU", 0) for machine in fit))) < cores:
+        with_gpu = " with a GPU" * (unit == "GPU")
+        raise InputError(
+            f"a training takes {cores} core{'s' * (cores > 1)} of one machine, and those of the cluster{with_gpu} have "
+            f"{most} at most; give --workers {most}, or add a machine"
+            if most
+            else "the cluster's machines with a GPU have no core to give; start Ray there with some: --num-cpus"
+        )
+    return cores
 
 
 def train_there(words: Sequence[str], log: Path, settings: dict[str, str], probe: Path) -> tuple[str, int]:
