@@ -22,6 +22,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 DEATHS = 3  # of workers with the same task in hand, or before they are ready, that are no chance any more
+OF_MACHINE = "node has died"  # Ray's words for a worker whose whole machine is gone, with many others maybe
 COPIES = 3  # at most of a task at once
 SLOW = 2.0  # times the median of the finished tasks, after which another worker begins a task again
 UNKNOWN = 30.0  # seconds, where none has finished yet
@@ -166,7 +167,7 @@ class ClusterPool:
         """Hire another worker for one that is gone, whose task is done again."""
         print(f"warning: a worker of the cluster is gone: {self.why}", file=sys.stderr, flush=True)
         if held.number is None:
-            self.unready += 1
+            self.unready += OF_MACHINE not in self.why
         elif round_of.lose(held.number, self.held.values()):
             raise StagewiseError(
                 f"{DEATHS} workers died with {tasks[held.number]} in hand, as the warnings above say; {way_on()}"
