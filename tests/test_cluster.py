@@ -177,6 +177,19 @@ def test_that_nothing_is_done_is_known_by_workers_that_all_wait_for_their_place(
     assert not all_wait([held(None), held(None, 2.0)], late)
 
 
+def test_workers_that_die_at_their_start_are_an_error_unless_their_machine_was_lost(monkeypatch):
+    monkeypatch.setattr(ClusterPool, "_hire", lambda pool: None)
+    pool = ClusterPool("auto", None)
+    pool.why = "The actor died because its node has died. Node Id: 5f"
+    for _ in range(DEATHS + 1):
+        pool._replace(held(None), Round(1), [0])
+    pool.why = "ModuleNotFoundError: No module named 'stagewise'"
+    for _ in range(DEATHS - 1):
+        pool._replace(held(None), Round(1), [0])
+    with pytest.raises(StagewiseError, match="die before they are ready"):
+        pool._replace(held(None), Round(1), [0])
+
+
 def test_the_file_by_which_a_worker_knows_the_root_is_gone_at_the_end_and_that_of_a_killed_driver_by_the_next(root):
     here = writers.place()
     (root / f"{writers.TEMPORARY}{here}-{2**22 + 1}-00000000-cluster").touch()  # a number that no process has

@@ -412,7 +412,7 @@ def test_a_cluster_answers_as_this_machine_does(r42, tables, capsys):
     r42("--threshold", "0.5")
     single = tables()
     with ray_cluster(nodes=1) as cluster:
-        r42("--threshold", "0.5", "--cluster", cluster.address)
+        r42("--threshold", "0.5", "--cluster", cluster.address, "--workers", "1")
     assert f"1 worker of the cluster at {cluster.address}, of 1 core each" in capsys.readouterr().out
     found = tables()
     assert {*found} == {*single}

@@ -21,6 +21,7 @@ from stagewise.messages.errors import StagewiseError, way_on
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
+OF_MACHINE = "node has died"  # Ray's words for a worker whose whole machine is gone, with many others maybe
 FORMER = -1  # the number of a copy of a task of an earlier round, whose result nobody waits for
 GRACE = 3.0  # seconds at the end for copies of finished tasks, which are writing files
 
@@ -121,7 +122,7 @@ class ClusterPool:
         """Hire another worker for one that is gone, whose task is done again."""
         print(f"warning: a worker of the cluster is gone: {self.why}", file=sys.stderr, flush=True)
         if held.number is None:
-            self.unready += 1
+            self.unready += OF_MACHINE not in self.why
         elif round_of.lose(held.number, self.held.values()):
             raise StagewiseError(
                 f"{DEATHS} workers died with {tasks[held.number]} in hand, as the warnings above say; {way_on()}"
