@@ -30,7 +30,7 @@ from stagewise.machine.cluster_pool import ClusterPool
 from stagewise.machine.rounds import COPIES, DEATHS, SLOW, UNKNOWN, Held, Round, all_wait
 from stagewise.messages.errors import InputError, StagewiseError
 from stagewise.training import all_folds
-from stagewise.training.fold_cluster import ClusterQueue, cores_each
+from stagewise.training.fold_cluster import ClusterQueue, cores_each, memory_each
 from stagewise.training.fold_queue import Chain
 
 R01, R30 = "preproc_data/r01_extract_roi.py", "net_d121_stage3_tier1/r30_train_folds.py"
@@ -161,6 +161,21 @@ def test_a_training_that_no_machine_has_the_place_for_is_refused_and_not_waited_
         return
     with pytest.raises(InputError, match=found):
         cores_each(machines, gpu, asked)
+
+
+@pytest.mark.parametrize(
+    ("machine", "gpu", "cores", "option"),
+    [
+        ({"CPU": 8.0, "GPU": 4.0}, None, 2, ("--memory", "16.00")),
+        ({"CPU": 8.0, "GPU": 4.0}, None, 4, ("--memory", "32.00")),  # no cores for more than two
+        ({"CPU": 8.0}, "none", 2, ("--memory", "16.00")),
+        ({"CPU": 8.0, "GPU": 1.0}, None, 2, ()),
+        ({"CPU": 8.0}, "none", 8, ()),
+    ],
+)
+def test_trainings_that_share_a_machine_share_its_memory(machine, gpu, cores, option):
+    alone = {"CPU": float(cores), "GPU": 1.0, "memory": float(8 << 30)}
+    assert memory_each([alone, machine | {"memory": float(64 << 30)}], gpu, cores) == option
 
 
 def test_a_training_elsewhere_has_the_whole_path_of_the_split(monkeypatch, tmp_path):

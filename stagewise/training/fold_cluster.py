@@ -22,6 +22,7 @@ from stagewise.machine import cluster, interruption, processor
 from stagewise.machine.gpus import NONE, Choice
 from stagewise.messages.errors import BusyError, InputError
 from stagewise.training.fold_queue import Chain, Failure, on_gpu, python_words, say, shell_code
+from stagewise.training.footprint import GIBIBYTE
 
 LOSSES = 20  # of machines under one training, after which it is not their fault; a spot market takes one now and then
 TRIES, PAUSE = 20, 30.0  # seconds between them, of a training that meets the lock of a lost machine
@@ -41,7 +42,9 @@ class ClusterQueue:
     def train(self, chains: Sequence[Chain]) -> list[Failure]:
         """Train all; one that fails stops its own chain alone. An error or a signal here ends all of them."""
         with cluster.connected(self.asked) as (address, ray), cluster.probe() as probe:
-            cpus = cores_each(cluster.resources(ray), self.gpu, self.cores)
+            machines = cluster.resources(ray)
+            cpus = cores_each(machines, self.gpu, self.cores)
+            self.more = memory_each(machines, self.gpu, cpus)
             gpus = int(self.gpu != NONE)
             self.task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(train_there)
             self.settings = {**cluster.settings(), processor.GRANTED: str(cpus)}
@@ -59,6 +62,7 @@ class ClusterQueue:
 
     def _start(self, chain: Chain, number: int) -> None:
         words = on_gpu(chain.trainings[number], self.gpu)
+        words += () if "--memory" in words else self.more
         say(chain, f"python {shlex.join(words)}, its lines in {paths.shown(chain.log)}")
         reference = self.task.remote(words, chain.log, self.settings, self.probe)
         self.running[reference] = chain, number, words
@@ -109,6 +113,19 @@ def cores_each(machines: Sequence[Mapping[str, float]], gpu: Choice, asked: int 
             else "the cluster's machines with a GPU have no core to give; start Ray there with some: --num-cpus"
         )
     return cores
+
+
+def memory_each(machines: Sequence[Mapping[str, float]], gpu: Choice, cores: int) -> tuple[str, ...]:
+    """The option of trainings that share a machine, which have equal parts of it; none where each has its own.
+
+    machines: also what each has of "memory" for Ray, in bytes; cores: of each training.
+    """
+    shares = []
+    for machine in machines:
+        places = [machine.get("CPU", 0) // cores] + [machine.get("GPU", 0)] * (gpu != NONE)
+        if (count := int(min(places))) > 1:
+            shares.append(machine["memory"] / count / GIBIBYTE)
+    return ("--memory", f"{min(shares):.2f}") if shares else ()
 
 
 def train_there(words: Sequence[str], log: Path, settings: dict[str, str], probe: Path) -> tuple[str, int]:
