@@ -72,8 +72,9 @@ class ClusterQueue:
         chain, number, words = self.running.pop(reference)
         try:
             host, code = ray.get(reference)
-        except ray.exceptions.RayTaskError:
-            raise
+        except ray.exceptions.RayTaskError as error:  # a machine without this repository's environment, say
+            say(chain, f"could not begin: {str(error).splitlines()[-1]}")
+            return [Failure(chain, words, 1)]
         except ray.exceptions.RayError as error:
             self.losses[words] += 1
             say(chain, f"lost: {' '.join(str(error).split())[:300]}")
