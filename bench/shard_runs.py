@@ -17,6 +17,7 @@ from stagewise.messages.errors import StagewiseError
 R01 = "preproc_data/r01_extract_roi.py"
 SHARDS, PATIENCE = 4, 600  # seconds for a first volume
 HARMED = 10  # volumes, behind which a cluster is harmed
+VOLUMES = "[!.]*.pklz"
 ONE = ("--workers", "1")
 
 
@@ -82,7 +83,7 @@ class Runs:
     def _made(self, count: int) -> list[Path]:
         """The volumes, once there are so many of them."""
         folder, latest = self.root / "modified_data" / "roi_parts" / "train", time.monotonic() + PATIENCE
-        while len(made := sorted(folder.glob("*.pklz"))) < count:
+        while len(made := sorted(folder.glob(VOLUMES))) < count:
             if time.monotonic() > latest:
                 raise StagewiseError(f"{len(made)} volumes in {PATIENCE} s; see {self.root / 'log'}")
             time.sleep(0.01)
@@ -99,9 +100,12 @@ class Runs:
         return number
 
     def hash(self) -> str:
-        """Of all volumes' names and hashes. Raises StagewiseError where the index has others, or a file was left."""
+        """Of all volumes' names and hashes. Raises StagewiseError where the index has others, or a shard left a file.
+
+        What a killed worker was writing is no volume: the next run removes it.
+        """
         folder = self.root / "modified_data" / "roi_parts"
-        found = [(path.name, paths.sha256_of(path)) for path in sorted((folder / "train").iterdir())]
+        found = [(path.name, paths.sha256_of(path)) for path in sorted((folder / "train").glob(VOLUMES))]
         rows = [line.split(",") for line in (folder / "train.csv").read_text().splitlines()]
         name, sha256 = (rows[0].index(column) for column in ("filename", "sha256"))
         if [(f"{row[name]}.pklz", row[sha256]) for row in rows[1:]] != found:
