@@ -24,7 +24,7 @@ from pathlib import Path
 
 from extraction_cost import paired
 from measure import REPOSITORY, machine, ratio, script, write_section
-from shard_runs import SHARDS, Runs
+from shard_runs import HARMED, SHARDS, Runs
 
 from stagewise.console import cli
 from stagewise.messages.errors import StagewiseError
@@ -88,7 +88,7 @@ def ways(base: Path, proxy: object, names: list[str]) -> Iterator[tuple[str, flo
 def main() -> None:
     """Extract in every way, compare, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--videos", type=cli.at_least(1), default=40, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--videos", type=cli.at_least(HARMED), default=40, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--repeats", type=cli.at_least(1), default=5, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="print the table alone")
     arguments = parser.parse_args()

@@ -16,7 +16,7 @@ from stagewise.messages.errors import StagewiseError
 
 R01 = "preproc_data/r01_extract_roi.py"
 SHARDS, PATIENCE = 4, 600  # seconds for a first volume
-HARMED = 10  # volumes, behind which a cluster is harmed
+HARMED = 4  # volumes, behind which a cluster is harmed; of fewer videos it would be waited for
 VOLUMES = "[!.]*.pklz"
 ONE = ("--workers", "1")
 
