@@ -65,8 +65,8 @@ def family(process: int) -> list[int]:
 
 
 @contextmanager
-def ray_cluster(nodes: int = 2, gpus: int = 0) -> Iterator[RayCluster]:
-    """A cluster, gone at the end. gpus: that each node says it has."""
+def ray_cluster(nodes: int = 2) -> Iterator[RayCluster]:
+    """A cluster, gone at the end."""
     folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # short: a socket's name has 107 bytes
     (folder / "ray").mkdir()
     changed = {"RAY_TMPDIR": str(folder), "HOME": str(folder), "RAY_USAGE_STATS_ENABLED": "0"}
@@ -79,7 +79,7 @@ def ray_cluster(nodes: int = 2, gpus: int = 0) -> Iterator[RayCluster]:
     signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **COMMON})
     try:
-        made = [cluster.add_node(num_cpus=1, num_gpus=gpus, **COMMON) for _ in range(nodes)]
+        made = [cluster.add_node(num_cpus=1, **COMMON) for _ in range(nodes)]
         yield RayCluster(cluster, made)
     finally:
         cluster.shutdown()

@@ -15,13 +15,13 @@ from stagewise.crops import extraction
 from stagewise.crops.extraction import Extraction
 from stagewise.files.rows import Row
 from stagewise.machine.cluster_pool import ClusterPool
+from stagewise.machine.rounds import batch_size
 from stagewise.machine.workers import WorkerPool
 from stagewise.video.decoding import VideoError
 from stagewise.video.held import Held
 
 AHEAD = 2  # 100 ms of fetching and 124 of decoding take the time of the decoding alone
 BATCH = 20  # videos at most, two or three seconds of work
-BATCHES = 4  # for each worker at least, of which the last ones are then no long wait
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -64,7 +64,7 @@ class BatchPool:
         self, make: Callable[[Batch], list[Row]], tasks: Sequence[Extraction]
     ) -> Iterator[tuple[int, Row]]:
         """Yield each task's place with its row. make: `extract_batch`."""
-        size = max(1, min(BATCH, len(tasks) // (BATCHES * max(self.pool.workers, 1))))
+        size = batch_size(len(tasks), self.pool.workers, BATCH)
         try:
             for number, rows in self.pool.as_they_come(make, Batches(tasks, size)):
                 yield from enumerate(rows, number * size)

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -16,20 +16,22 @@ from types import ModuleType
 from stagewise.files import paths, writers
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.machine import interruption, processor
+from stagewise.machine.gpus import NONE, Choice
 from stagewise.machine.workers import one_thread
 from stagewise.messages.errors import InputError, StagewiseError
 
 AUTO = "auto"
 PATIENCE = 5.0  # seconds for the head to answer; Ray itself asks for five minutes, and then ends the process
+NO_CORE = "the cluster has no core to give; add a machine: ray start --address HOST:PORT"
 START = "start one: ray start --head; or name one that runs: --cluster HOST:PORT"
 ADDRESS = "ray/ray_current_cluster"  # where Ray keeps its head's address on each machine, in /tmp or RAY_TMPDIR
 CARRIED = ("STAGEWISE_", "AWS_", "KERAS_")  # how the settings begin that a worker needs as this process has them
 
 
-def require(asked: str | None, shard: object = None, workers: int | None = None) -> None:
-    """Raise InputError where `--cluster` was given, and cannot be on this machine, or beside `--shard` or `--workers`.
+def require(asked: str | None, shard: object = None, workers: int | None = None, gpus: Iterable[Choice] = ()) -> None:
+    """Raise InputError where `--cluster` was given, and cannot be on this machine, or beside other options.
 
-    workers: the cores that are wanted, None for all.
+    shard, workers, gpus: of `--shard`; of `--workers`, None for all cores; of each `--gpu`.
     """
     if asked is None:
         return
@@ -37,6 +39,8 @@ def require(asked: str | None, shard: object = None, workers: int | None = None)
         raise InputError("--workers 0 is this process alone; give the cores that are wanted, or leave out --cluster")
     if shard:
         raise InputError("a cluster shares out the videos itself; leave out --shard, or --cluster")
+    if numbers := [gpu for gpu in gpus if gpu not in (None, NONE)]:
+        raise InputError(f"a cluster gives its workers a GPU each; leave out --gpu {numbers[0]}, or --cluster")
     if not importlib.util.find_spec("ray"):
         raise InputError("--cluster needs Ray; run: python -m pip install -r requirements-cluster.txt")
     address_of(asked)
@@ -46,9 +50,8 @@ def require(asked: str | None, shard: object = None, workers: int | None = None)
 def connected(asked: str) -> Iterator[tuple[str, ModuleType]]:
     """The head's address and the module ray; this process is a driver of the cluster until its workers end with it.
 
-    asked: of `--cluster`. Raises InputError where `require` does; StagewiseError where the cluster does not answer.
+    asked: of `--cluster`, as `require` has let it pass. Raises StagewiseError where the cluster does not answer.
     """
-    require(asked)
     address = address_of(asked)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_NUM_REDIS_GET_RETRIES", "1")  # of 40 seconds each
@@ -122,7 +125,7 @@ def sizes(
     """
     with_cores = [machine for machine in machines if machine.get("CPU", 0) >= 1]
     if not with_cores:
-        raise StagewiseError("the cluster has no core to give; add a machine: ray start --address HOST:PORT")
+        raise StagewiseError(NO_CORE)
     with_gpus = [machine for machine in with_cores if use_gpus and machine.get("GPU", 0) >= 1]
     if with_gpus:
         cpus = min(most_cpus, *(int(machine["CPU"] // machine["GPU"]) or 1 for machine in with_gpus))
@@ -136,11 +139,11 @@ def sizes(
 class Worker:
     """What runs in a process of the cluster, with the settings of the process that hired it.
 
-    cpus: how many cores it has; folders: where that process finds modules, which what it sends may be of.
+    folders: where that process finds modules, which what it sends may be of.
     """
 
-    def __init__(self, settings: dict[str, str], cpus: int, folders: Sequence[str]) -> None:
-        os.environ |= {**settings, processor.GRANTED: str(cpus)}
+    def __init__(self, settings: dict[str, str], folders: Sequence[str]) -> None:
+        os.environ |= settings
         sys.path += [folder for folder in folders if folder not in sys.path]
         one_thread()
 
@@ -156,13 +159,18 @@ class Worker:
             return None, error
 
 
-def settings() -> dict[str, str]:
-    """What a worker needs of this process' environment; folders of it are whole paths there."""
+def each(cpus: int, gpus: int) -> str:
+    """What a worker has, in words."""
+    return f"{cpus} core{'s' * (cpus > 1)}{' and a GPU' * gpus}"
+
+
+def settings(cpus: int) -> dict[str, str]:
+    """The environment of a worker of so many cores: what it needs of this process', folders as whole paths."""
     carried = {name: value for name, value in os.environ.items() if name.startswith(CARRIED)}
     place = carried.get(paths.INPUT)
     if place and "://" not in place:
         carried[paths.INPUT] = str(Path(place).absolute())
-    return carried | {"STAGEWISE_ROOT": str(paths.root())}
+    return carried | {"STAGEWISE_ROOT": str(paths.root()), processor.GRANTED: str(cpus)}
 
 
 @contextmanager

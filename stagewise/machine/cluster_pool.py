@@ -57,8 +57,8 @@ class ClusterPool:
                 self.ray.wait(busy, num_returns=len(busy), timeout=GRACE)
 
     def __str__(self) -> str:
-        each = f"{self.cpus} core{'s' * (self.cpus > 1)}{' and a GPU' * self.gpus}"
-        return f"{self.workers} worker{'s' * (self.workers > 1)} of the cluster at {self.address}, of {each} each"
+        workers = f"{self.workers} worker{'s' * (self.workers > 1)}"
+        return f"{workers} of the cluster at {self.address}, of {cluster.each(self.cpus, self.gpus)} each"
 
     def kill(self) -> None:
         """Nothing: the cluster ends the workers when the block is left."""
@@ -89,7 +89,7 @@ class ClusterPool:
                         yield held.number, _result(came)
 
     def _hire(self) -> None:
-        actor = self.kind.remote(cluster.settings(), self.cpus, sys.path)
+        actor = self.kind.remote(cluster.settings(self.cpus), sys.path)
         self._hold(actor, None, actor.ready.remote(self.probe))
 
     def _hold(self, actor: Any, number: int | None, reference: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 DEATHS = 3  # of workers with the same task in hand, or before they are ready, that are no chance any more
 COPIES = 3  # at most of a task at once
 SLOW = 2.0  # times the median of the finished tasks, after which another worker begins a task again
+BATCHES = 4  # for each worker at least, of which the last ones are then no long wait
 UNKNOWN = 30.0  # seconds, where none has finished yet
 
 
@@ -58,3 +59,8 @@ class Round:
 def all_wait(held: Collection[Held], now: float) -> bool:
     """Whether nothing is done, since no worker has had a place for `UNKNOWN` seconds."""
     return bool(held) and all(one.number is None and now - one.since > UNKNOWN for one in held)
+
+
+def batch_size(count: int, workers: int, most: int) -> int:
+    """How many of `count` tasks a worker gets at a time: `most`, or fewer where it would have less than `BATCHES`."""
+    return max(1, min(most, count // (BATCHES * max(workers, 1))))

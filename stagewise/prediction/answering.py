@@ -11,7 +11,6 @@ from stagewise.console.ending import command, ending
 from stagewise.files import paths
 from stagewise.files.shards import files_of_shards, gathered
 from stagewise.machine import cluster
-from stagewise.machine.gpus import NONE
 from stagewise.messages.commands import REPORT, TEST, VOTE, script_of
 from stagewise.messages.errors import InputError, QuarantinedError
 
@@ -87,15 +86,13 @@ def _arguments(stages: "Sequence[Recipe]", doc: str) -> argparse.Namespace:
         "blank; exit code 5 says so at the end (default: refuse, before anything is predicted)",
     )
     arguments = parser.parse_args()
-    cluster.require(arguments.cluster, arguments.shard, arguments.workers)
+    cluster.require(arguments.cluster, arguments.shard, arguments.workers, [arguments.gpu])
     if arguments.adaptive and (arguments.shard or arguments.cluster):
         part, option = ("a shard", "--shard") if arguments.shard else ("a cluster's worker", "--cluster")
         raise InputError(
             f"--adaptive settles clips by what it learns from all of them, which {part} does not see; "
             f"leave out --adaptive, or {option}"
         )
-    if arguments.cluster and arguments.gpu not in (None, NONE):
-        raise InputError(f"a cluster gives each worker a GPU of its own; leave out --gpu {arguments.gpu}, or --cluster")
     return arguments
 
 

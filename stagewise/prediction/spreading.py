@@ -9,12 +9,12 @@ import numpy as np
 from stagewise.machine import device
 from stagewise.machine.cluster_pool import ClusterPool
 from stagewise.machine.gpus import NONE, Choice
+from stagewise.machine.rounds import batch_size
 from stagewise.machine.workers import WorkerPool
 from stagewise.messages.progress import progress
 from stagewise.prediction.inference import InferencePlan
 
 BATCH = 100  # videos at most, minutes of work, so that nets that are loaded in turn are loaded for something
-BATCHES = 4  # for each worker at least, of which the last ones are then no long wait
 CPUS = 4  # of a worker: five nets and their numbers take two gigabytes, as much as a cluster's core mostly has
 
 LOADED: dict[tuple, Callable[[Sequence[Path]], np.ndarray]] = {}  # in a worker, by the weights
@@ -41,7 +41,7 @@ def predict_on_cluster(
     """
     with ClusterPool(cluster, workers, CPUS, use_gpus=gpu != NONE) as pool:
         print(pool, flush=True)
-        size = max(1, min(BATCH, len(plan.table) // (BATCHES * pool.workers)))
+        size = batch_size(len(plan.table), pool.workers, BATCH)
         parts = [Part(_rows(plan, start, start + size), gpu, engine) for start in range(0, len(plan.table), size)]
         found = {}
         with progress(len(plan.table), f"{plan.stage} test", "clips") as line:

@@ -76,16 +76,12 @@ def _queue(arguments: argparse.Namespace, places: Sequence[gpus.Choice]) -> Fold
 
 def _require_cluster(arguments: argparse.Namespace) -> None:
     """Raise InputError for what is not for a cluster."""
-    cluster.require(arguments.cluster)
-    if arguments.cluster is None:
-        return
-    if arguments.force:
+    cluster.require(arguments.cluster, gpus=arguments.gpus or ())
+    if arguments.cluster and arguments.force:
         raise InputError(
             "with --force a training whose machine is lost would start over; remove models/STAGE/fold_K of those "
             "that are to be new, and leave out --force"
         )
-    if numbers := [gpu for gpu in arguments.gpus or () if gpu != gpus.NONE]:
-        raise InputError(f"a cluster gives each training a GPU of its own; leave out --gpu {numbers[0]}, or --cluster")
 
 
 def _show(chains: Sequence[Chain], places: Sequence[gpus.Choice]) -> None:

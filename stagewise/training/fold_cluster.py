@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from stagewise.files import paths
-from stagewise.machine import cluster, interruption, processor
+from stagewise.machine import cluster, interruption
 from stagewise.machine.gpus import NONE, Choice
 from stagewise.messages.errors import BusyError, InputError
 from stagewise.training.fold_queue import Chain, Failure, on_gpu, python_words, say, shell_code
@@ -47,10 +47,9 @@ class ClusterQueue:
             self.more = memory_each(machines, self.gpu, cpus)
             gpus = int(self.gpu != NONE)
             self.task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(train_there)
-            self.settings = {**cluster.settings(), processor.GRANTED: str(cpus)}
+            self.settings = cluster.settings(cpus)
             self.probe, self.running = probe, {}
-            each = f"{cpus} core{'s' * (cpus > 1)}{' and a GPU' * gpus}"
-            print(f"the cluster at {address}; {each} for each training", flush=True)
+            print(f"the cluster at {address}; {cluster.each(cpus, gpus)} for each training", flush=True)
             for chain in chains:
                 self._start(chain, 0)
             failures = []
@@ -101,7 +100,7 @@ def cores_each(machines: Sequence[Mapping[str, float]], gpu: Choice, asked: int 
         raise InputError(
             "the cluster has no GPU; add a machine that has, or train on its cores: --gpu none"
             if unit == "GPU"
-            else "the cluster has no core to give; add a machine: ray start --address HOST:PORT"
+            else cluster.NO_CORE
         )
     shares = [machine.get("CPU", 0) // (1 if unit == "CPU" else machine["GPU"]) for machine in fit]
     cores = max(1, int(min(shares)) if asked is None else asked)
