@@ -68,6 +68,12 @@ def hear_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def started(command: list[str], **options: object) -> subprocess.Popen:
+    """A process that hears Ctrl-C; its two outputs are pipes of text, or as the options of `Popen` say."""
+    usual = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c)
+    return subprocess.Popen(command, **usual | options)
+
+
 def copy_code(folder: Path, pages: dict[str, dict[str, str]]) -> None:
     """A copy of all scripts and their package, with smaller numbers on the recipes' pages that are named."""
     for name in FOLDERS:

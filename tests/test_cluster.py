@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from clips import make_videos, noise_frames, write_video
-from house import REPOSITORY, hear_ctrl_c
+from house import REPOSITORY, started
 from ray_cluster import ray_cluster
 
 from stagewise.crops import extraction
@@ -363,12 +363,7 @@ class TestRealCluster:
     @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     def test_a_signal_ends_the_driver_with_its_one_line_and_the_workers_with_it(self, whole, root, number, code):
         make_many(400)
-        process = subprocess.Popen(
-            [sys.executable, str(REPOSITORY / R01), "train", "--cluster", whole.address],
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=hear_ctrl_c,
-        )
+        process = started([sys.executable, str(REPOSITORY / R01), "train", "--cluster", whole.address])
         wait_for(lambda: list(paths.roi_folder("train").glob("*.pklz")), process)
         process.send_signal(number)
         _, messages = process.communicate(timeout=60)

@@ -2,13 +2,12 @@
 
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from house import RANDOM, SMALLEST, TRAIN, House, hear_ctrl_c
+from house import RANDOM, SMALLEST, TRAIN, House, started
 
 from stagewise.files import paths
 from stagewise.machine import backends, gpus
@@ -152,13 +151,7 @@ cli.run(lambda: FoldQueue([0, 1]).train(trainings))
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_every_training(notes, number, code):
     command = [sys.executable, "-c", QUEUE, str(paths.root() / "train.py")]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=hear_ctrl_c,
-    )
+    process = started(command)
     while not Path("notes.txt").exists() or len(notes()) < 2:
         assert process.poll() is None
         time.sleep(0.02)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from house import hear_ctrl_c
+from house import started
 
 REPOSITORY = Path(__file__).parents[1]
 BACKENDS = ("jax", "tensorflow", "torch")
@@ -208,14 +208,7 @@ def test_labels_without_videos_do_not_end_the_run_and_any_other_finding_does(hou
 def ended_by(house: Path, number: int, to_all: bool) -> tuple[int, str]:
     """run.sh's exit code and messages after a signal, sent once a fake Python has noted its process's number."""
     # bash forbids traps of signals that it was started with ignored, as a background job of a shell is
-    ours = subprocess.Popen(
-        ["bash", str(house / "run.sh")],
-        cwd=house,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=hear_ctrl_c,
-    )
+    ours = started(["bash", str(house / "run.sh")], cwd=house, stdout=None, start_new_session=True)
     while not (house / "process.txt").exists():
         assert ours.poll() is None
         time.sleep(0.02)

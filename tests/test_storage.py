@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from clips import make_videos, outlined_frames, write_video
 from fault_proxy import FAULTS, FOR_EVER
-from house import hear_ctrl_c
+from house import started
 from stored_videos import BUCKET, SETTINGS, asked, bucket_server
 
 from stagewise.crops import extraction, fetching, input_videos, storage
@@ -352,13 +352,7 @@ def test_ctrl_c_does_not_wait_for_a_bucket_that_says_nothing(proxy):
     upload(proxy)
     proxy.faults = {"100001.mp4": ["silent", FOR_EVER]}
     command = [sys.executable, str(SCRIPT), "train", "--input", PLACE, "--workers", "1"]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=hear_ctrl_c,
-    )
+    process = started(command)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not any("100001" in path for _, path, *_ in proxy.asked):
         time.sleep(0.05)

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from house import hear_ctrl_c
+from house import started
 
 LONGEST = 60.0  # seconds that a script may take to its end
 
@@ -17,15 +17,12 @@ def interrupt(command: tuple[str, ...], code: Path, root: Path, seconds: float) 
 
     Returns: its exit code (negative: signal), its output, and the seconds from Ctrl-C to its end.
     """
-    process = subprocess.Popen(
+    process = started(
         [sys.executable, *command],
         cwd=code,
         env={**os.environ, "PYTHONPATH": str(code), "STAGEWISE_ROOT": str(root)},
-        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
         start_new_session=True,
-        preexec_fn=hear_ctrl_c,
     )
     time.sleep(seconds)
     sent = time.monotonic()
