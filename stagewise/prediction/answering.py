@@ -54,11 +54,8 @@ def answer_test(*stages: "Recipe", doc: str) -> None:
     if arguments.dry_run:
         print(f"would write {paths.shown(paths.submission_csv())} and the tables that it follows from")
         return
-    missing = any(len(found) < len(plan.table) - len(reasons) for found, plan in zip(known, plans, strict=True))
-    if missing and not arguments.cluster:
-        from stagewise.machine import device
-
-        device.prepare_to_predict(arguments.gpu, arguments.engine)
+    if any(len(found) < len(plan.table) - len(reasons) for found, plan in zip(known, plans, strict=True)):
+        _prepare(arguments)
     each = zip(plans, thresholds, oofs, known, strict=True)
     written = [path for one in each for path in _answer(*one, reasons, arguments)]
     all_answered = all(paths.test_json(stage.name).exists() for stage in stages)
@@ -144,6 +141,14 @@ def _answer(
     written = write_submission(plan.recipe, plan.table, probabilities, settings, passes, reasons)
     remove_parts(plan.stage)
     return written
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    """Load Keras on the device; on a cluster the workers do that."""
+    if not arguments.cluster:
+        from stagewise.machine import device
+
+        device.prepare_to_predict(arguments.gpu, arguments.engine)
 
 
 def _predict(arguments: argparse.Namespace, plan: "InferencePlan") -> "np.ndarray":
