@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests, in a process a core:
+# The tests, in a process a core and one more:
 #   ./test.sh                                   all but the slowest
 #   ./test.sh --all                             all, as .ci/run does
 #   ./test.sh tests/test_score.py -k mcc        what the arguments, which go to pytest, name, in one process
@@ -17,8 +17,9 @@ if ! command -v chromium > /dev/null || ! command -v chromedriver > /dev/null; t
         echo "no Chromium: tests/test_report_in_browser.py is skipped; to run it, install chromium and its chromedriver"
     fi
 fi
-# four at most: each takes a gigabyte, and the longest module, which one process runs, as long as all others by then
-processes="$(python -c 'from stagewise.machine.processor import available_cpus; print(min(available_cpus(), 4))')"
+# one more than cores, as many a test waits for another process; four at most: each takes a gigabyte, and the longest
+# module, which one process runs, as long as all others by then
+processes="$(python -c 'from stagewise.machine.processor import available_cpus; print(min(available_cpus() + 1, 4))')"
 parallel=(-n "$processes" --dist loadfile --no-loadscope-reorder)
 case "${1:-}" in
     "") set -- "${parallel[@]}" -m "not slow" ;;

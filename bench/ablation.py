@@ -2,11 +2,13 @@
 
     bench/run.sh ablation --npz vesselmnist3d.npz --weights H5                       everything that is not done yet
     bench/run.sh ablation --npz ... --weights ... --data vessel --variants recipe random_start
+    bench/run.sh ablation --data phantom --variants step_24_by_6 step_24_by_24
 
 vessel: the official split, `--preset small` with 3 epochs of 100 batches a stage, half of the whole training. phantom:
 fold 0 of 5 of 400 clips with 10 times the noise, `--preset demo`, whose small net has no ImageNet weights. A variant
-changes one thing and trains on as many batches. Trainings go side by side, a core each. Each adds a row to
-ablation.csv, and is not done again while that is there. The table in RESULTS.md is made of its rows.
+changes one thing and trains on as many clips; step_24_by_6 and step_24_by_24 take 24 clips for a step of the optimizer
+in place of 16, by batches of so many. Trainings go side by side, a core each. Each adds a row to ablation.csv, and is
+not done again while that is there. The table in RESULTS.md is made of its rows.
 """
 
 import argparse
@@ -23,7 +25,7 @@ from vesselmnist3d import make_data
 
 from stagewise import augment
 from stagewise.console import cli
-from stagewise.recipes.d121 import PRESETS
+from stagewise.recipes.d121 import PRESETS, in_batches_of
 from stagewise.recipes.recipe import Recipe, changed
 from stagewise.recipes.starts import RandomStart
 
@@ -58,6 +60,16 @@ def without(kinds: tuple[type, ...], stages: Stages) -> Stages:
     ]
 
 
+def step_of_24(size: int, stages: Stages) -> Stages:
+    """The stages with 24 clips a step in batches of a size, and as many clips an epoch as before, to a step."""
+    steps = [round(stage.sampling.steps_per_epoch * stage.batch_size / 24) for stage in stages]
+    whole = [
+        changed(stage, batch_size=24, accumulation_steps=1, steps_per_epoch=count)
+        for stage, count in zip(stages, steps, strict=True)
+    ]
+    return [in_batches_of(stage, size) for stage in whole]
+
+
 VARIANTS: dict[str, Callable[[Stages], Stages]] = {
     "recipe": lambda stages: stages,
     "random_start": lambda stages: [replace(stages[0], start=RandomStart()), *stages[1:]],
@@ -68,6 +80,7 @@ VARIANTS: dict[str, Callable[[Stages], Stages]] = {
     "no_crop_and_elastic": partial(without, CROP_AND_ELASTIC),
     "no_dropped_planes": partial(without, DROPPED_PLANES),
     "no_noise_and_gamma": partial(without, NOISE_AND_GAMMA),
+    **{f"step_24_by_{size}": partial(step_of_24, size) for size in (6, 24)},
 }
 
 

@@ -41,6 +41,13 @@ def root(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def compiled_once(tmp_path, monkeypatch):
+    """What a script of the test compiles on JAX, its next ones read from the disk."""
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+
+
 @pytest.fixture(autouse=True)
 def own_signals():
     """What `cli.run` in this process takes over: Ctrl-C is the tests' again."""

@@ -46,7 +46,7 @@ def test_a_trial_times_what_is_installed_and_says_what_is_not(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_demo_runs_from_its_phantom_to_its_adaptive_answers(tmp_path):
+def test_the_demo_runs_from_its_phantom_to_its_adaptive_answers(tmp_path, compiled_once):
     copy_code(tmp_path, {"d121": SMALLEST["d121"]})
     shutil.copytree(BENCH, tmp_path / "bench", ignore=shutil.ignore_patterns("__pycache__"))
     rows, section = measured(tmp_path, tmp_path / "out", "--only", "demo")

@@ -150,7 +150,7 @@ def look_at_some(house: House, oof: pd.DataFrame) -> None:
 
 
 @pytest.fixture
-def on_jax(house, tmp_path):
+def on_jax(house, tmp_path, compiled_once):
     """Runs a script on JAX, with a TensorFlow that cannot be imported, on a root with the house's data alone."""
     if importlib.util.find_spec("jax") is None:
         pytest.skip("jax is not installed; it is in requirements-test.txt")
@@ -159,12 +159,6 @@ def on_jax(house, tmp_path):
     (tmp_path / "tensorflow.py").write_text("raise ImportError('TensorFlow was imported')\n")
     settings = {"KERAS_BACKEND": "jax", "PYTHONPATH": f"{tmp_path}{os.pathsep}{house.code}"}
     return lambda *command: house.run(*command, root=tmp_path / "root", **settings)
-
-
-@pytest.mark.slow
-def test_a_training_passes_on_jax_with_no_tensorflow(on_jax, tmp_path):
-    assert "on jax" in on_jax(f"{STAGES[0]}/r31_train.py", "--preset", "demo", "--fold", "0", *RANDOM)
-    assert (tmp_path / "root" / "models" / STAGES[0] / "fold_0" / "best.weights.h5").exists()
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from stagewise.augment import DropPlanes, Resize
 from stagewise.console import cli
 from stagewise.folds.formats import FORMAT, upgraded
 from stagewise.messages.errors import InputError
+from stagewise.recipes import d121
 from stagewise.recipes.d121 import D121, IMAGENET, PRESETS
 from stagewise.recipes.kept import BestEpoch
 from stagewise.recipes.optimization import Adam
@@ -77,6 +78,21 @@ def test_a_preset_keeps_the_stage_and_fits_its_own_net(stages, preset):
         assert made.preset == preset
         assert len(made.augmentation) == len(stage.augmentation)
         assert [step.shape for step in made.augmentation if isinstance(step, Resize)] == [made.net.input_shape]
+
+
+@pytest.mark.parametrize(("batch", "accumulated", "steps"), [(6, 20, 1000), (24, 5, 250)])
+def test_other_batches_of_a_gpu_make_the_same_steps_and_epochs(stages, monkeypatch, batch, accumulated, steps):
+    monkeypatch.setattr(d121, "GPU_BATCH", batch)
+    for stage in stages:
+        made = PRESETS["full"](stage)
+        assert made == changed(stage, batch_size=batch, accumulation_steps=accumulated, steps_per_epoch=steps)
+        assert (made == stage) == (batch == 6)
+
+
+def test_a_batch_that_a_step_is_no_whole_number_of_is_refused(stages, monkeypatch):
+    monkeypatch.setattr(d121, "GPU_BATCH", 16)
+    with pytest.raises(InputError, match=r"120 clips a step .* are no batches of 16; choose another GPU_BATCH"):
+        PRESETS["full"](stages[0])
 
 
 def test_the_presets_are_those_of_the_command_line():
