@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from test_fuse_bn import clips, outputs, with_random_statistics
 
+from stagewise.machine.backends import FUSED_PRODUCTS_FLAG
 from stagewise.nets import gpu_layers
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.nets.fuse_bn import fuse
@@ -42,9 +43,10 @@ def test_a_channel_without_any_deviation_has_no_negative_variance():
     assert (variance >= 0).all() and np.isfinite(outputs(norm, batch)).all()
 
 
+@pytest.mark.parametrize(("size", "strides"), [(7, 2), (1, 1)])
 @pytest.mark.parametrize("axes", [(8, 8, 8), (9, 10, 11), (7, 13, 12)])
-def test_a_convolution_over_cells_equals_the_one_over_voxels(axes):
-    options = {"filters": 5, "kernel_size": 7, "strides": 2, "use_bias": True}
+def test_a_convolution_over_cells_or_as_a_product_equals_the_one_over_voxels(axes, size, strides):
+    options = {"filters": 5, "kernel_size": size, "strides": strides, "use_bias": True}
     plain, cells = keras.layers.Conv3D(**options), gpu_layers.Conv3D(**options)
     batch = np.random.default_rng(1).normal(size=(2, *axes, 3)).astype(np.float32)
     plain.build(batch.shape)
@@ -52,6 +54,11 @@ def test_a_convolution_over_cells_equals_the_one_over_voxels(axes):
     cells.set_weights(plain.get_weights())
     assert cells.compute_output_shape(batch.shape) == plain.compute_output_shape(batch.shape)
     np.testing.assert_allclose(outputs(cells, batch), outputs(plain, batch), atol=1e-5)
+
+
+def count_of_ours(model: keras.Model) -> int:
+    """How many convolutions are not Keras' own."""
+    return sum(isinstance(layer, gpu_layers.Conv3D) for layer in model.layers)
 
 
 def gradients(model: keras.Model, batch: np.ndarray) -> list[np.ndarray]:
@@ -62,9 +69,12 @@ def gradients(model: keras.Model, batch: np.ndarray) -> list[np.ndarray]:
     return [gradient.numpy() for gradient in tape.gradient(loss, [v.value for v in model.trainable_variables])]
 
 
-def test_the_net_for_a_gpu_has_the_same_file_and_trains_and_answers_as_the_other(monkeypatch, tmp_path):
+@pytest.mark.parametrize("products", [False, True])
+def test_the_net_for_a_gpu_has_the_same_file_and_trains_and_answers_as_the_other(monkeypatch, tmp_path, products):
     plain = with_random_statistics(densenet3d(replace(NET, dropout=0.0)))
     monkeypatch.setattr(gpu_layers, "wanted", lambda: True)
+    if products:
+        monkeypatch.setenv("XLA_FLAGS", f"--xla_dump_to=x {FUSED_PRODUCTS_FLAG}")
     other = densenet3d(replace(NET, dropout=0.0), seed=3)
     assert {type(layer).__module__ for layer in other.layers} > {gpu_layers.__name__}
     plain.save_weights(tmp_path / "plain.weights.h5")
@@ -79,5 +89,7 @@ def test_the_net_for_a_gpu_has_the_same_file_and_trains_and_answers_as_the_other
     for ours in (other, fuse(other)):
         np.testing.assert_allclose(outputs(ours, batch), outputs(plain, batch), atol=1e-6)
     assert len(fuse(other).layers) == len(fuse(plain).layers)
+    # the stem; in training never, and in answers where XLA can fuse them: 5 bottlenecks and a transition
+    assert [count_of_ours(net) for net in (other, fuse(other))] == [1, 7 if products else 1]
     for ours, keras_own in zip(gradients(other, batch), gradients(plain, batch), strict=True):
         np.testing.assert_allclose(ours, keras_own, atol=1e-3 * max(np.abs(keras_own).max(), 1e-3))

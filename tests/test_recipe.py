@@ -80,13 +80,14 @@ def test_a_preset_keeps_the_stage_and_fits_its_own_net(stages, preset):
         assert [step.shape for step in made.augmentation if isinstance(step, Resize)] == [made.net.input_shape]
 
 
-@pytest.mark.parametrize(("batch", "accumulated", "steps"), [(6, 20, 1000), (24, 5, 250)])
+@pytest.mark.parametrize(("batch", "accumulated", "steps"), [(None, 20, 1000), (6, 20, 1000), (24, 5, 250)])
 def test_other_batches_of_a_gpu_make_the_same_steps_and_epochs(stages, monkeypatch, batch, accumulated, steps):
     monkeypatch.setattr(d121, "GPU_BATCH", batch)
     for stage in stages:
         made = PRESETS["full"](stage)
-        assert made == changed(stage, batch_size=batch, accumulation_steps=accumulated, steps_per_epoch=steps)
-        assert (made == stage) == (batch == 6)
+        size = batch or 6
+        assert made == changed(stage, batch_size=size, accumulation_steps=accumulated, steps_per_epoch=steps)
+        assert (made == stage) == (size == 6)
 
 
 def test_a_batch_that_a_step_is_no_whole_number_of_is_refused(stages, monkeypatch):

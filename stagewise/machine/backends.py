@@ -18,6 +18,9 @@ NEED_AVX = ("tensorflow", "jax")  # as their wheels are built; they die of an il
 # unmeasured; bench/gpu.sh times steps and answers on JAX without it and with it.
 NDHWC_FLAG = "--xla_gpu_force_conv_nhwc=true"
 NDHWC_CONVOLUTIONS = False
+# XLA 0.10.2 of JAX fuses what stands before a matrix product into it where this experimental flag is in XLA_FLAGS; then
+# answers take their 1x1x1 convolutions as products. A user's to set: unmeasured, and an XLA that lacks it aborts
+FUSED_PRODUCTS_FLAG = "--xla_gpu_experimental_gemm_fusion_v2=true"
 ASK = "import sys; from stagewise.machine import backends; print(backends.count_gpus(sys.argv[1]))"
 COMPUTE = """
 import sys
@@ -110,6 +113,11 @@ def _loaded(name: str) -> ModuleType:
 def with_flag(given: str, flag: str) -> str:
     """XLA's flags with one more behind a user's own; where these name it, they stay as they are."""
     return given if flag.partition("=")[0] in given else f"{given} {flag}".strip()
+
+
+def fuses_products() -> bool:
+    """Whether the user's XLA_FLAGS have `FUSED_PRODUCTS_FLAG`."""
+    return FUSED_PRODUCTS_FLAG in os.environ.get("XLA_FLAGS", "").split()
 
 
 def _set_environment() -> None:

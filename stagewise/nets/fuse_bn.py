@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from stagewise.nets import gpu_layers
+
 CONVOLUTIONS = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
 
 
@@ -22,7 +24,7 @@ def fuse(model: keras.Model) -> keras.Model:
         config = layer.get_config()
         if layer.name in pairs:
             config["use_bias"] = True
-        return type(layer).from_config(config)
+        return gpu_layers.for_answers(layer).from_config(config)
 
     def call(layer: keras.layers.Layer, *arguments, **options):
         return arguments[0] if layer.name in folded else layer(*arguments, **options)

@@ -6,7 +6,7 @@ Their classes are named as Keras names its own, for by these names a file of wei
 import keras
 from keras import KerasTensor, layers, ops
 
-from stagewise.machine import device
+from stagewise.machine import backends, device
 
 
 def wanted() -> bool:
@@ -17,6 +17,17 @@ def wanted() -> bool:
 def norm_over(axis: int) -> type[layers.BatchNormalization]:
     """The BatchNorm for channels on an axis, -1 or 1, on the device in use."""
     return BatchNormalization if axis == -1 and wanted() else layers.BatchNormalization
+
+
+def for_answers(layer: layers.Layer) -> type[layers.Layer]:
+    """The class of a layer's copy in a net that only answers, on the device in use: 1x1x1 convolutions as products.
+
+    Of an answer's traffic that saves a quarter where XLA fuses what stands before a product into it, and adds a quarter
+    where it does not (`bench/traffic.py`).
+    """
+    pointwise = isinstance(layer, layers.Conv3D) and layer.kernel_size == (1, 1, 1) == layer.strides
+    last = pointwise and layer.data_format == "channels_last"
+    return Conv3D if last and wanted() and backends.fuses_products() else type(layer)
 
 
 @keras.saving.register_keras_serializable(package="stagewise")
@@ -37,7 +48,8 @@ class BatchNormalization(layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable(package="stagewise")
 class Conv3D(layers.Conv3D):
-    """A convolution of odd size with strides of 2 over few channels, which come last, "valid", over cells of 2x2x2.
+    """Convolutions of two kinds, channels last: of odd size with strides of 2 over few channels, "valid", over cells of
+    2x2x2; and of size 1 with strides of 1, as a matrix product.
 
     The voxels of a cell become channels, of the kernel, too, which gets a last plane of zeros along each axis. Tensor
     cores take channels by eights and leave most of them idle for three: 24 channels at 4x4x4 places are half the work
@@ -46,6 +58,8 @@ class Conv3D(layers.Conv3D):
 
     def convolution_op(self, inputs: KerasTensor, kernel: KerasTensor) -> KerasTensor:
         """inputs: (B, t, h, w, C), of known size; kernel: (kt, kh, kw, C, filters)."""
+        if self.kernel_size == (1, 1, 1):
+            return _product(inputs, kernel)
         voxels = ops.pad(inputs, [(0, 0), *((0, axis % 2) for axis in inputs.shape[1:4]), (0, 0)])
         kernel = ops.pad(kernel, [(0, 1)] * 3 + [(0, 0)] * 2)
         t, h, w = (axis // 2 for axis in voxels.shape[1:4])
@@ -60,3 +74,10 @@ class Conv3D(layers.Conv3D):
             1,
             "valid",
         )
+
+
+def _product(inputs: KerasTensor, kernel: KerasTensor) -> KerasTensor:
+    """inputs: (B, t, h, w, C); kernel: (1, 1, 1, C, filters). Flat, as XLA fuses a product with a batch less well."""
+    channels, filters = kernel.shape[-2:]
+    flat = ops.matmul(ops.reshape(inputs, (-1, channels)), ops.reshape(kernel, (channels, filters)))
+    return ops.reshape(flat, (-1, *inputs.shape[1:4], filters))
