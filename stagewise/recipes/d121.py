@@ -89,9 +89,9 @@ D121 = Recipe(
     gpu_precision="mixed_bfloat16",
 )
 
-# Clips a batch of the preset "full", which wants a GPU, in place of `batch_size`; the winner's is None. 24 makes the same
-# steps of 120 clips by 5 batches, not 20; they keep a large GPU busier and take four times the memory. It is another
-# recipe all the same, to be chosen before a training begins: BatchNorm takes its statistics of 24 clips
+# Clips a batch of the preset "full", which wants a GPU, in place of `batch_size`; None is the winner's. 24 makes the
+# same steps of 120 clips by 5 batches, not 20; they keep a large GPU busier and take four times the memory. It is
+# another recipe all the same, to be chosen before a training begins: BatchNorm takes its statistics of 24 clips
 GPU_BATCH: int | None = None
 
 # ours: small enough for two CPU cores and a quarter of an hour, large enough to learn motion from random weights
