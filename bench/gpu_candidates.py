@@ -5,18 +5,20 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from peers import Peer, on_host, peer_answer, peer_step, uploaded
 from train_step import NEEDS, peak_gibibytes
 
-from stagewise.machine.backends import NDHWC_FLAG, with_flag
+from stagewise.machine.backends import FUSED_PRODUCTS_FLAG, NDHWC_FLAG, with_flag
 from stagewise.recipes.d121 import D121
 from stagewise.recipes.recipe import Recipe, changed
 
 TRAIN, ANSWER = "train", "answer"
 FOLDS = 5
 SMALL_BATCH, LARGE_BATCH = D121.batch_size, 24
+XLA_FLAGS = {"ndhwc": NDHWC_FLAG, "products": FUSED_PRODUCTS_FLAG}
 IMAGES = 48  # at once, as the ensemble's batch of 6 clips in 8 flips
 
 
@@ -36,22 +38,28 @@ class Timed:
 class Candidate:
     """work: `TRAIN` or `ANSWER`; of: a backend of Keras, or a peer's library; the others as for `Peer`.
 
-    ndhwc: whether XLA is told to keep channels last (`NDHWC_FLAG`).
+    ndhwc, products: whether XLA is told to keep channels last, and to fuse what stands before 1x1x1 convolutions
+    (`XLA_FLAGS`).
     """
 
     work: str
     of: str
     batches: tuple[int, ...]
     ndhwc: bool = False
+    products: bool = False
     compiled: bool = False
     channels_last: bool = False
 
     @property
     def name(self) -> str:
         """How rows name it, such as `train:monai:compiled:6`, and `--only` on a command line."""
-        ways = {"ndhwc": self.ndhwc, "compiled": self.compiled, "channels_last_3d": self.channels_last}
-        chosen = (way for way, is_so in ways.items() if is_so)
-        return ":".join((self.work, self.of, *chosen, "+".join(map(str, self.batches))))
+        peers = {"compiled": self.compiled, "channels_last_3d": self.channels_last}
+        chosen = (way for way, is_so in peers.items() if is_so)
+        return ":".join((self.work, self.of, *self._flagged, *chosen, "+".join(map(str, self.batches))))
+
+    @property
+    def _flagged(self) -> list[str]:
+        return [way for way in XLA_FLAGS if getattr(self, way)]
 
     @property
     def is_ours(self) -> bool:
@@ -71,7 +79,7 @@ class Candidate:
 
     def environment(self, before: str) -> dict[str, str]:
         """Variables of its process; before: the user's own XLA_FLAGS."""
-        flags = with_flag(before, NDHWC_FLAG) if self.ndhwc else before
+        flags = reduce(with_flag, map(XLA_FLAGS.get, self._flagged), before)
         return {
             **({"XLA_FLAGS": flags} if flags else {}),
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # all candidates share the GPU
@@ -86,6 +94,7 @@ CANDIDATES = {  # in the order of their worth, as far as the time goes
         *(Candidate(TRAIN, "jax", (SMALL_BATCH,), ndhwc=ndhwc) for ndhwc in (True, False)),
         Candidate(TRAIN, "monai", (SMALL_BATCH,), compiled=True, channels_last=True),
         *(Candidate(ANSWER, "jax", (SMALL_BATCH,), ndhwc=ndhwc) for ndhwc in (True, False)),
+        Candidate(ANSWER, "jax", (SMALL_BATCH,), ndhwc=True, products=True),
         Candidate(TRAIN, "jax", (LARGE_BATCH,), ndhwc=True),
         Candidate(TRAIN, "monai", (LARGE_BATCH,), compiled=True, channels_last=True),
         Candidate(TRAIN, "timm", (SMALL_BATCH,), compiled=True, channels_last=True),

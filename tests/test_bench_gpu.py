@@ -102,6 +102,7 @@ def test_our_flag_is_put_behind_the_users_own_and_every_candidate_has_a_name_of_
 
     with_flag = CANDIDATES["train:jax:ndhwc:6"].environment("--xla_dump_to=x")
     assert with_flag["XLA_FLAGS"] == "--xla_dump_to=x --xla_gpu_force_conv_nhwc=true"
+    both = CANDIDATES["answer:jax:ndhwc:products:6"].environment("")
+    assert both["XLA_FLAGS"] == "--xla_gpu_force_conv_nhwc=true --xla_gpu_experimental_gemm_fusion_v2=true"
     assert "XLA_FLAGS" not in CANDIDATES["train:jax:6"].environment("")
-    sizes = {(one.work, one.of, one.ndhwc, one.compiled, one.channels_last, one.batches) for one in CANDIDATES.values()}
-    assert len(sizes) == len(CANDIDATES) == 18
+    assert len(set(CANDIDATES.values())) == len(CANDIDATES) == 19
