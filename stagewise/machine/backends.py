@@ -18,8 +18,9 @@ NEED_AVX = ("tensorflow", "jax")  # as their wheels are built; they die of an il
 # unmeasured; bench/gpu.sh times steps and answers on JAX without it and with it.
 NDHWC_FLAG = "--xla_gpu_force_conv_nhwc=true"
 NDHWC_CONVOLUTIONS = False
-# XLA 0.10.2 of JAX fuses what stands before a matrix product into it where this experimental flag is in XLA_FLAGS; then
-# answers take their 1x1x1 convolutions as products. A user's to set: unmeasured, and an XLA that lacks it aborts
+# JAX 0.10.2's XLA fuses what stands before a matrix product into it where this experimental flag is in XLA_FLAGS; then
+# answers take their 1x1x1 convolutions as products. A user's to set: 355 MB a clip and pass for 495, compiled for eight
+# images; for 48 it finds no tiles without a GPU to try them on (bench/gpu.sh does); an XLA that lacks it aborts
 FUSED_PRODUCTS_FLAG = "--xla_gpu_experimental_gemm_fusion_v2=true"
 ASK = "import sys; from stagewise.machine import backends; print(backends.count_gpus(sys.argv[1]))"
 COMPUTE = """
