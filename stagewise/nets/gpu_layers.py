@@ -26,8 +26,8 @@ def for_answers(layer: layers.Layer) -> type[layers.Layer]:
     where it does not (`bench/traffic.py`).
     """
     pointwise = isinstance(layer, layers.Conv3D) and layer.kernel_size == (1, 1, 1) == layer.strides
-    last = pointwise and layer.data_format == "channels_last"
-    return Conv3D if last and wanted() and backends.fuses_products() else type(layer)
+    plain = pointwise and layer.groups == 1 and layer.data_format == "channels_last"
+    return Conv3D if plain and wanted() and backends.fuses_products() else type(layer)
 
 
 @keras.saving.register_keras_serializable(package="stagewise")
