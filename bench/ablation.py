@@ -62,12 +62,12 @@ def without(kinds: tuple[type, ...], stages: Stages) -> Stages:
 
 def step_of_24(size: int, stages: Stages) -> Stages:
     """The stages with 24 clips a step in batches of a size, and as many clips an epoch as before, to a step."""
-    steps = [round(stage.sampling.steps_per_epoch * stage.batch_size / 24) for stage in stages]
-    whole = [
-        changed(stage, batch_size=24, accumulation_steps=1, steps_per_epoch=count)
-        for stage, count in zip(stages, steps, strict=True)
-    ]
-    return [in_batches_of(stage, size) for stage in whole]
+
+    def whole(stage: Recipe) -> Recipe:
+        steps = round(stage.sampling.steps_per_epoch * stage.batch_size / 24)
+        return changed(stage, batch_size=24, accumulation_steps=1, steps_per_epoch=steps)
+
+    return [in_batches_of(whole(stage), size) for stage in stages]
 
 
 VARIANTS: dict[str, Callable[[Stages], Stages]] = {

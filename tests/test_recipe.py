@@ -90,9 +90,10 @@ def test_other_batches_of_a_gpu_make_the_same_steps_and_epochs(stages, monkeypat
         assert (made == stage) == (size == 6)
 
 
-def test_a_batch_that_a_step_is_no_whole_number_of_is_refused(stages, monkeypatch):
-    monkeypatch.setattr(d121, "GPU_BATCH", 16)
-    with pytest.raises(InputError, match=r"120 clips a step .* are no batches of 16; choose another GPU_BATCH"):
+@pytest.mark.parametrize("batch", [16, 0, -6])
+def test_a_batch_that_a_step_is_no_whole_number_of_is_refused(stages, monkeypatch, batch):
+    monkeypatch.setattr(d121, "GPU_BATCH", batch)
+    with pytest.raises(InputError, match=f"120 clips a step .* are no batches of {batch}; choose another GPU_BATCH"):
         PRESETS["full"](stages[0])
 
 

@@ -20,7 +20,7 @@ NDHWC_FLAG = "--xla_gpu_force_conv_nhwc=true"
 NDHWC_CONVOLUTIONS = False
 # JAX 0.10.2's XLA fuses what stands before a matrix product into it where this experimental flag is in XLA_FLAGS; then
 # answers take their 1x1x1 convolutions as products. A user's to set: 355 MB a clip and pass for 495, compiled for eight
-# images; for 48 it finds no tiles without a GPU to try them on (bench/gpu.sh does); an XLA that lacks it aborts
+# images; for 48 it found no tiles without a GPU to try them on, which bench/gpu.sh does; an XLA that lacks it aborts
 FUSED_PRODUCTS_FLAG = "--xla_gpu_experimental_gemm_fusion_v2=true"
 ASK = "import sys; from stagewise.machine import backends; print(backends.count_gpus(sys.argv[1]))"
 COMPUTE = """

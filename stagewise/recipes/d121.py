@@ -90,8 +90,8 @@ D121 = Recipe(
 )
 
 # Clips a batch of the preset "full", which wants a GPU, in place of `batch_size`; None is the winner's. 24 makes the
-# same steps of 120 clips by 5 batches, not 20; they keep a large GPU busier and take four times the memory. It is
-# another recipe all the same, to be chosen before a training begins: BatchNorm takes its statistics of 24 clips
+# same steps of 120 clips by 5 batches, not 20, whose activations take four times the memory (bench/gpu.sh times both).
+# It is another recipe, to be chosen before a training begins: BatchNorm takes its statistics of 24 clips
 GPU_BATCH: int | None = None
 
 # ours: small enough for two CPU cores and a quarter of an hour, large enough to learn motion from random weights
@@ -121,7 +121,7 @@ def in_batches_of(recipe: Recipe, size: int) -> Recipe:
     """
     step = recipe.batch_size * recipe.optimizer.accumulation_steps
     epoch = recipe.batch_size * recipe.sampling.steps_per_epoch
-    if step % size or epoch % size:
+    if size < 1 or step % size or epoch % size:
         raise InputError(
             f"{step} clips a step and {epoch} an epoch of {recipe.name} are no batches of {size}; "
             "choose another GPU_BATCH on the recipe's page"
