@@ -12,6 +12,7 @@ import pandas as pd
 from stagewise.files import paths, xray_paths
 from stagewise.folds import runs
 from stagewise.folds.formats import FORMAT
+from stagewise.folds.versions import versions
 from stagewise.masks.plans import plan_out_of_fold, plan_test
 from stagewise.masks.store import Store, out_of_fold_store, test_store
 from stagewise.recipes.pneumothorax import EXPERIMENTS, demo
@@ -131,7 +132,7 @@ def write_fold(recipe: Recipe, fold: int, files: dict[str, tuple[int, int]], wei
         "seed": 3,
         "split": {"file": paths.shown(split), "sha256": paths.sha256_of(split)},
         "start": {"from": "random", "sha256": None},
-        "versions": runs.versions(),
+        "versions": versions(),
         "device": "keras 0 on nothing 0: CPU, 1 cores",
         "finished": True,
         "best": {"epoch": SNAPSHOTS[0] - 1, "dice": 0.7, "sha256": sha256[runs.BEST_WEIGHTS]},

@@ -11,6 +11,7 @@ from stagewise.crops.roi_index import ROI_INDEX
 from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.folds.formats import FORMAT
+from stagewise.folds.versions import versions
 from stagewise.nets.densenet3d import densenet3d
 from stagewise.prediction.inference import plan_out_of_fold
 from stagewise.prediction.submission import AnswerSettings, write_submission
@@ -104,7 +105,7 @@ def _write_trainings() -> None:
                 "seed": 3,
                 "split": {"file": paths.shown(paths.split_csv()), "sha256": paths.sha256_of(paths.split_csv())},
                 "start": {"from": recipe(stage).start.label, "sha256": None if stage == STAGES[0] else UNKNOWN},
-                "versions": runs.versions(),
+                "versions": versions(),
                 "device": "keras 0 on nothing 0: CPU, 1 cores",
                 "finished": True,
                 "best": {"epoch": 1, "auc": 0.9, "sha256": sha256},

@@ -323,6 +323,19 @@ def test_a_mend_names_the_split_and_the_folds_that_were_asked_for(root, tmp_path
             read_threshold(plan_test(RECIPE, split, folds), otherwise="")
 
 
+def test_the_mend_of_an_absent_fold_is_trained_as_the_others_on_the_split_asked_for(root, tmp_path, monkeypatch):
+    shutil.copytree(paths.models_folder() / STAGE, tmp_path / "models" / STAGE, ignore=lambda *_: ["fold_1"])
+    shutil.copytree(paths.modified_data_folder(), tmp_path / "modified_data")
+    monkeypatch.setenv("STAGEWISE_ROOT", str(tmp_path))
+    own = tmp_path / "own.csv"
+    own.write_bytes(paths.split_csv().read_bytes())
+    with pytest.raises(InputError) as error:
+        plan_out_of_fold(RECIPE, own, None)
+    assert f"run: python {STAGE}/r31_train.py --fold 1 --split {own} --seed 1" in str(error.value)
+    assert str(error.value).endswith("; or ask for those that are there: --fold 0 --fold 2")
+    assert plan_out_of_fold(RECIPE, own, [0, 2]).folds == [0, 2]
+
+
 def test_adaptive_answers_settle_some_clips_and_equal_the_full_ensemble_for_the_others(root, in_full, monkeypatch):
     plan, full = plan_test(RECIPE, None, None), in_full
     oof = predict_out_of_fold(plan_out_of_fold(RECIPE, None, None), workers=0)

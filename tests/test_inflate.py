@@ -125,6 +125,11 @@ def test_script_checks_its_arguments_first(root):
     missing = run_script("--weights", root / "missing.h5")
     assert missing.returncode == 2
     assert "missing.h5" in missing.stderr
+    (root / "resnet34-333f7ec4.pth").write_text("<html>not found</html>")  # a page that was saved in its place
+    saved = run_script("--weights", root / "resnet34-333f7ec4.pth")
+    assert saved.returncode == 2 and "is no file of PyTorch's weights" in saved.stderr
+    assert "models/resnet34-333f7ec4.pth" in saved.stderr and "densenet" not in saved.stderr
+    (root / "resnet34-333f7ec4.pth").unlink()
     planned = run_script("--dry-run")
     assert planned.returncode == 0
     assert "models/imagenet_densenet121_3d.weights.h5" in planned.stdout

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -165,12 +166,31 @@ def test_labels_without_a_volume_are_counted_aloud(r03, capsys):
     assert "1 labelled videos have no volume and are left out" in capsys.readouterr().out
 
 
+def test_decimal_commas_of_the_metadata_are_points_in_the_split(r03, run, root):
+    r03("--folds", "2")
+    metadata = paths.input_folder() / "train_metadata.csv"
+    table = pd.read_csv(metadata).assign(crowd_score=["0,75", "1,0"] * 4)
+    table.to_csv(metadata, index=False, sep=";")
+    run("preproc_data/r03_gen_kfold_split.py", "--output", str(root / "excel.csv"), "--folds", "2", "--force")
+    split = read_split(root / "excel.csv")
+    assert split.table["crowd_score"].tolist() == ["0.75", "1.0"] * 4
+    of_no_tier = replace(split, table=split.table.assign(tier1=False))
+    assert of_no_tier.surely_stalled(0.9).tolist() == [False, True] * 4
+
+
 def test_r03_says_how_to_use_a_split_of_another_name(r03, run, root, capsys):
     r03("--folds", "2")
     assert f"give every later script: --split {root / 'split.csv'}" in capsys.readouterr().out
     (root / "input" / "phantom_test_labels.csv").touch()
     with pytest.raises(InputError, match=f"next: python net_d121_stage1/.* --split {root / 'split.csv'}"):
         run("preproc_data/r03_gen_kfold_split.py", "--output", str(root / "split.csv"))
+
+
+def test_a_split_of_a_name_with_a_space_is_named_as_it_is_typed(r03, root, capsys):
+    r03("--folds", "2", output="my split.csv")
+    assert f"give every later script: --split '{root / 'my split.csv'}'" in capsys.readouterr().out
+    with pytest.raises(InputError, match=f"--output '{root / 'no split.csv'}'$"):
+        read_split(root / "no split.csv")
 
 
 @pytest.mark.parametrize("name", ["own.csv", "own.csv.gz", "own.csv.xz", "own.csv.zip", "own.csv.bz2", "OWN.CSV.GZ"])

@@ -40,8 +40,9 @@ class Stages:
 
     @property
     def started(self) -> str:
-        """The command that begins a fold of the first stage with `OPTIONS`."""
-        return f"python {shlex.join((script_of(self.first.name, TRAIN), *OPTIONS, *RANDOM))}"
+        """The command that begins a fold of the first stage with `OPTIONS`, as it is typed in the repository."""
+        options = (str(paths.root() / word) if word == "mine.csv" else word for word in OPTIONS)
+        return f"python {shlex.join((script_of(self.first.name, TRAIN), *options, *RANDOM))}"
 
 
 D121_FIRST = changed(D121, name="net_d121_stage1", start=IMAGENET, monitor="mcc")
@@ -158,30 +159,31 @@ def test_another_preset_is_told_by_what_differs_in_short(started, dry_run, recip
 
 
 @pytest.mark.parametrize(
-    ("changes", "message", "command"),
+    ("changes", "message", "split"),
     [
         (
             lambda recipe: {"split": {"file": "old.csv", "sha256": "0"}},
             "on another split",
-            ("mine.csv", "YOUR.csv"),
+            "YOUR.csv",
         ),
-        (lambda recipe: {}, "(no weights |keeps no snapshot of epoch 7)", ()),
+        (lambda recipe: {}, "(no weights |keeps no snapshot of epoch 7)", None),
         (
             # the preset of the command is that of the stage which needs it
             lambda recipe: {"recipe": replace(recipe.presets["demo"](recipe.first), start=RandomStart()).as_dict()},
             "was trained with another net",
-            (),
+            None,
         ),
     ],
     ids=["split", "weights", "net"],
 )
 def test_a_parent_that_does_not_serve_is_trained_anew_with_the_options_it_had(
-    started, dry_run, recipe, changes, message, command
+    started, dry_run, recipe, root, changes, message, split
 ):
     started(finished=True, best={"sha256": "0"}, **changes(recipe))
     with pytest.raises(InputError, match=message) as error:
         dry_run(recipe.second, *OPTIONS)
-    assert command_of(error) == f"{recipe.started.replace(*command or ('', ''))} --force"
+    own = str(root / "mine.csv")
+    assert command_of(error) == f"{recipe.started.replace(own, split or own)} --force"
 
 
 def test_folds_of_different_nets_are_trained_anew_like_the_first(started, dry_run, recipe):

@@ -91,6 +91,14 @@ def test_sizes_and_grey_levels_of_whole_volumes_are_asked_what_they_tell(data, m
     assert list(table["frames"]) == [5, 6, 8, 9, 10] and set(table["project_id"]) == {"A"}
 
 
+def widen_split(column, cell):
+    """A column of the split that some recipes choose rows by, with a bad cell in a stalled row of another tier."""
+    table = pd.read_csv(paths.split_csv(), dtype=str).assign(tier1=["True", "False"] * 3)
+    table[column] = "0"
+    table.loc[1, column] = cell
+    table.to_csv(paths.split_csv(), index=False)
+
+
 def drop_last(lines):
     return lines[:-1]
 
@@ -221,6 +229,14 @@ CASES = {
     ),
 }
 
+CASES |= {
+    f"split with a bad {column}": (
+        lambda data, column=column, cell=cell: widen_split(column, cell),
+        f"kfold_split_5_42.csv, line 3: {column} '{cell}' is n",
+    )
+    for column, cell in (("crowd_score", ""), ("crowd_score", "high"), ("micro", "x"))
+}
+
 
 @pytest.mark.parametrize(("harm", "finding"), CASES.values(), ids=CASES.keys())
 def test_each_harm_is_found(data, harm, finding):
@@ -252,6 +268,15 @@ def test_the_mend_of_an_own_split_is_to_correct_it(data, root):
 def test_an_empty_house_lacks_its_labels_and_volumes_and_nothing_else(root):
     found = findings()
     assert len(found) == 2 and all("is not there; " in line for line in found)
+
+
+def test_labelled_videos_that_the_split_lacks_are_told(data):
+    change(paths.split_csv(), drop_last)
+    found = verify(None, workers=0)
+    assert found.findings == []  # a split may be a part
+    (note,) = (note for note in found.notes if "not in the split" in note)
+    assert note.startswith("1 labelled videos, first 100005.mp4, are")
+    assert note.endswith("python preproc_data/r03_gen_kfold_split.py --force")
 
 
 def test_two_columns_of_labels_and_volumes_are_enough(data):

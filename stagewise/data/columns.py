@@ -53,12 +53,17 @@ def with_tiers(frame: pd.DataFrame, path: Path, mend: str) -> pd.DataFrame:
     return frame.assign(tier1=booleans(frame, "tier1", path, mend)) if "tier1" in frame else frame
 
 
+def with_points(frame: pd.DataFrame, column: str) -> pd.Series:
+    """A column's text with points for decimal commas, where its table may have these."""
+    text = frame[column]
+    if not frame.attrs.get("decimal_comma"):
+        return text
+    return text.mask(text.str.fullmatch(DECIMAL_COMMA), text.str.replace(",", "."))
+
+
 def numbers(frame: pd.DataFrame, column: str, path: Path, mend: str) -> pd.Series:
     """A column of finite numbers as float64; InputError at the first other value."""
-    text = frame[column]
-    if frame.attrs.get("decimal_comma"):
-        text = text.mask(text.str.fullmatch(DECIMAL_COMMA), text.str.replace(",", "."))
-    values = pd.to_numeric(text, errors="coerce").astype(np.float64)
+    values = pd.to_numeric(with_points(frame, column), errors="coerce").astype(np.float64)
     refuse_rows(~np.isfinite(values), frame, column, "is not a number", path, mend)
     return values
 

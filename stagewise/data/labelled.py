@@ -2,11 +2,14 @@
 
 import pandas as pd
 
+from stagewise.data.columns import with_points
 from stagewise.data.tables import read_labels, read_metadata, read_roi_index
 from stagewise.data.video_names import hint
 from stagewise.files import paths
 from stagewise.messages.commands import VERIFY_DATA
 from stagewise.messages.errors import InputError
+
+NUMBERS = ("num_frames", "crowd_score")  # of the columns that a table of metadata may have
 
 
 def labelled_videos() -> pd.DataFrame:
@@ -30,6 +33,8 @@ def labelled_videos() -> pd.DataFrame:
         )
     columns = metadata.columns.drop(["filename", "stalled"], errors="ignore")
     table = labels.drop(columns=columns, errors="ignore").reset_index(drop=True)
+    for column in columns.intersection(NUMBERS):  # a split is a table with commas between its cells
+        metadata[column] = with_points(metadata, column)
     for column in columns:  # one after the other, so that half a million rows are not held twice
         table[column] = metadata.pop(column).array.take(places)
     return table

@@ -1,11 +1,13 @@
 """A split's file as r03 writes it."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagewise.console.ending import ending
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
+from stagewise.messages.commands import typed
 from stagewise.messages.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,5 +36,5 @@ def write_split(split: "pd.DataFrame", path: Path, own: bool, following: str) ->
     with paths.replacing(path) as temporary:
         split.to_csv(temporary, index=False, compression="infer" if path.suffix in OPEN else None)
     if not own:
-        print(f"give every later script: --split {path}")
+        print(f"give every later script: --split {shlex.quote(typed(path))}")
     print(ending([path], following))

@@ -13,7 +13,7 @@ from stagewise.data.columns import booleans, labels, probabilities, whole_number
 from stagewise.data.kinds import CLIPS, Kind
 from stagewise.data.tables import read_videos
 from stagewise.files import paths
-from stagewise.messages.commands import MAKE_SPLIT, fold_options
+from stagewise.messages.commands import MAKE_SPLIT, fold_options, typed
 from stagewise.messages.errors import InputError
 
 ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never validated
@@ -38,15 +38,14 @@ class Split:
         """The folds that can be validated, ascending."""
         return sorted(int(fold) for fold in self.table["fold"].unique() if fold != ALWAYS_TRAINED)
 
-    def command(self, script: str, folds: Sequence[int] | None = None, from_root: bool = False) -> str:
+    def command(self, script: str, folds: Sequence[int] | None = None) -> str:
         """`python SCRIPT` with the options for this split, and for these folds where they are not all of them.
 
-        script: with options of its own, if it has any, as `step_of` has it;
-        from_root: with the split's path as seen from the root, as a file keeps it; else as it was given.
+        script: with options of its own, if it has any, as `step_of` has it.
         """
         words = ["python", *shlex.split(script)]
         if self.path.absolute() != self.kind.own():
-            words += ["--split", paths.shown(self.path) if from_root else str(self.path)]
+            words += ["--split", typed(self.path)]
         if folds is not None and list(folds) != self.folds:
             words += fold_options(folds)
         return shlex.join(words)
@@ -85,10 +84,10 @@ class Split:
         """The split of its rows of tier 1 alone; a fold without one is missing."""
         return replace(self, table=self.table[self.tier1].reset_index(drop=True))
 
-    def of_tier1_and_surely_stalled(self, above: float) -> "Split":
-        """The split of its rows of tier 1, and of the stalled ones of others whose crowd_score (0-1) is above a bound.
+    def surely_stalled(self, above: float) -> pd.Series:
+        """Whether each row, bool, is stalled, of another tier than 1, and has a crowd_score (0-1) above a bound.
 
-        Raises InputError where such a row has no crowd_score of 0-1.
+        Raises InputError where a stalled row of another tier has no crowd_score of 0-1.
         """
         others = self.table[~self.tier1 & (self.table["stalled"] == 1)]
         mend = f"correct it, or, where input/train_metadata.csv has that column, run: {MAKE_SPLIT} --force"
@@ -98,21 +97,31 @@ class Split:
                 f"tiers than 1 are chosen; {mend}"
             )
         sure = others.index[probabilities(others, "crowd_score", self.path, mend) > above] if len(others) else []
-        chosen = self.tier1 | self.table.index.isin(sure)
-        return replace(self, table=self.table[chosen].reset_index(drop=True))
+        return pd.Series(self.table.index.isin(sure), self.table.index)
+
+    def of_tier1_and_surely_stalled(self, above: float) -> "Split":
+        """The split of its rows of tier 1 and of `surely_stalled`, which may raise InputError."""
+        return replace(self, table=self.table[self.tier1 | self.surely_stalled(above)].reset_index(drop=True))
+
+    def micro(self) -> pd.Series:
+        """Whether each row is micro, bool; where the table has no such column, the stalled ones stand for it.
+
+        Raises InputError where a cell is neither True nor False.
+        """
+        mend = f"correct it, or, where input/train_metadata.csv has that column, run: {MAKE_SPLIT} --force"
+        known = "micro" in self.table
+        return booleans(self.table, "micro", self.path, mend) if known else self.table["stalled"] == 1
 
     def of_micro_and_of_each_project(self, most: int, seed: int) -> "Split":
         """Of the rows of tier 1 the micro ones, and of the others at most so many of each project, drawn by seed.
 
-        Where the table has no column micro, the stalled rows stand for it; all rows of tier 1 are taken where it has no
-        project_id. A project's draw hangs on the names of its own rows alone. Raises InputError where micro is neither
-        True nor False.
+        All rows of tier 1 are taken where the table has no project_id. A project's draw hangs on the names of its own
+        rows alone. Raises InputError as `micro`.
         """
         table = self.table
         if "project_id" not in table:
             return self.of_tier1()
-        mend = f"correct it, or, where input/train_metadata.csv has that column, run: {MAKE_SPLIT} --force"
-        micro = booleans(table, "micro", self.path, mend) if "micro" in table else table["stalled"] == 1
+        micro = self.micro()
         chosen = micro & self.tier1
         others = table[self.tier1 & ~micro].sort_values("filename")
         for project, rows in others.groupby(others["project_id"].str.strip()):
@@ -158,8 +167,9 @@ def read_split(path: Path | None, only: Collection[str] | None = None) -> Split:
     Raises InputError naming file, line and mend.
     """
     own, path = path is not None, Path(path or paths.split_csv())
+    quoted = shlex.quote(typed(path))
     other = f"leave --split out for the split of: {MAKE_SPLIT}" if own else f"run: {MAKE_SPLIT} --force"
-    mend, absent = f"correct it, or {other}", f"run: {MAKE_SPLIT}{f' --output {path}' if own else ''}"
+    mend, absent = f"correct it, or {other}", f"run: {MAKE_SPLIT}{f' --output {quoted}' if own else ''}"
     table = read_videos(path, ["stalled", "fold"], mend, absent, only=only)
     table["stalled"] = labels(table, path, mend)
     table["fold"] = whole_numbers(table, "fold", path, mend, minimum=ALWAYS_TRAINED)

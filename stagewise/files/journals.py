@@ -50,7 +50,7 @@ class Index:
     def write(self, rows: Iterable[Row]) -> None:
         """The table, whole or not at all."""
         rows = rows if isinstance(rows, Lines) else Lines(self.columns, rows)
-        with paths.replacing(self.table) as temporary, temporary.open("w", newline="") as file:
+        with paths.replacing(self.table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             file.writelines([",".join(self.columns) + "\n", *rows.lines])
 
     @contextmanager
@@ -62,7 +62,7 @@ class Index:
         is at work.
         """
         path = self.journal
-        with self.owning(), path.open("a", newline="") as file:
+        with self.owning(), path.open("a", encoding="utf-8", newline="") as file:
             for folder in (path.parent, *folders) if not self.shard else ():  # of the many, one alone looks through all
                 remove_leftovers(folder)
             file.write("\n")  # ends a line that a killed run has torn
@@ -98,7 +98,7 @@ class Index:
         parts = [part for path in (self.path, journal) for part in files_of_shards(path).values()]
         for path in (self.path, *sorted([journal, *parts], key=_changed)):
             if path.exists():
-                with paths.naming(path), path.open(errors="replace") as file:
+                with paths.naming(path), path.open(encoding="utf-8", errors="replace") as file:
                     lines |= self._whole_lines(file)
         return Rows(self.columns, lines)
 

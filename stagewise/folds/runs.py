@@ -1,8 +1,6 @@
 """The folder of one fold's run: who owns it, what it was made from, and whether it is finished."""
 
-import importlib.metadata
 import json
-import platform
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
@@ -11,7 +9,7 @@ from typing import Any
 
 from stagewise.files import paths, xray_paths
 from stagewise.folds.formats import upgraded
-from stagewise.messages.commands import fold_options, training_words
+from stagewise.messages.commands import REPOSITORY, fold_options, training_words, typed
 from stagewise.messages.errors import InputError
 
 BEST_WEIGHTS = "best.weights.h5"
@@ -25,7 +23,6 @@ CONFIG = "config.json"
 LOG = "train.log"
 LOCK = ".lock"
 MADE_FROM = ("recipe", "fold", "seed", "split", "start")  # a run goes on only where all of these are the same
-PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "opencv-python-headless", "scikit-learn")
 LONGEST_SHOWN = 80  # characters of a value in a message; an augmentation has 546
 
 
@@ -38,30 +35,22 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | None = None) -> str:
     """The command that trains folds of a stage as the run of this config was, or is to be, trained.
 
-    Without a config it has no options: of a run that is not there, none are known. One without a start is for weights
-    as the stage has them.
+    It has the options that the config knows. Without a start it is for weights as the stage has them.
     """
+    known = config or {}
     words = ["python", *training_words(stage), *fold_options(folds)]
-    if config is not None:
-        split = config["split"]["file"]
-        preset = config["recipe"]["preset"]
-        found_alone = map(paths.shown, (paths.split_csv(), xray_paths.split_csv()))
-        words += ["--split", split] * (split not in found_alone)
-        words += ["--seed", str(config["seed"])]
-        words += ["--preset", preset] * (preset != "full")
-        words += ["--init", "random"] * (config.get("start", {}).get("from") == "random")
+    words += split_option(known["split"]["file"]) if "split" in known else []
+    words += ["--seed", str(known["seed"])] if "seed" in known else []
+    preset = known["recipe"]["preset"] if "recipe" in known else "full"
+    words += ["--preset", preset] * (preset != "full")
+    words += ["--init", "random"] * (known.get("start", {}).get("from") == "random")
     return shlex.join(words)
 
 
-def versions(more: Sequence[str] = ()) -> dict[str, str]:
-    """Versions of Python, of the packages that a result depends on, and of `more`; absent ones are left out."""
-    found = {"python": platform.python_version()}
-    for package in (*PACKAGES, *more):
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+def split_option(file: str) -> list[str]:
+    """The words that name a split, where it is not the recipe's own. file: as a config has it, seen from the root."""
+    path = paths.root() / file
+    return [] if path in (paths.split_csv(), xray_paths.split_csv()) else ["--split", typed(path)]
 
 
 def clear(folder: Path) -> None:
@@ -76,14 +65,17 @@ def clear(folder: Path) -> None:
 def read_config(stage: str, fold: int, alike: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the run of one fold was made from. Raises InputError where there is no such run.
 
-    alike: the config whose options the run should be trained with, where that is known.
+    alike: a config, or what is known of it, whose options the run should be trained with; else another fold's.
     """
     path = paths.fold_folder(stage, fold) / CONFIG
     try:
         return upgraded(json.loads(paths.read_text(path)), paths.shown(path))
     except FileNotFoundError:
-        command, folder = train_command(stage, [fold], alike), paths.shown(path.parent)
-        raise InputError(f"no trained fold {fold} of {stage} in {folder}; run: {command}") from None
+        begun, folder = begun_folds(stage), paths.shown(path.parent)
+        known = (read_config(stage, begun[0]) if begun else {}) | (alike or {})
+        others = f"; or ask for those that are there: {' '.join(fold_options(begun))}" if begun else ""
+        command = train_command(stage, [fold], known)
+        raise InputError(f"no trained fold {fold} of {stage} in {folder}; run: {command}{others}") from None
     except ValueError as error:
         raise InputError(
             f"{paths.shown(path)} is damaged ({error}); run: {train_command(stage, [fold])} --force, with the options "
@@ -106,7 +98,7 @@ def finished_config(stage: str, fold: int, split_sha256: str, alike: dict[str, A
         command = train_command(stage, [fold], config)
         raise InputError(f"the training of {folder} has not finished; go on with: {command}")
     if config["split"]["sha256"] != split_sha256:
-        command = train_command(stage, [fold], {**config, "split": {"file": "YOUR.csv"}})
+        command = train_command(stage, [fold], {**config, "split": {"file": str(REPOSITORY / "YOUR.csv")}})
         raise InputError(
             f"{folder} was trained on another split ({config['split']['file']}, sha256 "
             f"{config['split']['sha256'][:12]}, not {split_sha256[:12]}); "

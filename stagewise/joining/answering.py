@@ -102,7 +102,8 @@ def _write(
     """Answer the test videos, and write the answers and how they were made."""
     import pandas as pd
 
-    from stagewise.folds.runs import versions, write_json
+    from stagewise.folds.runs import write_json
+    from stagewise.folds.versions import versions
     from stagewise.prediction.submission import as_asked, write_tables
     from stagewise.scores.score import is_stalled
 

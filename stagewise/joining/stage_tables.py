@@ -50,7 +50,7 @@ def command_of(stage: str, step: str) -> str:
     words = ["python", *shlex.split(step_of(stage, step))]
     if folds := runs.begun_folds(stage):
         split = runs.read_config(stage, folds[0])["split"]["file"]
-        words += ["--split", split] * (split != paths.shown(paths.split_csv()))
+        words += runs.split_option(split)
     return shlex.join(words)
 
 

@@ -90,6 +90,12 @@ def net_of(stage: str) -> str:
     return _experiment_of(stage).removeprefix(f"{Path(script_of(stage, TRAIN)).parent.name}_")
 
 
+def typed(path: Path) -> str:
+    """The path as a command names it: of a file in the repository from there, where commands are typed; else whole."""
+    path = Path(path).absolute()
+    return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else str(path)
+
+
 def fold_options(folds: Sequence[int | str]) -> list[str]:
     """The words that name the folds to a numbered script."""
     return [word for fold in folds for word in ("--fold", str(fold))]

@@ -132,7 +132,7 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
 
 
 def _command(split: Split, stage: str, step: str, folds: Sequence[int], best: bool) -> str:
-    return split.command(step_of(stage, step), folds, from_root=True) + " --best" * best
+    return split.command(step_of(stage, step), folds) + " --best" * best
 
 
 def _no_index(part: str) -> Gap:
@@ -188,5 +188,5 @@ def _require_trained(stage_runs: Sequence[Run], split: Split, every: bool) -> li
     """The runs that have ended, on this split. Raises InputError where none has, or with `every` one has not."""
     finished = [run for run in stage_runs if run.state == FINISHED]
     for run in stage_runs if every or not finished else finished:
-        runs.finished_config(run.stage, run.fold, split.sha256)
+        runs.finished_config(run.stage, run.fold, split.sha256, {"split": {"file": paths.shown(split.path)}})
     return finished

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stagewise.files import paths
-from stagewise.folds import runs
+from stagewise.folds.versions import versions
 from stagewise.messages.commands import (
     EXTRACT,
     MAKE_SPLIT,
@@ -43,7 +43,7 @@ def origin(stages: Sequence[Sequence[Run]], commands: Sequence[str], tables: Ite
         "hashes": {paths.shown(path): paths.sha256_of(path) for path in tables if path.exists()},
         "versions": [
             *((names, *json.loads(setting)) for setting, names in made_with.items()),
-            (["this report"], "", runs.versions(DRAWN_WITH)),
+            (["this report"], "", versions(DRAWN_WITH)),
         ],
         "commit": _commit(),
         "recipes": [

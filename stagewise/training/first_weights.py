@@ -11,6 +11,7 @@ from stagewise.files.torch_weights import is_torch_file
 from stagewise.messages.commands import INFLATE, TRAIN, script_of
 from stagewise.messages.errors import InputError, StagewiseError
 
+TORCH_SUFFIXES = (".pth", ".pt")
 FILE = "densenet121_weights_tf_dim_ordering_tf_kernels_notop.h5"
 MENDS = (
     f"download {FILE} from the Keras applications release, storage.googleapis.com/tensorflow/keras-applications/"
@@ -77,6 +78,8 @@ def make_first_weights(doc: str) -> None:
     source, target, stage, net = arguments.weights, paths.imagenet_weights(), "net_d121_stage1", None
     if source is not None and not source.is_file():
         raise InputError(f"no file {source}; {mend_of(source)}")
+    if source is not None and source.suffix in TORCH_SUFFIXES and not is_torch_file(source):
+        raise InputError(f"{source} is no file of PyTorch's weights, whatever its name; {mend_of(source)}")
     if source is not None and is_torch_file(source):
         target, stage, net = of_torch(source.absolute())
     following = command(script_of(stage, TRAIN))

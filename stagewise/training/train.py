@@ -12,6 +12,7 @@ from stagewise.files.locks import owned
 from stagewise.files.weight_files import load_weights
 from stagewise.folds import runs
 from stagewise.folds.checkpoints import Progress, load_state, remove_states
+from stagewise.folds.versions import versions
 from stagewise.machine import device
 from stagewise.machine.steps import Step, training_steps
 from stagewise.machine.workers import WorkerPool
@@ -79,8 +80,8 @@ def train_folds(plans: Sequence[TrainingPlan], workers: int, force: bool) -> lis
                 if _is_finished(plan, force):
                     print(f"{paths.shown(plan.folder)} is finished; --force trains it again")
                     continue
-                versions = ", ".join(map(" ".join, runs.versions().items()))
-                with logged(plan.folder / runs.LOG, versions, device.describe(), str(plan)):
+                named = ", ".join(map(" ".join, versions().items()))
+                with logged(plan.folder / runs.LOG, named, device.describe(), str(plan)):
                     model = model or compiled(plan.recipe)
                     _train_owned(model, plan, pool)
                 trained.append(plan)
@@ -104,7 +105,7 @@ def _is_finished(plan: TrainingPlan, force: bool) -> bool:
 
 def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> None:
     if not (plan.folder / runs.CONFIG).exists():
-        content = {**plan.made_from, "versions": runs.versions(), "device": device.describe(), "finished": False}
+        content = {**plan.made_from, "versions": versions(), "device": device.describe(), "finished": False}
         runs.write_json(plan.folder / runs.CONFIG, content)
     start(model, plan)
     so_far = load_state(plan.folder, model, plan.command)
