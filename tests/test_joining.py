@@ -310,6 +310,12 @@ def fitted(made: dict) -> dict:
     return {name: made.get(name) for name in ("threshold", "weights", "ranks_among", "thresholds", "coefficients")}
 
 
+def test_the_votes_own_way_is_not_said_to_have_been_asked_for(r61, one_fold):
+    for words, why in (((), "the recipe's own way"), (("--method", "2-of-3"), "as --method 2-of-3 asked")):
+        assert f"taken: 2-of-3, {why}\n" in r61(*words, script=VOTE)
+        assert (how()["method"], how()["why"]) == ("2-of-3", why)
+
+
 @pytest.mark.parametrize("words", [(), ("--method", "winner")])
 def test_nets_of_one_fold_vote(r61, one_fold, words):
     """As a winner trained, who held little out."""

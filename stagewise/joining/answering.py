@@ -33,7 +33,7 @@ def join_stages(doc: str, winners: Mapping[str, float] | None = None) -> None:
     if winners:
         joining.insert(0, winners_vote([winners[stage] for stage in tables.stages]))
     _require_known(arguments.method, [rule.name for rule in (*singles, *joining)])
-    _require_classes(tables, arguments.method, [*singles, *joining])
+    _require_classes(tables, arguments.method or arguments.own, [*singles, *joining])
     print(tables, flush=True)
     if arguments.dry_run:
         print(f"would read {', '.join(map(paths.shown, tables.files))}")
@@ -41,7 +41,7 @@ def join_stages(doc: str, winners: Mapping[str, float] | None = None) -> None:
         return
     scored = _scored(tables, singles, joining, arguments)
     print(scored)
-    chosen, why = _chosen(scored, arguments.method)
+    chosen, why = _chosen(scored, arguments.method, arguments.own)
     print(f"taken: {chosen.name}, {why}")
     _write(tables, scored, chosen, why, arguments)
     print(ending(_written(), command("join/r50_score_phantom.py") if paths.phantom_answers().exists() else None))
@@ -58,9 +58,10 @@ def _arguments(doc: str, winners: Mapping[str, float] | None) -> argparse.Namesp
     parser = cli.parser(doc, "seed", "dry-run")
     if winners:
         method, ways = f"{len(winners) // 2 + 1}-of-{len(winners)}", "winner (votes at the winner's thresholds), "
-        parser.set_defaults(stages=list(winners), method=method)
+        parser.set_defaults(stages=list(winners), own=method)
     else:
         method, ways = "the simplest within the interval of the best", ""
+        parser.set_defaults(own=None)
         parser.add_argument("stages", nargs="+", metavar="STAGE", help="a stage whose r41 and r42 have answered")
     parser.add_argument(
         "--method",
@@ -107,17 +108,19 @@ def _scored(
     from stagewise.joining.comparing import Uncompared, compare, fit_whole
 
     if tables.not_compared:
-        (rule,) = (rule for rule in (*singles, *joining) if rule.name == arguments.method)
+        method = arguments.method or arguments.own
+        (rule,) = (rule for rule in (*singles, *joining) if rule.name == method)
         return Uncompared(fit_whole(rule, tables.labels, tables.oof))
     clips = (tables.labels, tables.folds, tables.oof)
     return compare(singles, joining, clips, tables.project, arguments.seed)
 
 
-def _chosen(scored: "Comparison | Uncompared", method: str | None) -> "tuple[Fitted, str]":
-    """The candidate to answer with, and why."""
-    if method is not None:
+def _chosen(scored: "Comparison | Uncompared", asked: str | None, own: str | None) -> "tuple[Fitted, str]":
+    """The candidate to answer with, and why. asked: --method; own: the recipe's, where it has one."""
+    if method := asked or own:
         named = {candidate.name: candidate for candidate in reversed(scored.candidates)}
-        return named.get(method, scored.candidates[0]), f"as --method {method} asked"
+        why = f"as --method {asked} asked" if asked else "the recipe's own way"
+        return named.get(method, scored.candidates[0]), why
     best = scored.candidates[scored.best].name
     return (
         scored.candidates[scored.simplest],
