@@ -210,6 +210,17 @@ def test_the_submission_is_the_rule_on_the_stored_probabilities_row_for_row(answ
         read_answers("mend")
 
 
+def test_the_submission_spells_the_images_as_the_sample_does(answered, monkeypatch, capsys):
+    spelled = [f"{name}.dcm" for name in TEST_NAMES]
+    pd.DataFrame({"ImageId": spelled, "EncodedPixels": "-1"}).to_csv(xray_paths.sample_submission(), index=False)
+    r41(monkeypatch)
+    r42(monkeypatch)
+    assert pd.read_csv(xray_paths.submission_csv())["ImageId"].tolist() == spelled
+    assert list(read_answers("mend").settings.unanswered) == [QUARANTINED]
+    run(monkeypatch, lambda: score_phantom("doc"))  # which knows them by their own names
+    assert f"phantom test: {len(spelled)} images" in capsys.readouterr().out
+
+
 def test_an_image_that_was_set_aside_must_be_answered_for(answered, monkeypatch):
     r41(monkeypatch)
     with pytest.raises(InputError, match=r"(?s)cut<b>off: is cut off.*--unanswered empty"):
