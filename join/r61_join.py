@@ -6,7 +6,7 @@
 
 Ways, the simplest first: the best single stage; mean of probabilities; mean of their ranks among the out-of-fold clips;
 votes, k of n, each stage at its own threshold; weighted mean; logistic stacking. Each is scored out of fold, with
-weights and thresholds that the other folds chose.
+weights and thresholds that the other folds chose. Where one fold alone was held out, nothing is compared: --method.
 
 Reads:  modified_data/<stage>_oof.csv and models/<stage>/threshold.json (r41), subm/<stage>_test.csv and
         <stage>_test.json (r42, without --adaptive) of each stage, all on one split; input/submission_format.csv

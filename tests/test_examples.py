@@ -77,8 +77,22 @@ def plan(root):
 
 
 def test_videos_of_one_stem_do_not_share_a_heat_map():
-    names = {Example("test", name, (0,), 0.5, None).video_paths("gradcam", 1)[0].name for name in ("a.mp4", "a.avi")}
-    assert names == {"a_gradcam_block1.mp4", "a.avi_gradcam_block1.mp4"}
+    assert {videos_of(name, STAGE)[0] for name in ("a.mp4", "a.avi")} == {
+        "a_gradcam_block1.mp4",
+        "a.avi_gradcam_block1.mp4",
+    }
+
+
+def videos_of(name: str, stage: str) -> list[str]:
+    return [path.name for path in Example("test", name, (0,), 0.5, None).video_paths(stage, "gradcam", 1)]
+
+
+def test_nets_of_one_folder_do_not_share_a_heat_map():
+    mc3, r3d = (videos_of("a.mp4", f"third_place_vote_{net}") for net in ("mc3", "r3d"))
+    assert mc3 == ["a_mc3_gradcam_block1.mp4", "a_mc3_gradcam_block1.gif"]
+    assert r3d == ["a_r3d_gradcam_block1.mp4", "a_r3d_gradcam_block1.gif"]
+    for alone in ("net_d121_stage3_tier1", "second_place_r101_run2"):
+        assert videos_of("a.mp4", alone) == ["a_gradcam_block1.mp4", "a_gradcam_block1.gif"]
 
 
 def test_names_are_of_training_or_test_clips_and_each_clip_is_shown_once(plan):
@@ -94,11 +108,25 @@ def test_names_are_of_training_or_test_clips_and_each_clip_is_shown_once(plan):
     assert examples[2] == Example("train", "a.mp4", (0,), 0.99, 1)
 
 
+def test_a_name_without_suffix_is_that_of_the_one_video_that_has_it(plan):
+    for name, subset in (("z", "test"), ("i", "train"), ("test/a", "test"), ("train/a", "train")):
+        (example,) = choose(plan, 0.65, [name], worst=0, sure=0)
+        assert (example.subset, example.filename) == (subset, f"{name[-1]}.mp4")
+    folder = paths.videos_folder("train")
+    folder.mkdir(parents=True)
+    for name in ("i.mp4", "i.avi"):
+        (folder / name).touch()
+    with pytest.raises(InputError, match=r"^i may be i.avi or i.mp4: write it with its suffix"):
+        choose(plan, 0.65, ["i"], worst=0, sure=0)
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
         ([], "nothing to show: give names of clips, --worst N or --sure N"),
         (["a.mp4"], "a.mp4 is a training and a test clip; give train/a.mp4 or test/a.mp4"),
+        (["a"], "a is a training and a test clip; give train/a or test/a"),
+        (["y"], rf"y is neither a clip of folds 0, 1 in .*run: python {STAGE}/r42"),
         (["y.mp4"], rf"y.mp4 is neither a clip of folds 0, 1 in .*oof.csv nor in subm/.*run: python {STAGE}/r42"),
         (["test/b.mp4"], "test/b.mp4 is neither"),
         (["elsewhere/b.mp4"], "elsewhere/b.mp4 is neither"),

@@ -1,10 +1,14 @@
 """Every numbered script answers --help at once: nothing heavy is loaded by then, and its work is in the package."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 from house import REPOSITORY
+
+from stagewise.data.kinds import CLIPS, XRAYS
+from stagewise.files import paths
 
 SCRIPTS = sorted(REPOSITORY.glob("*/r[0-9][0-9]_*.py"))
 # Each script in a fork of one process that has loaded what most of them share, and no more: 0.2 s less a script.
@@ -46,3 +50,9 @@ def test_every_script_answers_help_with_nothing_heavy_loaded():
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("usage: ") == len(SCRIPTS)
+    told = {CLIPS.own(): [], XRAYS.own(): []}  # the splits that scripts say they read where none is given
+    for script, text in zip(SCRIPTS, done.stdout.split("usage: ")[1:], strict=True):
+        own = (XRAYS if script.parent.name == "pneumothorax" else CLIPS).own()
+        told[own] += re.findall(r"split table \(default: (\S+)\)", " ".join(text.split()))
+    for own, splits in told.items():
+        assert len(splits) > 5 and set(splits) == {paths.shown(own)}

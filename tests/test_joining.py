@@ -269,14 +269,74 @@ def test_a_command_line_that_joins_nothing_is_refused(r61, two_stages, arguments
         r61(*arguments)
 
 
-def test_one_fold_is_too_few_to_choose_anything_out_of_fold(r61, root):
+ONE_FOLD = TABLE.assign(fold=0)  # all that a split of -1 rows but for one fold's holds out
+NOT_COMPARED = "ways to join are not compared out of fold: outside fold 0 there are 0 clips, 0 stalled"
+
+
+@pytest.fixture
+def one_fold(root):
+    """Tables of `first` and `second`, and of the nets that vote, of one fold; returns the nets' test probabilities."""
     made_stages.ask()
-    for stage, probability in (("first", GOOD), ("second", OTHER)):
-        made_stages.write_stage(stage, TABLE.assign(fold=0), probability)
-    with pytest.raises(
-        InputError, match=r"outside fold 0 there are 0 clips, 0 stalled: .*python first/r41_process_oof"
-    ):
-        r61("first", "second")
+    seeds = {"first": 1, "second": 2} | {net: 3 + number for number, net in enumerate(THRESHOLDS)}
+    test = {stage: np.random.default_rng(seed).random(made_stages.VIDEOS) for stage, seed in seeds.items()}
+    for stage, seed in seeds.items():
+        made_stages.write_stage(stage, ONE_FOLD, made_stages.guesses(TABLE["stalled"], 2.0, seed), test[stage])
+    return np.stack([test[net] for net in THRESHOLDS])
+
+
+@pytest.mark.parametrize("words", [(), ("--method", "single")], ids=["by the comparison", "the best stage"])
+def test_one_fold_is_too_few_to_choose_among_ways_out_of_fold(r61, one_fold, words):
+    message = "^outside fold 0 there are 0 clips, .*--method NAME, with one of first, second, mean, ranks, 2-of-2, "
+    with pytest.raises(InputError, match=message):
+        r61("first", "second", *words)
+    assert not paths.joined_json().exists()
+
+
+@pytest.mark.parametrize("method", ["second", "mean", "ranks", "2-of-2", "weighted", "stacking"])
+def test_a_way_that_is_named_is_fitted_to_one_fold_alone_and_its_scores_are_not_told(r61, one_fold, method):
+    told = r61("first", "second", "--method", method)
+    made = how()
+    assert NOT_COMPARED in told and f"taken: {method}, as --method {method} asked" in told
+    assert "less the best stage's" not in told
+    assert NOT_COMPARED.endswith(made["not_compared"]) and list(made["scores"]) == [made["method"]] == [method]
+    assert f"{method}: MCC {made['scores'][method]['mcc_on_own_clips']:.4f} on these clips" in told
+    for stage, probability in (("first", GOOD), ("second", OTHER)):  # the same clips, dealt out to folds
+        made_stages.write_stage(stage, TABLE, probability)
+    assert NOT_COMPARED not in r61("first", "second", "--method", method)
+    assert how()["not_compared"] is None and fitted(how()) == fitted(made)
+
+
+def fitted(made: dict) -> dict:
+    return {name: made.get(name) for name in ("threshold", "weights", "ranks_among", "thresholds", "coefficients")}
+
+
+def test_the_votes_own_way_is_not_said_to_have_been_asked_for(r61, one_fold):
+    for words, why in (((), "the recipe's own way"), (("--method", "2-of-3"), "as --method 2-of-3 asked")):
+        assert f"taken: 2-of-3, {why}\n" in r61(*words, script=VOTE)
+        assert (how()["method"], how()["why"]) == ("2-of-3", why)
+
+
+@pytest.mark.parametrize("words", [(), ("--method", "winner")])
+def test_nets_of_one_fold_vote(r61, one_fold, words):
+    """As a winner trained, who held little out."""
+    assert NOT_COMPARED in r61(*words, "--dry-run", script=VOTE)
+    assert NOT_COMPARED in r61(*words, script=VOTE)
+    own = [json.loads(paths.threshold_json(net).read_text())["threshold"] for net in THRESHOLDS]
+    thresholds = list(THRESHOLDS.values()) if words else own
+    votes = (one_fold > np.array(thresholds)[:, None]).sum(axis=0)
+    assert submission()["stalled"].tolist() == (votes >= 2).astype(int).tolist()
+
+
+def test_what_learns_from_clips_is_refused_where_a_class_lacks(r61, root):
+    made_stages.ask()
+    for number, net in enumerate(THRESHOLDS):  # which have 80 flowing clips in common
+        table = ONE_FOLD.drop(columns="project_id").sort_values("stalled", ignore_index=True)
+        held = table.index < 160 if number else table.index >= 80
+        made_stages.write_stage(net, table[held], made_stages.guesses(table["stalled"], 2.0, number)[held])
+    message = "^of 80 clips 0 are stalled, and 2-of-3 is fitted to .*r41_process_oof.*, or add --method winner, which "
+    with pytest.raises(InputError, match=message):
+        r61("--common", script=VOTE)
+    assert "winner: MCC 0.0000 on these clips" in r61("--common", "--method", "winner", script=VOTE)
 
 
 def test_the_split_that_a_stage_was_trained_on_is_in_its_commands(r61, two_stages, monkeypatch):

@@ -1,6 +1,7 @@
 """Answers of the X-rays: each image by nets that never saw it, in bounded memory, resumable, tied to their weights."""
 
 import json
+import shlex
 import sys
 
 import made_masks
@@ -24,6 +25,7 @@ from stagewise.messages.errors import InputError, QuarantinedError
 from stagewise.recipes.mask_rules import Triplet
 from stagewise.recipes.pneumothorax import EXPERIMENTS
 from stagewise.recipes.winners_masks import BLENDS, TRIPLETS
+from stagewise.report.mask_making import make_report
 from stagewise.scores.dice import dice
 from stagewise.scores.mask_counts import dice_of
 from stagewise.volumes.grey_images import load_grey
@@ -210,6 +212,17 @@ def test_the_submission_is_the_rule_on_the_stored_probabilities_row_for_row(answ
         read_answers("mend")
 
 
+def test_the_submission_spells_the_images_as_the_sample_does(answered, monkeypatch, capsys):
+    spelled = [f"{name}.dcm" for name in TEST_NAMES]
+    pd.DataFrame({"ImageId": spelled, "EncodedPixels": "-1"}).to_csv(xray_paths.sample_submission(), index=False)
+    r41(monkeypatch)
+    r42(monkeypatch)
+    assert pd.read_csv(xray_paths.submission_csv())["ImageId"].tolist() == spelled
+    assert list(read_answers("mend").settings.unanswered) == [QUARANTINED]
+    run(monkeypatch, lambda: score_phantom("doc"))  # which knows them by their own names
+    assert f"phantom test: {len(spelled)} images" in capsys.readouterr().out
+
+
 def test_an_image_that_was_set_aside_must_be_answered_for(answered, monkeypatch):
     r41(monkeypatch)
     with pytest.raises(InputError, match=r"(?s)cut<b>off: is cut off.*--unanswered empty"):
@@ -279,6 +292,19 @@ def test_the_phantoms_score_is_the_dice_of_what_was_submitted(answered, monkeypa
     means = np.mean(list(scores.values())), np.mean([scores[name] for name in positive])
     line = next(line for line in said.splitlines() if line.endswith("") and ", submitted" in line)
     assert [float(cell) for cell in line.split()[-3:-1]] == pytest.approx(means, abs=5e-5)
+
+
+@pytest.mark.parametrize("answer", [r42, r61])
+def test_what_follows_the_phantoms_score_is_of_the_split_that_was_answered_on(answered, monkeypatch, capsys, answer):
+    r41(monkeypatch)
+    other = xray_paths.split_csv().rename(paths.root() / "my split.csv")
+    xray_paths.split_csv().write_text("filename,positive,fold\nx0,1,0\nx2,1,1\n")
+    answer(monkeypatch, "--split", str(other))
+    run(monkeypatch, lambda: score_phantom("doc"))
+    following = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert following[:3] == ["next:", "python", "pneumothorax/r51_report.py"]
+    run(monkeypatch, lambda: make_report(EXPERIMENTS, "doc"), *following[3:], "--dry-run")
+    assert f"{len(TEST_NAMES)} test images answered" in capsys.readouterr().out
 
 
 def test_parts_that_are_asked_for_and_not_trained_are_named_with_their_training(trained):

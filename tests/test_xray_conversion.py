@@ -166,6 +166,16 @@ def test_two_files_of_one_name_are_refused(train):
         conversion.plan("train")
 
 
+def test_files_of_linked_folders_are_found_once_and_a_ring_of_links_ends(train):
+    elsewhere = train.parent / "disk"
+    put(elsewhere / "study" / "e.dcm", dicom())
+    (train / "more").symlink_to(elsewhere)
+    (train / "again").symlink_to(elsewhere / "study")
+    (elsewhere / "back").symlink_to(train)
+    (train / "itself").symlink_to("itself")
+    assert sorted(list_dicoms("train")) == ["a", "b", "c", "d", "e"]
+
+
 def test_a_name_with_both_suffixes_in_any_case_is_that_of_the_table(train):
     (train / "a.dcm").rename(train / "a.png.DCM")
     assert "a" in list_dicoms("train")

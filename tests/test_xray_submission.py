@@ -132,11 +132,24 @@ def test_memory_does_not_grow_with_the_images(root):
     assert peaks[1] < 1.2 * peaks[0]
 
 
-def test_images_are_those_of_the_sample_submission_each_once(root):
+@pytest.mark.parametrize(
+    ("rows", "names", "asked"),
+    [
+        (None, ["a", "b", "c"], ["a", "b", "c"]),
+        ("c,1 1\na,1 1\nc,1 1\n", ["c", "a"], ["c", "a"]),  # stage 1's had a row an object
+        ("c.dcm,-1\n a.PNG ,-1\nb,-1\nc,-1\n", ["c", "a", "b"], ["c.dcm", "a.PNG", "b"]),
+    ],
+)
+def test_images_are_those_of_the_sample_submission_each_once_as_it_spells_them(root, rows, names, asked):
     path = root / "sample_submission.csv"
-    assert images_asked_for(path, ["b", "a", "c"]) == ["a", "b", "c"]
-    path.write_text("ImageId, EncodedPixels\nc,1 1\na,1 1\nc,1 1\n")  # stage 1's had a row an object
-    assert images_asked_for(path, ["b", "a", "c"]) == ["c", "a"]
+    if rows:
+        path.write_text("ImageId, EncodedPixels\n" + rows)
+    found = images_asked_for(path, ["b", "a", "c"])
+    assert (found["filename"].tolist(), found["asked"].tolist()) == (names, asked)
+
+
+def test_an_image_that_is_not_there_is_no_answer(root):
+    path = root / "sample_submission.csv"
     path.write_text("ImageId,EncodedPixels\nc,-1\nd,-1\ne,-1\n")
     with pytest.raises(InputError, match=r"sample_submission\.csv asks for the mask of 'd' and of 1 others"):
         images_asked_for(path, ["a", "c"])

@@ -28,6 +28,7 @@ def table(root, text, name="train-rle.csv", opened=open):
         (PLAIN, "t.csv", open),
         (PLAIN.replace(",", ", "), "t.csv", open),
         (PLAIN.replace("\n", "\r\n") + "\r\n", "t.csv", open),
+        (PLAIN.replace("ImageId", "imageid").replace("Encoded", "ENCODED"), "t.csv", open),
         ("﻿" + PLAIN, "t.csv", open),
         ('"ImageId","EncodedPixels"\n"a","-1"\n"b","3 4 5 6"\n"b","20 2"\n', "t.csv", open),
         (PLAIN.replace("b,", "b.dcm,"), "t.csv", open),

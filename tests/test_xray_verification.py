@@ -20,7 +20,7 @@ def data(root):
     """Eight training images, every second one with a mask, and a test image; converted, with a split."""
     for number in range(8):
         put(xray_paths.dicom_folder("train") / f"im{number}.dcm", dicom(np.roll(GREY, number)))
-    put(xray_paths.dicom_folder("test") / "other.dcm", dicom(GREY[::-1].copy()))
+    put(xray_paths.dicom_folder("test") / "other.dcm", dicom(GREY[::-1, :12].copy()))  # a square
     rows = [f"im{number},{'3 40' if number % 2 else '-1'}\n" for number in range(8)]
     write_masks("".join(rows) + "im1,40 9\n")
     for subset in paths.SUBSETS:
@@ -95,6 +95,16 @@ def same_picture(data):
     conversion.convert_subset("test", workers=0)
 
 
+def asked_for_another(data):
+    xray_paths.sample_submission().write_text("ImageId,EncodedPixels\nother.dcm,-1\ngone,-1\n")
+
+
+def oblong_test_image(data):
+    for number in range(2):
+        put(xray_paths.dicom_folder("test") / f"oblong{number}.dcm", dicom(np.roll(GREY, 99 + number)))
+    conversion.convert_subset("test", workers=0)
+
+
 def other_split(data):
     text = xray_paths.split_csv().read_text()
     xray_paths.split_csv().write_text(text.replace("im0,0,0", "im0,1,0") + "nowhere,0,1\n")
@@ -105,6 +115,17 @@ def no_folds(data):
 
 
 USELESS = "train images that cannot be used"
+NAMED = {
+    asked_for_another: (
+        "input/xrays/sample_submission.csv asks for the mask of 'gone', which is no test image here",
+        "remove it to answer all test images by name",
+    ),
+    oblong_test_image: (
+        "a submission's masks are square and of one size, most images here have 16 x 12 pixels, and "
+        "modified_data/xrays/test/other.png has 12 x 12",
+        "resize it before r01",
+    ),
+}
 CASES = {
     change_image: (USELESS, "im0 (changed since its conversion)"),
     cut_image: (USELESS, "im0 (ends before its last chunk (truncated))"),
@@ -125,6 +146,30 @@ def test_each_disagreement_is_named_with_its_mend(data, change):
     what, name = CASES[change]
     finding = found()[what]
     assert finding.names == (name,) and finding.mend
+
+
+@pytest.mark.parametrize("change", NAMED, ids=lambda change: change.__name__)
+def test_what_r42_would_refuse_of_the_test_images_is_told_before_training_which_may_go_on(data, change):
+    change(data)
+    what, mend = NAMED[change]
+    finding = found()[what]
+    assert finding.optional and mend in finding.mend
+
+
+def test_an_oblong_test_image_that_is_not_asked_for_is_no_matter(data):
+    oblong_test_image(data)
+    xray_paths.sample_submission().write_text("ImageId,EncodedPixels\nother,-1\n")
+    assert not found()
+
+
+def test_training_images_that_the_split_does_not_have_are_noted_and_no_problem(data):
+    split = xray_paths.split_csv()
+    split.write_text(split.read_text().replace("im5,1,1\n", "").replace("im2,0,0\n", ""))
+    left = "2 training images, first im2, are not in the split, and never trained on; to have them there, "
+    checked = verify(None, None, 0)
+    assert not checked.findings
+    assert f"{left}make it again: python pneumothorax/r03_gen_kfold_split.py --force" in checked.notes
+    assert f"{left}add them to {split}" in verify(split, None, 0).notes
 
 
 def test_a_split_without_folds_and_rows_without_an_image_are_found(data):

@@ -5,7 +5,7 @@
 
 Reads:  models/third_place_vote_<net>/fold_<k>/ and threshold.json, modified_data/third_place_vote_<net>_oof.csv,
         modified_data/kfold_split_5_42.csv (or --split), modified_data/roi_parts/
-Writes: subm/heatmaps/<name>_*.mp4 and .gif
+Writes: subm/heatmaps/{train,test}/<name>_<net>_<method>_block<b>.mp4 and .gif
 Time:   a forward pass a clip and fold
 Expect: bright where the features speak for the answer that is explained
 """

@@ -8,7 +8,8 @@ Reads:  modified_data/third_place_vote_<net>_oof.csv and models/third_place_vote
         subm/third_place_vote_<net>_test.csv and _test.json (r42) of all three nets; input/submission_format.csv
 Writes: subm/submission.csv (0 or 1), subm/joined_test.csv (the share of votes), subm/joined.json (how)
 Time:   seconds
-Expect: a line a net and a way to join, with ROC AUC and MCC and how far they are from the best net's
+Expect: a line a net and a way to join, with ROC AUC and MCC and how far they are from the best net's; of one fold alone
+        one line, since nothing can be compared
 """
 
 import stagewise.first_line  # noqa: F401  from here on, Ctrl-C shows no traceback

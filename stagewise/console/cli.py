@@ -82,10 +82,7 @@ OPTIONS = {
         "backend finds)",
     ),
     "workers": dict(
-        type=at_least(0),
-        default=available_cpus(),
-        metavar="N",
-        help="worker processes (default: %(default)s)",
+        type=at_least(0), default=available_cpus(), metavar="N", help="worker processes (default: %(default)s)"
     ),
     "memory": dict(
         type=more_than_zero,
@@ -124,6 +121,7 @@ OPTIONS = {
     "keep-going": dict(action="store_true", help="set bad inputs aside and go on; exit code 5 says so at the end"),
 }
 
+SPLIT_OF_XRAYS = dict(help="the split table (default: modified_data/xrays/kfold_split_5_42.csv)")
 WORKERS_OF_CLUSTER = dict(default=None, help="worker processes, or cores of the cluster (default: one a core, or all)")
 
 
@@ -131,9 +129,10 @@ def parser(doc: str, *options: str) -> argparse.ArgumentParser:
     """A parser whose help is the script's docstring, with the named shared `OPTIONS`, each by its whole name."""
     formatter = argparse.RawDescriptionHelpFormatter
     made = argparse.ArgumentParser(description=doc, formatter_class=formatter, allow_abbrev=False)
+    others = {"workers": WORKERS_OF_CLUSTER} if "cluster" in options else {}
+    others |= {"split": SPLIT_OF_XRAYS} if Path(sys.argv[0]).absolute().parent.name == "pneumothorax" else {}
     for option in options:
-        of_cluster = WORKERS_OF_CLUSTER if option == "workers" and "cluster" in options else {}
-        made.add_argument(f"--{option}", **OPTIONS[option] | of_cluster)
+        made.add_argument(f"--{option}", **OPTIONS[option] | others.get(option, {}))
     return made
 
 

@@ -83,7 +83,7 @@ def read_table(
 def _with_known_names(frame: pd.DataFrame, required: Sequence[str]) -> pd.DataFrame:
     """The table with the names that are asked for, where one column alone has such a name but for its case."""
     fits = {
-        column: [name for name in frame.columns if name.casefold() == column]
+        column: [name for name in frame.columns if name.casefold() == column.casefold()]
         for column in (*required, *KNOWN)
         if column not in frame
     }

@@ -34,10 +34,10 @@ def show_clips(*stages: "Recipe", doc: str) -> None:
     examples = choose(plan, threshold, arguments.names, arguments.worst, arguments.sure)
     engine = engine_for(net, method, block, arguments.engine)
     asked = len(arguments.names) + arguments.worst + arguments.sure
-    print(f"{len(examples)} clips of {asked} asked for, {method} behind block {block}", flush=True)
+    print(f"{plan.stage}: {len(examples)} clips of {asked} asked for, {method} behind block {block}", flush=True)
     if arguments.dry_run or not examples:
         for example in examples:
-            mp4, gif = map(paths.shown, example.video_paths(method, block))
+            mp4, gif = map(paths.shown, example.video_paths(plan.stage, method, block))
             print(f"{example.title(threshold)}\n  would write {mp4} and {gif}")
         return
     from stagewise.machine import device

@@ -46,7 +46,7 @@ def _write_video(
     size = "x".join(map(str, laid.heat.shape[:3]))
     lines = (example.title(threshold), f"clip | {legend} | both", f"{stage}, {source}, {size} voxels")
     heat, title = laid.coloured(volume.shape[:3]), "\n".join(lines)
-    mp4, gif = example.video_paths(method, block)
+    mp4, gif = example.video_paths(stage, method, block)
     write_mp4(mp4, ThreePanes(volume, heat, title), RATE)
     write_gif(gif, ThreePanes(volume, heat, title, GIF_HEIGHT), RATE)
     return mp4, gif

@@ -9,11 +9,12 @@ from stagewise.console import cli
 from stagewise.console.ending import command, ending
 from stagewise.files import paths
 from stagewise.files.leftovers import remove_leftovers
-from stagewise.messages.commands import JOIN
+from stagewise.messages.commands import JOIN, OUT_OF_FOLD
 from stagewise.messages.errors import InputError
 
 if TYPE_CHECKING:  # they load pandas, which --help does not wait for
-    from stagewise.joining.comparing import Comparison, Nested
+    from stagewise.joining.comparing import Comparison, Fitted, Uncompared
+    from stagewise.joining.rules import Rule
     from stagewise.joining.tables import Tables
 
 
@@ -24,7 +25,6 @@ def join_stages(doc: str, winners: Mapping[str, float] | None = None) -> None:
     None where the command line names the stages.
     """
     arguments = _arguments(doc, winners)
-    from stagewise.joining.comparing import compare
     from stagewise.joining.rules import joining_rules, single_stages, winners_vote
     from stagewise.joining.tables import read_tables
 
@@ -33,17 +33,17 @@ def join_stages(doc: str, winners: Mapping[str, float] | None = None) -> None:
     if winners:
         joining.insert(0, winners_vote([winners[stage] for stage in tables.stages]))
     _require_known(arguments.method, [rule.name for rule in (*singles, *joining)])
+    _require_classes(tables, arguments.method or arguments.own, [*singles, *joining])
     print(tables, flush=True)
     if arguments.dry_run:
         print(f"would read {', '.join(map(paths.shown, tables.files))}")
         print(f"would write {', '.join(map(paths.shown, _written()))}")
         return
-    clips = (tables.labels, tables.folds, tables.oof)
-    comparison = compare(singles, joining, clips, tables.project, arguments.seed)
-    print(comparison)
-    chosen, why = _chosen(comparison, arguments.method)
+    scored = _scored(tables, singles, joining, arguments)
+    print(scored)
+    chosen, why = _chosen(scored, arguments.method, arguments.own)
     print(f"taken: {chosen.name}, {why}")
-    _write(tables, comparison, chosen, why, arguments)
+    _write(tables, scored, chosen, why, arguments)
     print(ending(_written(), command("join/r50_score_phantom.py") if paths.phantom_answers().exists() else None))
 
 
@@ -58,9 +58,10 @@ def _arguments(doc: str, winners: Mapping[str, float] | None) -> argparse.Namesp
     parser = cli.parser(doc, "seed", "dry-run")
     if winners:
         method, ways = f"{len(winners) // 2 + 1}-of-{len(winners)}", "winner (votes at the winner's thresholds), "
-        parser.set_defaults(stages=list(winners), method=method)
+        parser.set_defaults(stages=list(winners), own=method)
     else:
         method, ways = "the simplest within the interval of the best", ""
+        parser.set_defaults(own=None)
         parser.add_argument("stages", nargs="+", metavar="STAGE", help="a stage whose r41 and r42 have answered")
     parser.add_argument(
         "--method",
@@ -79,14 +80,50 @@ def _require_known(method: str | None, names: list[str]) -> None:
         raise InputError(f"there is no way to join called {method}; take one of single, {', '.join(names)}")
 
 
-def _chosen(comparison: "Comparison", method: str | None) -> "tuple[Nested, str]":
-    """The candidate to answer with, and why."""
-    if method is not None:
-        named = {candidate.name: candidate for candidate in reversed(comparison.candidates)}
-        return named.get(method, comparison.candidates[0]), f"as --method {method} asked"
-    best = comparison.candidates[comparison.best].name
+def _require_classes(tables: "Tables", method: str | None, rules: "list[Rule]") -> None:
+    """Raise InputError where a class lacks, so that ways cannot be compared to choose one, or the method not fitted."""
+    if not tables.not_compared:
+        return
+    if method in (None, "single"):
+        raise InputError(
+            f"{tables.not_compared}, so that nothing is fitted there, and ways to join are not compared; name one, "
+            "to be fitted to all clips as they are: --method NAME, with one of "
+            f"{', '.join(rule.name for rule in rules)} (to choose among them takes answers of more folds)"
+        )
+    from stagewise.joining.stage_tables import commands_of
+
+    learning, stalled = [rule.name for rule in rules if rule.learns], tables.labels.sum()
+    if method in learning and not 0 < stalled < len(tables.labels):
+        others = "".join(f", or add --method {rule.name}, which learns nothing" for rule in rules if not rule.learns)
+        raise InputError(
+            f"of {len(tables.labels)} clips {stalled} are stalled, and {method} is fitted to both classes; run all on "
+            f"one split and the same folds: {commands_of(tables.stages, OUT_OF_FOLD)}{others}"
+        )
+
+
+def _scored(
+    tables: "Tables", singles: "list[Rule]", joining: "list[Rule]", arguments: argparse.Namespace
+) -> "Comparison | Uncompared":
+    """All rules compared out of fold; where that cannot be, the one that was asked for."""
+    from stagewise.joining.comparing import Uncompared, compare, fit_whole
+
+    if tables.not_compared:
+        method = arguments.method or arguments.own
+        (rule,) = (rule for rule in (*singles, *joining) if rule.name == method)
+        return Uncompared(fit_whole(rule, tables.labels, tables.oof))
+    clips = (tables.labels, tables.folds, tables.oof)
+    return compare(singles, joining, clips, tables.project, arguments.seed)
+
+
+def _chosen(scored: "Comparison | Uncompared", asked: str | None, own: str | None) -> "tuple[Fitted, str]":
+    """The candidate to answer with, and why. asked: --method; own: the recipe's, where it has one."""
+    if method := asked or own:
+        named = {candidate.name: candidate for candidate in reversed(scored.candidates)}
+        why = f"as --method {asked} asked" if asked else "the recipe's own way"
+        return named.get(method, scored.candidates[0]), why
+    best = scored.candidates[scored.best].name
     return (
-        comparison.candidates[comparison.simplest],
+        scored.candidates[scored.simplest],
         f"the simplest within the interval of the best by MCC, {best} (in the order: the best stage, mean, ranks, "
         "votes, weighted, stacking)",
     )
@@ -97,7 +134,7 @@ def _written() -> list[Path]:
 
 
 def _write(
-    tables: "Tables", comparison: "Comparison", chosen: "Nested", why: str, arguments: argparse.Namespace
+    tables: "Tables", scored: "Comparison | Uncompared", chosen: "Fitted", why: str, arguments: argparse.Namespace
 ) -> None:
     """Answer the test videos, and write the answers and how they were made."""
     import pandas as pd
@@ -120,7 +157,8 @@ def _write(
         "seed": arguments.seed,
         "unanswered": tables.unanswered,
         "clips": len(tables.labels),
-        "scores": comparison.content(),
+        "not_compared": tables.not_compared or None,
+        "scores": scored.content(),
         "made_from": {paths.shown(file): paths.sha256_of(file) for file in tables.files},
         "versions": versions(),
     }

@@ -16,18 +16,30 @@ LINE = "  {:<{width}}  {:<9}{:<30}{:<8}{:<30}{}"
 
 
 @dataclass(frozen=True)
-class Nested:
-    """A rule's answers to every clip, its weights and thresholds from the other folds alone.
-
-    joint: fitted to all clips, for new ones; scores: (n,) 0-1; answers: (n,) bool; own_mcc: of the joint on the clips
-    that it was fitted to, which is flattered.
-    """
+class Fitted:
+    """A rule, fitted to all clips, for new ones. own_mcc: on the clips that it was fitted to, which is flattered."""
 
     name: str
     joint: Joint
+    own_mcc: float
+
+
+@dataclass(frozen=True)
+class Nested(Fitted):
+    """Its answers to every clip, too, weights and thresholds from the other folds alone.
+
+    scores: (n,) 0-1; answers: (n,) bool.
+    """
+
     scores: np.ndarray
     answers: np.ndarray
-    own_mcc: float
+
+
+def fit_whole(rule: Rule, labels: np.ndarray, probabilities: np.ndarray) -> Fitted:
+    """Fit the rule to all clips; see `answer_nested`."""
+    joint = rule.fit(labels, probabilities)
+    counts = confusion(labels, is_stalled(joint.of(probabilities), joint.threshold))
+    return Fitted(rule.name, joint, float(mcc_of_counts(*counts)))
 
 
 def answer_nested(rule: Rule, labels: np.ndarray, folds: np.ndarray, probabilities: np.ndarray) -> Nested:
@@ -41,9 +53,27 @@ def answer_nested(rule: Rule, labels: np.ndarray, folds: np.ndarray, probabiliti
         joint = rule.fit(labels[~own], probabilities[~own])
         scores[own] = joint.of(probabilities[own])
         answers[own] = is_stalled(scores[own], joint.threshold)
-    joint = rule.fit(labels, probabilities)
-    counts = confusion(labels, is_stalled(joint.of(probabilities), joint.threshold))
-    return Nested(rule.name, joint, scores, answers, float(mcc_of_counts(*counts)))
+    return Nested(**vars(fit_whole(rule, labels, probabilities)), scores=scores, answers=answers)
+
+
+@dataclass(frozen=True)
+class Uncompared:
+    """The one rule that was asked for, where none can be scored out of fold."""
+
+    fitted: Fitted
+
+    @property
+    def candidates(self) -> list[Fitted]:
+        """It alone."""
+        return [self.fitted]
+
+    def content(self) -> dict[str, dict[str, Any]]:
+        """As `Comparison.content`, of what is known."""
+        return {self.fitted.name: {"mcc_on_own_clips": self.fitted.own_mcc}}
+
+    def __str__(self) -> str:
+        score = f"MCC {self.fitted.own_mcc:.4f} on these clips"
+        return f"{self.fitted.name}: {score}, flattered by whatever was fitted to them"
 
 
 @dataclass(frozen=True)

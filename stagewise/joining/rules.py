@@ -20,10 +20,11 @@ Fit = Callable[[np.ndarray, np.ndarray], Joint]  # from (n,) labels, 0 or 1, and
 
 @dataclass(frozen=True)
 class Rule:
-    """A way to join. name: what --method calls it; fit: makes a `Joint` of it."""
+    """A way to join. name: what --method calls it; fit: makes a `Joint` of it; learns: whether from clips."""
 
     name: str
     fit: Fit
+    learns: bool = True
 
 
 def single_stages(stages: Sequence[str]) -> list[Rule]:
@@ -52,7 +53,7 @@ def joining_rules(stages: int) -> list[Rule]:
 def winners_vote(thresholds: Sequence[float]) -> Rule:
     """The majority of stages at given thresholds, a clip at them being stalled, too; nothing is fitted."""
     just_below = np.nextafter(np.asarray(thresholds, float), 0)
-    return Rule("winner", lambda labels, probabilities: Votes(just_below, len(thresholds) // 2 + 1))
+    return Rule("winner", lambda labels, probabilities: Votes(just_below, len(thresholds) // 2 + 1), learns=False)
 
 
 def _fit_fixed(weights: np.ndarray) -> Fit:

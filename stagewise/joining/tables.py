@@ -11,7 +11,7 @@ import pandas as pd
 from stagewise.data.splits import named
 from stagewise.data.tables import videos_to_answer
 from stagewise.files import paths
-from stagewise.joining.stage_tables import StageTables, command_of, commands_of, read_stage
+from stagewise.joining.stage_tables import StageTables, commands_of, read_stage
 from stagewise.messages.commands import OUT_OF_FOLD, TEST, answering_stages
 from stagewise.messages.errors import InputError
 from stagewise.scores.paired import projects_of_tables
@@ -39,6 +39,15 @@ class Tables:
     files: list[Path]
     notes: list[str]
 
+    @property
+    def not_compared(self) -> str:
+        """Why no rule can be fitted without each fold, to answer that one: a class is missing there; else ""."""
+        for fold in np.unique(self.folds):
+            others = self.labels[self.folds != fold]
+            if not 0 < others.sum() < len(others):
+                return f"outside fold {fold} there are {len(others)} clips, {others.sum()} stalled"
+        return ""
+
     def __str__(self) -> str:
         numbers = sorted(set(self.folds.tolist()))
         projects = "" if self.project is None else f" of {self.project.max() + 1} projects"
@@ -47,7 +56,8 @@ class Tables:
             f"joining {', '.join(self.stages)}: {len(self.labels)} clips{projects} out of fold, {self.labels.sum()} "
             f"stalled, {named(numbers)}; {len(self.test)} test videos{left_out}"
         )
-        return "\n".join((line, *self.notes))
+        alone = [f"ways to join are not compared out of fold: {why}"] if (why := self.not_compared) else []
+        return "\n".join((line, *self.notes, *alone))
 
 
 def read_tables(stages: Sequence[str], common: bool) -> Tables:
@@ -73,7 +83,7 @@ def read_tables(stages: Sequence[str], common: bool) -> Tables:
     answered = asked["filename"].isin(first.test.index).to_numpy()
     _require_all_asked(read, asked["filename"], answered)
     rows, order = first.oof.loc[clips], asked["filename"][answered]
-    tables = Tables(
+    return Tables(
         stages=names,
         labels=rows["stalled"].to_numpy(),
         folds=rows["fold"].to_numpy(),
@@ -86,8 +96,6 @@ def read_tables(stages: Sequence[str], common: bool) -> Tables:
         files=[file for tables in read for file in tables.files],
         notes=[tables.note for tables in read if tables.note],
     )
-    _require_nesting(tables)
-    return tables
 
 
 def _require_same_clips(first: StageTables, other: StageTables, common: bool) -> None:
@@ -139,15 +147,3 @@ def _require_all_asked(read: Sequence[StageTables], asked: pd.Series, answered: 
         wrong = f"{unknown[0]} is not asked for" if len(unknown) else f"{missing.iloc[0]} has no answer"
         mend = commands_of((tables.stage for tables in read), TEST)
         raise InputError(f"other test videos are asked for than the stages answered ({wrong}); run: {mend}")
-
-
-def _require_nesting(tables: Tables) -> None:
-    """Raise InputError unless there are two folds, and both classes outside each of them."""
-    for fold in np.unique(tables.folds):
-        stalled = tables.labels[tables.folds != fold].sum()
-        if not 0 < stalled < (tables.folds != fold).sum():
-            raise InputError(
-                f"outside fold {fold} there are {(tables.folds != fold).sum()} clips, {stalled} stalled: weights and "
-                f"thresholds need both classes there; run, with more folds: "
-                f"{command_of(tables.stages[0], OUT_OF_FOLD)}"
-            )

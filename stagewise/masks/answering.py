@@ -27,13 +27,14 @@ def answer_test(experiments: "Experiments", doc: str) -> None:
     predicted; QuarantinedError at the end where images were left unanswered.
     """
     arguments = _arguments(experiments, doc)
-    from stagewise.masks.plans import plan_test, stages_asked, test_images
+    from stagewise.masks.plans import plan_test, stages_asked
     from stagewise.masks.store import test_store
+    from stagewise.xrays.submission import images_to_answer
 
     stages = stages_asked(experiments, arguments.nets, arguments.part, arguments.folds)
     plans = [plan_test(stage, arguments.split, arguments.folds) for stage in stages]
     rules = [_rule(plan, arguments.rule) for plan in plans]
-    asked = test_images()
+    asked = images_to_answer()
     require_answerable(asked, arguments.unanswered)
     for plan in plans:
         test_store(plan).refuse_others(arguments.force)
@@ -90,7 +91,7 @@ def _rule(plan: "InferencePlan", asked: "str | MaskRule") -> "dict[str, MaskRule
 
 
 def require_answerable(asked: "pd.DataFrame", row: str | None) -> None:
-    """Raise InputError where test images were set aside and no row was chosen for them. asked: of `test_images`."""
+    """InputError where test images were set aside and no row was chosen for them. asked: of `images_to_answer`."""
     without = asked.query("reason != ''")
     if len(without) and row is None:
         raise InputError(

@@ -29,11 +29,12 @@ def blend_experiments(experiments: "Experiments", doc: str) -> None:
     """
     arguments = _arguments(experiments, doc)
     weights = _weights(experiments, arguments)
-    from stagewise.masks.plans import plan_out_of_fold, plan_test, stages_asked, test_images
+    from stagewise.masks.plans import plan_out_of_fold, plan_test, stages_asked
+    from stagewise.xrays.submission import images_to_answer
 
     stages = stages_asked(experiments, weights and list(weights), arguments.part, arguments.folds)
     options = arguments.split, arguments.folds
-    seen, asked = [plan_out_of_fold(stage, *options) for stage in stages], test_images()
+    seen, asked = [plan_out_of_fold(stage, *options) for stage in stages], images_to_answer()
     plans = [plan_test(stage, *options) for stage in stages]
     require_answerable(asked, arguments.unanswered)
     _require_one_size(plans)

@@ -1,5 +1,7 @@
 """What r50 of the X-rays does: score masks whose truth is known, on the phantom."""
 
+import shlex
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from stagewise.console import cli
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from stagewise.xrays.mask_table import MaskTable
 
 FOLDER = "pneumothorax"
+ALIKE = ("--net", "--part", "--split", "--fold")  # options of r51 as of what answered
 
 
 def score_phantom(doc: str) -> None:
@@ -36,7 +39,13 @@ def score_phantom(doc: str) -> None:
         raise InputError(f"{paths.shown(known)} has no row of {unknown[0]}, which was answered; {mend}")
     for line in _lines(answers, truth, submitted):
         print(line)
-    print(ending([], command(f"{FOLDER}/{REPORT}.py")))
+    print(ending([], _report_of(answers)))
+
+
+def _report_of(answers: "Answers") -> str:
+    """The command that shows these answers: of the stage, split and folds that the one which made them names."""
+    pairs = pairwise(shlex.split(answers.settings.made_by))
+    return command(f"{FOLDER}/{REPORT}.py", None, *(word for pair in pairs if pair[0] in ALIKE for word in pair))
 
 
 def _lines(answers: "Answers", truth: "MaskTable", submitted: "MaskTable") -> "Iterator[str]":

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from stagewise.data.kinds import XRAYS
 from stagewise.files import paths, xray_paths
 from stagewise.folds import runs
@@ -14,7 +12,7 @@ from stagewise.prediction.inference import InferencePlan, plan_of, split_or_its_
 from stagewise.recipes.recipe import Recipe
 from stagewise.xrays.converted import images_of
 from stagewise.xrays.splits import read_xray_split
-from stagewise.xrays.submission import images_asked_for
+from stagewise.xrays.submission import images_to_answer, side_of
 from stagewise.xrays.tables import read_conversion_index
 
 Experiments = Mapping[str, Mapping[str, Recipe]]  # their parts by the parts' names, by their own
@@ -77,7 +75,7 @@ def plan_test(stage: Recipe, split_path: Path | None, asked_folds: Sequence[int]
     """
     split = split_or_its_folds(stage.name, split_path, asked_folds, XRAYS, read_xray_split)
     recipe, *trained = trained_folds(stage, split, asked_folds)
-    table = test_images().query("reason == ''").reset_index(drop=True)
+    table = images_to_answer().query("reason == ''").reset_index(drop=True)
     images = tuple(xray_paths.image_path("test", name) for name in table["filename"])
     if table.empty:
         raise InputError(f"no test image is there to answer; put DICOM files there, and run: {CONVERT_DICOM} test")
@@ -88,30 +86,6 @@ def plan_test(stage: Recipe, split_path: Path | None, asked_folds: Sequence[int]
         )
     side_of(table)
     return plan_of(recipe, split, *trained, table, images)
-
-
-def side_of(table: pd.DataFrame) -> int:
-    """The side of the test images in pixels, which is that of their masks, too. table: of `plan_test`.
-
-    Raises InputError where they are not all square and of one size, naming one that is unlike most.
-    """
-    most = table[["height", "width"]].value_counts().index[0]
-    unlike = table[(table["height"] != most[0]) | (table["width"] != most[1])]
-    if len(unlike) or most[0] != most[1]:
-        other = (unlike if len(unlike) else table).iloc[0]
-        raise InputError(
-            f"a submission's masks are square and of one size, most images here have {most[1]} x {most[0]} pixels, and "
-            f"{paths.shown(xray_paths.image_path('test', other['filename']))} has {other['width']} x "
-            f"{other['height']}; resize it before r01, or leave it out of input/xrays/"
-        )
-    return int(most[0])
-
-
-def test_images() -> pd.DataFrame:
-    """The test images in the order of the submission: filename, sizes, sha256, and why one was set aside, or ""."""
-    index = read_conversion_index("test").set_index("filename")
-    names = images_asked_for(xray_paths.sample_submission(), index.index.tolist())
-    return index.loc[names, ["height", "width", "sha256", "reason"]].reset_index()
 
 
 def has_test_images() -> bool:

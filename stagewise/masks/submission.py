@@ -12,7 +12,6 @@ import pandas as pd
 from stagewise.files import paths, xray_paths
 from stagewise.files.leftovers import remove_leftovers
 from stagewise.folds import runs
-from stagewise.masks.plans import side_of
 from stagewise.masks.rule_file import rule_of
 from stagewise.masks.store import test_store
 from stagewise.messages.errors import InputError
@@ -21,7 +20,7 @@ from stagewise.recipes.blends import Blend
 from stagewise.recipes.mask_rules import Doublet, MaskRule
 from stagewise.scores.rule_table import values_of
 from stagewise.xrays.finished_masks import finished_mask
-from stagewise.xrays.submission import Submitted, write_masks
+from stagewise.xrays.submission import Submitted, side_of, write_masks
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,8 @@ def write_answers(
 ) -> tuple[Submitted, list[Path]]:
     """Write the submission and how it was made, both whole or not at all.
 
-    plans: of `plan_test`, of the same images; asked: of `test_images`, of which those unanswered get an empty mask.
+    plans: of `plan_test`, of the same images; asked: of `images_to_answer`, whose names as asked are written, and of
+    which those unanswered get an empty mask.
     """
     path, blend, side = xray_paths.submission_csv(), settings.blend, side_of(plans[0].table)
     probabilities, empty = blended_test(plans, blend), np.zeros((side, side), bool)
@@ -99,7 +99,7 @@ def write_answers(
         for reason in asked["reason"]
     )
     remove_leftovers(path.parent)
-    submitted = write_masks(path, asked["filename"].tolist(), masks, side)
+    submitted = write_masks(path, asked["asked"].tolist(), masks, side)
     told = asdict(settings) | asdict(submitted) | {"side": side, "sha256": paths.sha256_of(path)}
     runs.write_json(xray_paths.answers_json(), told)
     return submitted, [path, xray_paths.answers_json()]

@@ -80,9 +80,14 @@ def answering_stages(folder: str | None = None) -> list[str]:
 
 def step_of(stage: str, step: str) -> str:
     """`script_of`, with the options that name the stage where several of its folder answer, or parts of several."""
-    script, part = script_of(stage, step), _part_words(stage)
-    several = part or len(answering_stages(Path(script).parent.name)) > 1
-    return " ".join([script, "--net", net_of(stage), *part]) if several and step != TRAIN else script
+    script, net = script_of(stage, step), net_of_several(stage)
+    return " ".join([script, "--net", net, *_part_words(stage)]) if net and step != TRAIN else script
+
+
+def net_of_several(stage: str) -> str:
+    """`net_of` where several stages of its folder answer, or parts of several; "" where it is alone."""
+    several = _part_words(stage) or len(answering_stages(Path(script_of(stage, TRAIN)).parent.name)) > 1
+    return net_of(stage) if several else ""
 
 
 def net_of(stage: str) -> str:

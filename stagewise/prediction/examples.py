@@ -9,10 +9,11 @@ import pandas as pd
 from stagewise.data.clips import volumes_of
 from stagewise.data.splits import named
 from stagewise.data.tables import CLASSES, read_oof_table
+from stagewise.data.video_names import resolve
 from stagewise.files import paths
-from stagewise.files.names import SUFFIX
+from stagewise.files.names import SUFFIX, is_video
 from stagewise.folds import runs
-from stagewise.messages.commands import OUT_OF_FOLD, TEST
+from stagewise.messages.commands import OUT_OF_FOLD, TEST, net_of_several
 from stagewise.messages.errors import InputError
 from stagewise.prediction.inference import InferencePlan
 from stagewise.prediction.submission import read_means, read_settings
@@ -37,11 +38,15 @@ class Example:
         """The clip's file."""
         return paths.volume_path(self.subset, self.filename)
 
-    def video_paths(self, method: str, block: int) -> tuple[Path, Path]:
-        """Where the mp4 and the GIF of its heat map go, in a folder for training and one for test clips."""
+    def video_paths(self, stage: str, method: str, block: int) -> tuple[Path, Path]:
+        """Where the mp4 and the GIF of its heat map go, in a folder for training and one for test clips.
+
+        stage: whose net looks; their names say which of several nets of its folder that is.
+        """
         folder = paths.submission_folder() / "heatmaps" / self.subset
         called = self.filename[: -len(SUFFIX)] if self.filename.lower().endswith(SUFFIX) else self.filename
-        stem = f"{called}_{method}_block{block}"  # a.avi keeps its suffix, so that it is told from a.mp4
+        net = [net] if (net := net_of_several(stage)) else []
+        stem = "_".join([called, *net, method, f"block{block}"])  # a.avi keeps its suffix, to be told from a.mp4
         return folder / f"{stem}.mp4", folder / f"{stem}.gif"
 
     def title(self, threshold: float) -> str:
@@ -114,11 +119,12 @@ def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) ->
         test = dict(zip(table["filename"], table["probability"], strict=True))
     for name in names:
         subset, _, bare = name.rpartition("/")
-        found = _training_examples(answered[answered["filename"] == bare]) if subset in ("", "train") else []
-        if subset in ("", "test") and bare in test:
+        video = {one: _video(bare, one) for one in ("train", "test") if subset in ("", one)}
+        found = _training_examples(answered[answered["filename"] == video.get("train")])
+        if (asked := video.get("test")) in test:
             made = f"{paths.shown(path)} was not answered"
             runs.require_weights(made, settings.weights, plan.weights_sha256, mend)
-            found.append(Example("test", bare, tuple(plan.folds), float(test[bare]), None))
+            found.append(Example("test", asked, tuple(plan.folds), float(test[asked]), None))
         if not found:
             raise InputError(
                 f"{name} is neither a clip of {named(plan.folds)} in "
@@ -129,3 +135,13 @@ def _named(names: Sequence[str], plan: InferencePlan, answered: pd.DataFrame) ->
             raise InputError(f"{name} is a training and a test clip; give train/{name} or test/{name}")
         examples += found
     return examples
+
+
+def _video(name: str, subset: str) -> str:
+    """The video of `train` or `test` that a name means. Raises InputError where one without suffix may be several."""
+    if is_video(name):
+        return name
+    (found,), (problem,) = resolve(pd.Series([name]), subset)
+    if problem:
+        raise InputError(f"{name} {problem}")
+    return found

@@ -1,4 +1,4 @@
-"""The DICOM files that a folder of `input/xrays/` holds, in folders of any depth, and what else lies there."""
+"""The DICOM files of a folder of `input/xrays/`, in folders of any depth, linked ones too, and what else lies there."""
 
 import os
 from collections.abc import Iterator
@@ -55,8 +55,14 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _files(subset: str) -> Iterator[Path]:
-    """All files below the folder, but for the marks that keep an empty one; links to folders are not followed."""
-    for where, _, names in os.walk(xray_paths.dicom_folder(subset), onerror=_cannot_be_listed):
+    """All files below the folder, but for the marks that keep an empty one; folders are also followed by links."""
+    seen: set[str] = set()  # each is followed once: links may lead to one folder twice, or back to one above
+    for where, folders, names in os.walk(xray_paths.dicom_folder(subset), onerror=_cannot_be_listed, followlinks=True):
+        if (real := os.path.realpath(where)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
         yield from (Path(where, name) for name in names if name != ".gitkeep")
 
 

@@ -16,6 +16,7 @@ from stagewise.xrays.dicom_files import list_dicoms, passed_over, subsets_there
 from stagewise.xrays.examining import ExpectedImage, examine
 from stagewise.xrays.mask_table import MaskTable, read_mask_table
 from stagewise.xrays.splits import read_xray_split
+from stagewise.xrays.submission import images_asked_for, side_of
 from stagewise.xrays.tables import read_conversion_index
 
 AGAIN = f"run: {CONVERT_DICOM}"
@@ -37,6 +38,8 @@ def verify(split: Path | None, masks: Path | None, workers: int) -> Data:
                 _note_sizes(data, subset)
     if "masks" in tables:
         _check_masks(data, tables["masks"], tables.get("others"))
+    if data.has("test"):
+        _check_submission(data)
     _check_leaks(data)
     _check_split(data, split)
     return data
@@ -132,6 +135,21 @@ def _check_masks(data: Data, masks: MaskTable, others: MaskTable | None) -> None
         data.find(what, masks.unlike(others), "correct one of them")
 
 
+def _check_submission(data: Data) -> None:
+    """What r42 would refuse: an image asked for that is not there, or several sizes; training hangs on neither."""
+    images = data.tables["test"]
+    try:
+        asked = images_asked_for(xray_paths.sample_submission(), images["filename"].tolist())
+        images = images[images["filename"].isin(asked["filename"])]
+    except InputError as error:
+        data.find_unread(error, optional=True)
+    if len(images := images.query("status == 'ok'")):
+        try:
+            side_of(images)
+        except InputError as error:
+            data.find_unread(error, optional=True)
+
+
 def _check_leaks(data: Data) -> None:
     if data.has("train", "test"):
         data.find("test names among the training names", data.names("train") & data.names("test"), "keep one of each")
@@ -159,6 +177,12 @@ def _check_split(data: Data, path: Path | None) -> None:
     merged = split.table.merge(usable_images(data), on="filename", suffixes=("", "_mask"))
     unlike = merged.loc[merged["positive"] != merged["positive_mask"], "filename"]
     data.find("split rows that contradict the masks", unlike, mend)
+    if left := sorted(data.names("train") - data.names("split")):
+        mend = f"add them to {path}" if path else f"make it again: {MAKE_XRAY_SPLIT} --force"
+        data.notes.append(
+            f"{len(left)} training images, first {left[0]}, are not in the split, and never trained on; to have them "
+            f"there, {mend}"
+        )
 
 
 def _fold_note(fold: int, rows: pd.DataFrame) -> str:
