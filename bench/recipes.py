@@ -30,6 +30,7 @@ from stagewise.messages.errors import InputError
 
 JOINED = "joined"  # what r61 calls its table
 VOTES = "third_place_vote"
+WAYS = ("mean", "ranks", "weighted", "stacking")  # of one fold, on which r61 can choose none
 FOLDERS = (STAGES[-1], "second_place_r101", VOTES)  # whose r41 and r42 answer
 COLUMNS = ("AUC out of fold", "MCC out of fold", "AUC", "ACC", "MCC")
 SCORES = ("OOF AUC", "OOF MCC", "AUC", "ACC", "MCC")  # in `scores.json`, in the same order
@@ -71,13 +72,15 @@ def run(trial: Trial) -> None:
     for folder in FOLDERS:
         for step in (OUT_OF_FOLD, TEST):
             script(trial.root, f"{folder}/{step}.py", *split, *fold_options(trial.folds))
-    found = {}
-    for name, command in (("vote", (f"{VOTES}/{VOTE}.py",)), (JOINED, ("join/r61_join.py", *FOLDERS, "--common"))):
+    found, joined = {}, ("join/r61_join.py", *FOLDERS, "--common")
+    named = {f"{JOINED}: {way}": (*joined, "--method", way) for way in WAYS}
+    ways = {JOINED: joined} if len(trial.folds) > 1 else named
+    for name, command in {"vote": (f"{VOTES}/{VOTE}.py",), **ways}.items():
         script(trial.root, *command)
         found[name] = _joined_scores(trial)
     single = json.loads((trial.root / "subm/joined.json").read_text())["scores"]
     stages = [stage for folder in FOLDERS for stage in answering_stages(folder)]
-    found = {stage: _stage_scores(trial, stage, single[stage]) for stage in stages} | found
+    found = {stage: _stage_scores(trial, stage, single.get(stage)) for stage in stages} | found
     (trial.root / "scores.json").write_text(json.dumps(found))
 
 
@@ -87,11 +90,11 @@ def _train(trial: Trial, split: Sequence[object], chain: Sequence[Sequence[str]]
         script(trial.root, *command, *options, core=core, log=f"{Path(command[0]).parent}_{fold}.txt")
 
 
-def _stage_scores(trial: Trial, stage: str, out_of_fold: dict[str, float]) -> dict[str, float]:
-    """Of the test part at r41's threshold, and r61's of the same clips out of fold."""
+def _stage_scores(trial: Trial, stage: str, out_of_fold: dict[str, float] | None) -> dict[str, float]:
+    """Of the test part at r41's threshold, and r61's of the same clips out of fold, or r41's where it compared none."""
     table = pd.read_csv(trial.root / f"subm/{stage}_test.csv")
-    threshold = json.loads((trial.root / f"models/{stage}/threshold.json").read_text())["threshold"]
-    return _scores(trial, table, threshold, out_of_fold)
+    own = json.loads((trial.root / f"models/{stage}/threshold.json").read_text())
+    return _scores(trial, table, own["threshold"], out_of_fold or own)
 
 
 def _joined_scores(trial: Trial) -> dict[str, float]:
@@ -101,10 +104,10 @@ def _joined_scores(trial: Trial) -> dict[str, float]:
     return {"method": made["method"], **_scores(trial, table, made["threshold"], made["scores"][made["method"]])}
 
 
-def _scores(trial: Trial, table: pd.DataFrame, threshold: float, out_of_fold: dict[str, float]) -> dict[str, float]:
+def _scores(trial: Trial, table: pd.DataFrame, threshold: float, out_of_fold: dict[str, float]) -> dict[str, object]:
     table = table.merge(pd.read_csv(trial.root / trial.truth), on="filename", validate="1:1")
     found = scores(table["stalled"].to_numpy(), table["probability"].to_numpy(), threshold)
-    return {"OOF AUC": out_of_fold["roc_auc"], "OOF MCC": out_of_fold["mcc"], **found}
+    return {"OOF AUC": out_of_fold.get("roc_auc"), "OOF MCC": out_of_fold.get("mcc"), **found}
 
 
 def phantom(root: Path, seed: int) -> tuple[object, ...]:
@@ -150,8 +153,9 @@ def rows_of(done: Sequence[Trial]) -> list[tuple]:
     found = [json.loads((trial.root / "scores.json").read_text()) for trial in done]
     rows = []
     for name in found[0]:
-        ways = ", ".join(dict.fromkeys(one[name].get("method", "") for one in found))
-        cells = [spread([one[name][score] for one in found]) for score in SCORES]
+        ways = ", ".join(dict.fromkeys(one[name].get("method", "") for one in found)) * (":" not in name)
+        columns = ([one[name][score] for one in found] for score in SCORES)
+        cells = ["" if None in column else spread(column) for column in columns]
         rows.append((f"{name} ({ways})" if ways else name, *cells))
     return rows
 
