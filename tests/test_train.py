@@ -18,6 +18,7 @@ from stagewise.files import paths
 from stagewise.files.locks import owned
 from stagewise.folds import runs
 from stagewise.machine.steps import training_steps
+from stagewise.messages.commands import BEGUN_ANEW
 from stagewise.messages.errors import BusyError, InputError, NumericalError
 from stagewise.recipes.starts import ParentSnapshot, ParentStage
 from stagewise.scores.score import best_threshold
@@ -243,12 +244,14 @@ def edit(folder, **changes) -> None:
     (folder / runs.CONFIG).write_text(json.dumps({**config, **changes}))
 
 
-def test_a_changed_recipe_is_refused_naming_what_changed_and_force_starts_anew(split):
+def test_a_changed_recipe_is_refused_naming_what_changed_and_force_starts_anew(split, capsys):
     train(plan(split, epochs=1), workers=0, force=False)
     changed = plan(split, epochs=1, learning_rate=0.5)
     with pytest.raises(InputError, match=r"recipe\.optimizer\.learning_rate: 0\.01 is now 0\.5.*--force"):
         train(changed, workers=0, force=False)
+    assert BEGUN_ANEW not in capsys.readouterr().out
     train(changed, workers=0, force=True)
+    assert f"models/net_d121_stage1/fold_0 {BEGUN_ANEW}\n" in capsys.readouterr().out  # which r30's queue reads
     assert json.loads((changed.folder / runs.CONFIG).read_text())["recipe"]["optimizer"]["learning_rate"] == 0.5
 
 

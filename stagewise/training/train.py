@@ -15,6 +15,7 @@ from stagewise.folds.checkpoints import Progress, load_state, remove_states
 from stagewise.machine import device
 from stagewise.machine.steps import Step, training_steps
 from stagewise.machine.workers import WorkerPool
+from stagewise.messages.commands import BEGUN_ANEW
 from stagewise.messages.errors import DIVERGED_MEND, NumericalError
 from stagewise.messages.progress import progress
 from stagewise.recipes.recipe import Recipe
@@ -91,6 +92,7 @@ def _is_finished(plan: TrainingPlan, force: bool) -> bool:
     """Whether the folder's run has ended; of one that goes on, only what counts is left in the folder."""
     if force:
         runs.clear(plan.folder)
+        print(f"{paths.shown(plan.folder)} {BEGUN_ANEW}", flush=True)
     for folder in (plan.folder, plan.folder / runs.EVENTS):
         remove_leftovers(folder)
     config = started_config(plan)
