@@ -65,15 +65,13 @@ def _train_stage(stage: Recipe, presets: Presets, arguments: argparse.Namespace,
     needed = footprint(recipe, arguments.workers)
     notes = filter(None, (split.note, recipe.rows.note(split)))
     print(*notes, *plans, f"needs {needed}", sep="\n", flush=True)
-    started = [] if arguments.force else [started_config(plan) for plan in plans]
-    finished = sum(config["finished"] for config in started if config)
+    started = [None if arguments.force else started_config(plan) for plan in plans]
+    unfinished = [
+        plan.folder for plan, config in zip(plans, started, strict=True) if not (config and config["finished"])
+    ]
     if arguments.dry_run:
-        return [
-            plan.folder
-            for plan, config in zip(plans, started or [None] * len(plans), strict=True)
-            if not (config and config["finished"])
-        ]
-    return [plan.folder for plan in _train(plans, len(plans) - finished, needed, arguments, first)]
+        return unfinished
+    return [plan.folder for plan in _train(plans, unfinished, needed, arguments, first)]
 
 
 def _arguments(stages: Sequence[Recipe], doc: str) -> argparse.ArgumentParser:
@@ -105,7 +103,10 @@ def _recipe(stage: Recipe, presets: Presets, arguments: argparse.Namespace) -> R
     return replace(recipe, start=RandomStart())
 
 
-def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.Namespace, first: bool) -> list:
+def _train(
+    plans: list, unfinished: Sequence[Path], needed: Footprint, arguments: argparse.Namespace, first: bool
+) -> list:
+    """Train plans, of which those in the folders `unfinished` will take something of the machine."""
     from stagewise.machine import device
     from stagewise.training import memory
 
