@@ -105,10 +105,10 @@ def _is_finished(plan: TrainingPlan, force: bool) -> bool:
 
 
 def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> None:
+    start(model, plan)  # before there is a run: where its file is refused, another start is as good
     if not (plan.folder / runs.CONFIG).exists():
         content = {**plan.made_from, "versions": runs.versions(), "device": device.describe(), "finished": False}
         runs.write_json(plan.folder / runs.CONFIG, content)
-    start(model, plan)
     so_far = load_state(plan.folder, model, plan.command)
     best = BestWeights(plan.recipe.kept, so_far.best_weights)
     snapshots = SnapshotWeights(plan.folder, plan.recipe.kept)
