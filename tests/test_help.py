@@ -46,3 +46,7 @@ def test_every_script_answers_help_with_nothing_heavy_loaded():
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("usage: ") == len(SCRIPTS)
+    said = " ".join(done.stdout.split())
+    for start in ("imagenet, made by r04", "kinetics, made by r04", "random"):  # which needs no file
+        assert f"where the weights start (default: {start})" in said
+    assert "random, made by" not in said

@@ -9,7 +9,7 @@ from stagewise.console import cli
 from stagewise.console.ending import command, ending
 from stagewise.messages.commands import TRAIN, script_of, training_scripts
 from stagewise.recipes.recipe import Recipe
-from stagewise.recipes.starts import ParentStage, RandomStart
+from stagewise.recipes.starts import ParentStage, RandomStart, WeightsFile
 from stagewise.training.clips import CLIPS
 from stagewise.training.footprint import Footprint, footprint
 from stagewise.training.tasks import Task
@@ -78,11 +78,12 @@ def _arguments(stages: Sequence[Recipe], doc: str) -> argparse.ArgumentParser:
     parser = cli.parser(doc, "split", "fold", "gpu", "workers", "memory", "seed", "preset", "dry-run", "force")
     stage = stages[0]
     if not isinstance(stage.start, ParentStage):
+        made = ", made by r04" * isinstance(stage.start, WeightsFile)
         parser.add_argument(
             "--init",
             choices=tuple(dict.fromkeys((stage.start.label, "random"))),
             default=stage.start.label,
-            help="where the weights start (default: %(default)s, made by r04)",
+            help=f"where the weights start (default: %(default)s{made})",
         )
     return parser
 
