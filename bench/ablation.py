@@ -48,8 +48,7 @@ def stage_recipes(data: str) -> Stages:
     stages = list(map(stage_recipe, STAGES))
     if data == "vessel":
         return [changed(PRESETS["small"](stage), **VESSEL_LENGTH) for stage in stages]
-    first, *others = map(PRESETS["demo"], stages)
-    return [replace(first, start=RandomStart()), *others]
+    return list(map(PRESETS["demo"], stages))
 
 
 def without(kinds: tuple[type, ...], stages: Stages) -> Stages:

@@ -4,7 +4,7 @@
     python net_d121_stage1/r31_train.py --fold 3 --gpu 1    one fold, beside another process that trains another
 
 Reads:  modified_data/kfold_split_5_42.csv (or --split), modified_data/roi_parts/train/,
-        models/imagenet_densenet121_3d.weights.h5 (unless --init random)
+        models/imagenet_densenet121_3d.weights.h5 (unless --init random or --preset demo)
 Writes: models/net_d121_stage1/fold_<k>/
 Time:   days for five folds on one GPU of 2021; the same command goes on after an interruption
 """

@@ -11,6 +11,7 @@ from house import RANDOM, SMALLEST, TRAIN, House, started
 
 from stagewise.files import paths
 from stagewise.machine import backends, gpus
+from stagewise.messages.commands import BEGUN_ANEW
 from stagewise.training import all_folds
 from stagewise.training.fold_queue import Chain, FoldQueue
 
@@ -20,9 +21,13 @@ import argparse, pathlib, sys, time
 parser = argparse.ArgumentParser()
 for option in ("name", "until", "code", "lost", "gpu"):
     parser.add_argument(f"--{option}")
+for option in ("force", "early"):
+    parser.add_argument(f"--{option}", action="store_true")
 asked = parser.parse_args()
 with open("notes.txt", "a") as notes:
-    print("begins", asked.name, asked.gpu, file=notes)
+    print("begins", asked.name, asked.gpu, *["anew"] * asked.force, file=notes)
+if asked.force and not (asked.early and asked.gpu in asked.lost):
+    print("models/a/fold_0 BEGUN_ANEW", flush=True)
 print("epoch 1 of", asked.name, flush=True)
 print("next: python train.py")
 while asked.until and asked.until not in pathlib.Path("notes.txt").read_text():
@@ -30,7 +35,7 @@ while asked.until and asked.until not in pathlib.Path("notes.txt").read_text():
 with open("notes.txt", "a") as notes:
     print("ends", asked.name, file=notes)
 sys.exit(1 if asked.lost and asked.gpu in asked.lost else int(asked.code or 0))
-"""
+""".replace("BEGUN_ANEW", BEGUN_ANEW)
 
 
 @pytest.fixture
@@ -99,6 +104,20 @@ def test_a_gpu_that_computes_no_more_gets_no_more_folds_and_its_chain_goes_on_el
     of_fold_0 = [pair for pair in begun if pair[0].endswith("0")]
     assert of_fold_0 == [["a0", "0"], ["b0", "0"], ["b0", "3"], ["c0", "3"]]  # a0, which has ended, is not run again
     assert capsys.readouterr().out.count("d121 fold 0: GPU 0 computes no more") == 1
+
+
+@pytest.mark.parametrize(
+    ("early", "again"),
+    [((), "b0 1"), (("--early",), "b0 1 anew")],
+    ids=["after it had emptied its folder", "before"],
+)
+def test_a_fold_whose_gpu_dies_keeps_the_epochs_that_it_has_since_it_began_anew(notes, early, again):
+    """What is begun again would else lose them; one that had not come to the old run would else keep that."""
+    forced = [(*words, "--force") for words in (training("a0"), (*failing_on("0", "b0"), *early), training("c0"))]
+    other = chain(1, training("a1", until="begins b0"))
+    assert FoldQueue([0, 1], computes=lambda gpu: gpu != 0).train([chain(0, *forced), other]) == []
+    begun = [line.removeprefix("begins ") for line in notes() if re.match("begins .0", line)]
+    assert begun == ["a0 0 anew", "b0 0 anew", again, "c0 1 anew"]
 
 
 def test_a_fold_that_fails_on_a_gpu_that_computes_stops_itself_alone(notes):

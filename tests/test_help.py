@@ -56,3 +56,7 @@ def test_every_script_answers_help_with_nothing_heavy_loaded():
         told[own] += re.findall(r"split table \(default: (\S+)\)", " ".join(text.split()))
     for own, splits in told.items():
         assert len(splits) > 5 and set(splits) == {paths.shown(own)}
+    said = " ".join(done.stdout.split())
+    for start in ("imagenet, made by r04", "kinetics, made by r04", "random"):  # which needs no file
+        assert f"where the weights start (default: {start})" in said
+    assert "random, made by" not in said

@@ -1,8 +1,10 @@
 """What a training takes is told before, and its cap ends it with a message."""
 
+import contextlib
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import tiny
 
 from stagewise.data.splits import read_split
+from stagewise.files import paths
 from stagewise.folds import runs
 from stagewise.machine import control_groups, gpus
 from stagewise.messages.errors import StagewiseError
@@ -17,7 +20,7 @@ from stagewise.recipes.d121 import D121, DEMO_NET, demo
 from stagewise.scores.score import mcc_curve, note_on_constant
 from stagewise.training import memory
 from stagewise.training.clip_scores import ValidationScores
-from stagewise.training.footprint import GIBIBYTE, footprint, size
+from stagewise.training.footprint import GIBIBYTE, Footprint, footprint, size
 from stagewise.training.plans import plan_training
 from stagewise.training.stage import train_stage
 
@@ -93,13 +96,18 @@ def test_more_workers_and_larger_batches_take_more():
 
 def test_a_need_above_the_cap_is_refused_before_anything_starts(root):
     with pytest.raises(StagewiseError, match=r"needs about 7\.\d GiB of RAM .* cap is 2.0 GiB of RAM; use fewer"):
-        memory.require(footprint(D121, workers=0), 1, gibibytes=2, on_gpu=False)
+        memory.require(footprint(D121, workers=0), folders(1), gibibytes=2, on_gpu=False)
+
+
+def folders(count: int) -> list[Path]:
+    """Those of a stage's folds."""
+    return [paths.fold_folder("net_d121_stage1", fold) for fold in range(count)]
 
 
 def test_a_full_disk_is_refused_before_anything_starts(root, monkeypatch):
     monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder: SimpleNamespace(free=0.5 * GIBIBYTE))
-    with pytest.raises(StagewiseError, match=r"needs about \d\d\d MiB in models, and 512 MiB are free there"):
-        memory.require(footprint(D121, workers=0), 5, gibibytes=99, on_gpu=False)
+    with pytest.raises(StagewiseError, match=r"needs about \d\d\d MiB more in models, and 512 MiB are free there"):
+        memory.require(footprint(D121, workers=0), folders(5), gibibytes=99, on_gpu=False)
 
 
 def test_folds_need_the_states_of_one_and_the_weights_of_all(root, monkeypatch):
@@ -113,22 +121,56 @@ def test_folds_need_the_states_of_one_and_the_weights_of_all(root, monkeypatch):
     ):
         monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder, free=free: SimpleNamespace(free=free))
         with pytest.raises(StagewiseError, match=lacks):
-            memory.require(footprint(D121, workers=0), folds, gibibytes=2, on_gpu=False)
+            memory.require(footprint(D121, workers=0), folders(folds), gibibytes=2, on_gpu=False)
 
 
-@pytest.mark.parametrize(("options", "folds"), [((), [2]), (("--fold", "1"), []), (("--force",), [3])])
+@pytest.mark.parametrize(
+    ("held", "most"),
+    [
+        ((70, 0, 0), 100 + 2 * 10 - 70),  # an interrupted fold, then two new ones
+        ((10, 10, 10), 100 - 10),  # begun anew after they were finished: each leaves what it had
+        ((0, 0, 70), 100 + 10),  # what the last one holds does not help those before
+    ],
+)
+def test_what_the_folders_of_unfinished_folds_hold_is_not_asked_for_again(root, monkeypatch, held, most):
+    for folder, count in zip(folders(3), held, strict=True):
+        (folder / runs.EVENTS).mkdir(parents=True)
+        (folder / runs.RESUME_STATE).write_bytes(b"0" * (2**20 * count // 2))
+        (folder / runs.EVENTS / "events").write_bytes(b"0" * (2**20 * count // 2))
+    needed = Footprint(ram=0, gpu=0, disk=100 * 2**20, kept=10 * 2**20)
+    for free, enough in ((most, True), (most - 0.5, False)):
+        monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder, free=free: SimpleNamespace(free=free * 2**20))
+        with contextlib.nullcontext() if enough else pytest.raises(StagewiseError, match="more in models, and"):
+            memory.require(needed, folders(3), gibibytes=99, on_gpu=False)
+
+
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_a_fold_goes_on_and_begins_anew_on_a_disk_that_is_full_but_for_what_it_lacks(root, monkeypatch, options):
+    tiny.write_split()
+    recipe = tiny.recipe()
+    plan = plan_training(recipe, read_split(None), 0, seed=42)
+    tiny.train_until_after(0, plan)
+    free = footprint(recipe, workers=0).disk - sum(file.stat().st_size for file in plan.folder.glob("*.npz"))
+    monkeypatch.setattr(memory.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    words = ("--fold", "0", "--workers", "0", "--init", "random", "--memory", "99")
+    monkeypatch.setattr("sys.argv", ["r31_train.py", *words, *options])
+    train_stage(recipe, {"full": lambda stage: stage}, "", following="")
+    assert runs.read_config(recipe.name, 0)["finished"]
+
+
+@pytest.mark.parametrize(("options", "folds"), [((), [[0, 2]]), (("--fold", "1"), []), (("--force",), [[0, 1, 2]])])
 def test_finished_folds_need_no_memory_and_no_disk_unless_they_begin_anew(root, monkeypatch, options, folds):
     tiny.write_split()  # of folds 0, 1 and 2
     recipe = tiny.recipe()
     finished = plan_training(recipe, read_split(None), 1, seed=42)
     runs.write_json(finished.folder / runs.CONFIG, {**finished.made_from, "finished": True})
     asked = []
-    monkeypatch.setattr(memory, "require", lambda needed, folds, *others, **more: asked.append(folds))
+    monkeypatch.setattr(memory, "require", lambda needed, folders, *others, **more: asked.append(folders))
     monkeypatch.setattr("stagewise.training.train.train_folds", lambda *arguments: [])
     monkeypatch.setattr("sys.argv", ["r31_train.py", *options])
     monkeypatch.setenv(gpus.VISIBLE, "")  # a GPU that the backend does not see would be an error
     train_stage(recipe, {"full": lambda stage: stage}, "", following="")
-    assert asked == folds
+    assert asked == [[paths.fold_folder(recipe.name, fold) for fold in some] for some in folds]
 
 
 @pytest.fixture
@@ -181,7 +223,7 @@ def test_a_process_that_passes_its_cap_ends_with_code_1_and_the_way_on(root):
         "import time\nimport numpy as np\nfrom stagewise.training import memory; from stagewise.files import paths\n"
         "from stagewise.training.footprint import Footprint\n"
         "from stagewise.console.run_log import logged\n"
-        "memory.require(Footprint(0, 0, 0, 0), 1, 0.4, False)\nkept = []\n"
+        "memory.require(Footprint(0, 0, 0, 0), [paths.root()], 0.4, False)\nkept = []\n"
         "with logged(paths.root() / 'train.log'):\n"
         "    for _ in range(3000): kept.append(np.ones(2**18)); time.sleep(0.002)\n"
     )

@@ -122,6 +122,25 @@ def test_the_command_of_a_run_goes_on_with_it(dry_run, recipe, preset, random, s
     assert plan.command == runs.train_command(first.name, [2], runs.read_config(first.name, 2))
 
 
+@pytest.mark.parametrize("recipe", ["d121", "vote"], indirect=True)
+@pytest.mark.parametrize("file", [False, True])
+def test_a_demo_is_the_same_with_and_without_init_random(dry_run, recipe, capsys, file):
+    if file:  # of the whole net's weights, which the demo's has no place for
+        path = paths.models_folder() / recipe.first.start.file
+        path.parent.mkdir()
+        path.touch()
+    options, planned = (*OPTIONS, "--preset", "demo"), []
+    for init in ((), RANDOM):
+        dry_run(recipe.first, *options, *init)
+        planned.append(capsys.readouterr().out)
+    assert planned[0] == planned[1] and "starts from random weights" in planned[0]
+    as_ever = replace(recipe.presets["demo"](recipe.first), start=RandomStart())
+    plan = plan_training(as_ever, read_split(Path("mine.csv")), 1, seed=7)
+    runs.write_json(plan.folder / runs.CONFIG, {**plan.made_from, "finished": False})
+    for init in ((), RANDOM):
+        dry_run(recipe.first, *options, *init)  # refused where it was made from something else
+
+
 @pytest.mark.parametrize(
     ("recipe", "mend"),
     [

@@ -18,8 +18,9 @@ from stagewise.files import paths
 from stagewise.files.locks import owned
 from stagewise.folds import runs
 from stagewise.machine.steps import training_steps
+from stagewise.messages.commands import BEGUN_ANEW
 from stagewise.messages.errors import BusyError, InputError, NumericalError
-from stagewise.recipes.starts import ParentSnapshot, ParentStage
+from stagewise.recipes.starts import ParentSnapshot, ParentStage, WeightsFile
 from stagewise.scores.score import best_threshold
 from stagewise.training import callbacks, clip_scores
 from stagewise.training.masks import MASKS
@@ -243,13 +244,26 @@ def edit(folder, **changes) -> None:
     (folder / runs.CONFIG).write_text(json.dumps({**config, **changes}))
 
 
-def test_a_changed_recipe_is_refused_naming_what_changed_and_force_starts_anew(split):
+def test_a_changed_recipe_is_refused_naming_what_changed_and_force_starts_anew(split, capsys):
     train(plan(split, epochs=1), workers=0, force=False)
     changed = plan(split, epochs=1, learning_rate=0.5)
     with pytest.raises(InputError, match=r"recipe\.optimizer\.learning_rate: 0\.01 is now 0\.5.*--force"):
         train(changed, workers=0, force=False)
+    assert BEGUN_ANEW not in capsys.readouterr().out
     train(changed, workers=0, force=True)
+    assert f"models/net_d121_stage1/fold_0 {BEGUN_ANEW}\n" in capsys.readouterr().out  # which r30's queue reads
     assert json.loads((changed.folder / runs.CONFIG).read_text())["recipe"]["optimizer"]["learning_rate"] == 0.5
+
+
+def test_a_start_of_another_net_is_refused_before_there_is_a_run_that_another_start_would_differ_from(split):
+    start = WeightsFile(label="imagenet", file="other.weights.h5")
+    paths.models_folder().mkdir()
+    tiny.GREY_NET.build().save_weights(paths.models_folder() / start.file)
+    wanted = plan(split, epochs=1)
+    with pytest.raises(InputError, match=r"other\.weights\.h5 does not hold the weights of "):
+        train(plan(split, epochs=1, start=start), workers=0, force=False)
+    assert not (wanted.folder / runs.CONFIG).exists()
+    train(wanted, workers=0, force=False)
 
 
 def test_a_finished_fold_is_left_alone(split, capsys):

@@ -19,6 +19,8 @@ MAKE_XRAY_SPLIT = "python pneumothorax/r03_gen_kfold_split.py"
 JOIN = "python join/r61_join.py"  # and stages
 INFLATE = "python preproc_data/r04_inflate_imagenet.py"
 PACK = "python preproc_data/r05_pack_volumes.py"  # and train or test
+# how the line of a training ends that has emptied its fold's folder
+BEGUN_ANEW = "begins anew, as --force asks"
 # Every frame once, bit for bit, of any size. Without passthrough (FFmpeg before 5.1: -vsync 0) frames are repeated or
 # left out to make an even rate. FFV1 has a checksum.
 CONVERT = "ffmpeg -i OLD -map 0:v:0 -fps_mode passthrough -pix_fmt bgr0 -c:v ffv1 -level 3 NEW.mkv"

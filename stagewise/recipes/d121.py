@@ -6,6 +6,7 @@ followed, and the comment says so. A stage script states only what differs from 
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from stagewise.augment import (
     DropPlanes,
@@ -107,7 +108,7 @@ DEMO_NET = DenseNet3D(
 )
 
 
-def resized(recipe: Recipe, net: DenseNet3D, **numbers: float | str) -> Recipe:
+def resized(recipe: Recipe, net: DenseNet3D, **numbers: Any) -> Recipe:
     """The recipe with another net and other numbers, whose augmentation ends at the net's input size."""
     resize = Resize(net.input_shape)
     augmentation = tuple(resize if isinstance(step, Resize) else step for step in recipe.augmentation)
@@ -135,6 +136,7 @@ def demo(recipe: Recipe) -> Recipe:
         recipe,
         preset="demo",
         net=DEMO_NET,
+        start=RandomStart() if isinstance(recipe.start, WeightsFile) else recipe.start,  # no file is of so small a net
         openvino_precision="f32",  # bf16 gains little on so small a net, and moved probabilities by up to 0.006
         batch_size=8,
         accumulation_steps=2,

@@ -1,7 +1,7 @@
 """Chains of trainings side by side, one on each GPU: the next chain begins where a GPU is free.
 
 A GPU that no longer computes would take one chain after the other and fail each at once: after an end that may be its
-fault it is tried, and where it is, it gets no more, and its chain goes on at another one.
+fault it is tried, and where it is, it gets no more, and its chain goes on at another one, from its last epoch.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from pathlib import Path
 from stagewise.files import paths
 from stagewise.machine import backends, interruption
 from stagewise.machine.gpus import NONE, Choice
-from stagewise.messages.commands import REPOSITORY
+from stagewise.messages.commands import BEGUN_ANEW, REPOSITORY
 
 PATIENCE = 60.0  # seconds that a training has to end in when it is asked to
 MAYBE_THE_GPU = (1, 134)  # exit codes: of the environment's errors, and of SIGABRT, as backends' C++ ends at CUDA's
@@ -55,11 +55,15 @@ class Failure:
 
 @dataclass
 class _Run:
-    """A chain that is under way, or waits for its GPU. number: of the training that runs now, or will."""
+    """A chain that is under way, or waits for its GPU.
+
+    number: of the training that runs now, or will; anew: whether it has removed the run that --force was for.
+    """
 
     chain: Chain
     gpu: Choice = None
     number: int = 0
+    anew: bool = False
     process: subprocess.Popen = field(init=False)
 
     @property
@@ -115,6 +119,7 @@ class FoldQueue:
                 print(f"$ python {shlex.join(run.words)}", file=log, flush=True)
                 for line in run.process.stdout:
                     print(line, end="", file=log, flush=True)
+                    run.anew |= line.endswith(f"{BEGUN_ANEW}\n")
                     if not line.startswith("next: "):  # what follows is for this queue to do
                         say(run.chain, line.rstrip("\n"))
         except OSError as error:  # a full disk, say: the training, which needs it too, finds nobody that listens
@@ -128,7 +133,7 @@ class FoldQueue:
         code = shell_code(run.process.wait())
         self.running.remove(run)
         if code == 0 and run.number + 1 < len(run.chain.trainings):
-            run.number += 1
+            run.number, run.anew = run.number + 1, False
             self._start(run)
             return []
         if code in MAYBE_THE_GPU and run.gpu not in (None, NONE) and not self.computes(run.gpu):
@@ -138,10 +143,16 @@ class FoldQueue:
         return [Failure(run.chain, run.words, code)] if code else []
 
     def _retire(self, run: _Run) -> None:
-        """Give a GPU no more chains, at none of its places; the one that it failed is the next one elsewhere."""
+        """Give a GPU no more chains, at none of its places; the one that it failed is the next one elsewhere.
+
+        Its training goes on there: a second --force would remove the epochs that it has since the first one.
+        """
         say(run.chain, f"GPU {run.gpu} computes no more, and gets no more folds; look at it with: nvidia-smi")
         self.free = deque(gpu for gpu in self.free if gpu != run.gpu)
-        self.waiting.appendleft(_Run(run.chain, number=run.number))
+        trainings = list(run.chain.trainings)
+        if run.anew:
+            trainings[run.number] = tuple(word for word in trainings[run.number] if word != "--force")
+        self.waiting.appendleft(_Run(replace(run.chain, trainings=tuple(trainings)), number=run.number))
 
     def _stop(self) -> None:
         with interruption.Held():  # a second Ctrl-C would leave some of them alone

@@ -11,6 +11,8 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from stagewise.console.run_log import LOGGER
@@ -68,14 +70,14 @@ def _words(file: Path) -> list[str]:
         return []
 
 
-def require(needed: Footprint, folds: int, gibibytes: float | None, on_gpu: bool) -> None:
+def require(needed: Footprint, folders: Sequence[Path], gibibytes: float | None, on_gpu: bool) -> None:
     """Check that the machine has what the training needs, print the cap, and end the process where it is passed.
 
-    folds: how many are to be trained, 1 or more, one after the other, so that one at a time has resume states;
-    gibibytes: the cap; None for 90 % of what is free. Raises StagewiseError where the need is above it, or above what
-    the disk has.
+    folders: of the folds that are to be trained, 1 or more, one after the other, so that one at a time has resume
+    states; gibibytes: the cap; None for 90 % of what is free. Raises StagewiseError where the need is above it, or
+    above what the disk has.
     """
-    _require_disk(needed.disk + (folds - 1) * needed.kept, paths.models_folder())
+    _require_disk(_lacking(needed, folders), paths.models_folder())
     room = free()
     if gibibytes is None and room is None:
         print("memory: no cap, since this system does not say what is free", flush=True)
@@ -90,12 +92,29 @@ def require(needed: Footprint, folds: int, gibibytes: float | None, on_gpu: bool
     threading.Thread(target=_watch, args=(cap,), daemon=True).start()
 
 
+def _lacking(needed: Footprint, folders: Sequence[Path]) -> float:
+    """The most bytes, of all folds, that must be free while one trains and those before it are finished.
+
+    What their folders hold is a part of the need: of a fold that goes on, or removed by --force before it trains.
+    """
+    held = accumulate(map(_held, folders))
+    return max(needed.disk + number * needed.kept - there for number, there in enumerate(held))
+
+
+def _held(folder: Path) -> int:
+    held = 0
+    for entry in folder.rglob("*"):
+        with contextlib.suppress(OSError):  # another process may train there, and remove it
+            held += entry.lstat().st_size
+    return held
+
+
 def _require_disk(needed: float, folder: Path) -> None:
     left = shutil.disk_usage(next(parent for parent in (folder, *folder.parents) if parent.exists())).free
     if needed > left:
         raise StagewiseError(
-            f"the training needs about {size(needed)} in {paths.shown(folder)}, and {size(left)} are free there; free "
-            "some, or choose another place with STAGEWISE_ROOT"
+            f"the training needs about {size(needed)} more in {paths.shown(folder)}, and {size(left)} are free there; "
+            "free some, or choose another place with STAGEWISE_ROOT"
         )
 
 

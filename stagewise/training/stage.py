@@ -9,7 +9,7 @@ from stagewise.console import cli
 from stagewise.console.ending import command, ending
 from stagewise.messages.commands import TRAIN, script_of, training_scripts
 from stagewise.recipes.recipe import Recipe
-from stagewise.recipes.starts import ParentStage, RandomStart
+from stagewise.recipes.starts import ParentStage, RandomStart, WeightsFile
 from stagewise.training.clips import CLIPS
 from stagewise.training.footprint import Footprint, footprint
 from stagewise.training.tasks import Task
@@ -65,26 +65,25 @@ def _train_stage(stage: Recipe, presets: Presets, arguments: argparse.Namespace,
     needed = footprint(recipe, arguments.workers)
     notes = filter(None, (split.note, recipe.rows.note(split)))
     print(*notes, *plans, f"needs {needed}", sep="\n", flush=True)
-    started = [] if arguments.force else [started_config(plan) for plan in plans]
-    finished = sum(config["finished"] for config in started if config)
+    started = [None if arguments.force else started_config(plan) for plan in plans]
+    unfinished = [
+        plan.folder for plan, config in zip(plans, started, strict=True) if not (config and config["finished"])
+    ]
     if arguments.dry_run:
-        return [
-            plan.folder
-            for plan, config in zip(plans, started or [None] * len(plans), strict=True)
-            if not (config and config["finished"])
-        ]
-    return [plan.folder for plan in _train(plans, len(plans) - finished, needed, arguments, first)]
+        return unfinished
+    return [plan.folder for plan in _train(plans, unfinished, needed, arguments, first)]
 
 
 def _arguments(stages: Sequence[Recipe], doc: str) -> argparse.ArgumentParser:
     parser = cli.parser(doc, "split", "fold", "gpu", "workers", "memory", "seed", "preset", "dry-run", "force")
     stage = stages[0]
     if not isinstance(stage.start, ParentStage):
+        made = ", made by r04" * isinstance(stage.start, WeightsFile)
         parser.add_argument(
             "--init",
             choices=tuple(dict.fromkeys((stage.start.label, "random"))),
             default=stage.start.label,
-            help="where the weights start (default: %(default)s, made by r04)",
+            help=f"where the weights start (default: %(default)s{made})",
         )
     return parser
 
@@ -105,7 +104,10 @@ def _recipe(stage: Recipe, presets: Presets, arguments: argparse.Namespace) -> R
     return replace(recipe, start=RandomStart())
 
 
-def _train(plans: list, unfinished: int, needed: Footprint, arguments: argparse.Namespace, first: bool) -> list:
+def _train(
+    plans: list, unfinished: Sequence[Path], needed: Footprint, arguments: argparse.Namespace, first: bool
+) -> list:
+    """Train plans, of which those in the folders `unfinished` will take something of the machine."""
     from stagewise.machine import device
     from stagewise.training import memory
 

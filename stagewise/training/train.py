@@ -16,6 +16,7 @@ from stagewise.folds.versions import versions
 from stagewise.machine import device
 from stagewise.machine.steps import Step, training_steps
 from stagewise.machine.workers import WorkerPool
+from stagewise.messages.commands import BEGUN_ANEW
 from stagewise.messages.errors import DIVERGED_MEND, NumericalError
 from stagewise.messages.progress import progress
 from stagewise.recipes.recipe import Recipe
@@ -92,6 +93,7 @@ def _is_finished(plan: TrainingPlan, force: bool) -> bool:
     """Whether the folder's run has ended; of one that goes on, only what counts is left in the folder."""
     if force:
         runs.clear(plan.folder)
+        print(f"{paths.shown(plan.folder)} {BEGUN_ANEW}", flush=True)
     for folder in (plan.folder, plan.folder / runs.EVENTS):
         remove_leftovers(folder)
     config = started_config(plan)
@@ -104,10 +106,10 @@ def _is_finished(plan: TrainingPlan, force: bool) -> bool:
 
 
 def _train_owned(model: keras.Model, plan: TrainingPlan, pool: WorkerPool) -> None:
+    start(model, plan)  # before there is a run: where its file is refused, another start is as good
     if not (plan.folder / runs.CONFIG).exists():
         content = {**plan.made_from, "versions": versions(), "device": device.describe(), "finished": False}
         runs.write_json(plan.folder / runs.CONFIG, content)
-    start(model, plan)
     so_far = load_state(plan.folder, model, plan.command)
     best = BestWeights(plan.recipe.kept, so_far.best_weights)
     snapshots = SnapshotWeights(plan.folder, plan.recipe.kept)
