@@ -331,7 +331,7 @@ def test_the_mend_of_an_absent_fold_is_trained_as_the_others_on_the_split_asked_
     own.write_bytes(paths.split_csv().read_bytes())
     with pytest.raises(InputError) as error:
         plan_out_of_fold(RECIPE, own, None)
-    assert f"run: python {STAGE}/r31_train.py --fold 1 --split {own} --seed 1" in str(error.value)
+    assert f"run: python {STAGE}/r31_train.py --fold 1 --split own.csv --seed 1" in str(error.value)
     assert str(error.value).endswith("; or ask for those that are there: --fold 0 --fold 2")
     assert plan_out_of_fold(RECIPE, own, [0, 2]).folds == [0, 2]
 

@@ -189,6 +189,7 @@ def test_r03_says_how_to_use_a_split_of_another_name(r03, run, root, capsys):
 def test_a_split_of_a_name_with_a_space_is_named_as_it_is_typed(r03, root, capsys):
     r03("--folds", "2", output="my split.csv")
     assert f"give every later script: --split '{root / 'my split.csv'}'" in capsys.readouterr().out
+    assert read_split(Path("my split.csv")).path == root / "my split.csv"  # as the report names it, from any folder
     with pytest.raises(InputError, match=f"--output '{root / 'no split.csv'}'$"):
         read_split(root / "no split.csv")
 

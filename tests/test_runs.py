@@ -40,9 +40,8 @@ class Stages:
 
     @property
     def started(self) -> str:
-        """The command that begins a fold of the first stage with `OPTIONS`, as it is typed in the repository."""
-        options = (str(paths.root() / word) if word == "mine.csv" else word for word in OPTIONS)
-        return f"python {shlex.join((script_of(self.first.name, TRAIN), *options, *RANDOM))}"
+        """The command that begins a fold of the first stage with `OPTIONS`."""
+        return f"python {shlex.join((script_of(self.first.name, TRAIN), *OPTIONS, *RANDOM))}"
 
 
 D121_FIRST = changed(D121, name="net_d121_stage1", start=IMAGENET, monitor="mcc")
@@ -66,8 +65,7 @@ def recipe(request):
 @pytest.fixture
 def dry_run(root, monkeypatch, recipe):
     """A stage script on words of its command line, as far as a dry run goes; the user's split is mine.csv."""
-    monkeypatch.chdir(root)
-    tiny.write_split().to_csv("mine.csv", index=False)
+    tiny.write_split().to_csv(root / "mine.csv", index=False)
 
     def dry_run(stage, *words: str) -> None:
         monkeypatch.setattr("sys.argv", [script_of(stage.name, TRAIN), *words, "--dry-run"])
@@ -185,24 +183,23 @@ def test_another_preset_is_told_by_what_differs_in_short(started, dry_run, recip
             "on another split",
             "YOUR.csv",
         ),
-        (lambda recipe: {}, "(no weights |keeps no snapshot of epoch 7)", None),
+        (lambda recipe: {}, "(no weights |keeps no snapshot of epoch 7)", "mine.csv"),
         (
             # the preset of the command is that of the stage which needs it
             lambda recipe: {"recipe": replace(recipe.presets["demo"](recipe.first), start=RandomStart()).as_dict()},
             "was trained with another net",
-            None,
+            "mine.csv",
         ),
     ],
     ids=["split", "weights", "net"],
 )
 def test_a_parent_that_does_not_serve_is_trained_anew_with_the_options_it_had(
-    started, dry_run, recipe, root, changes, message, split
+    started, dry_run, recipe, changes, message, split
 ):
     started(finished=True, best={"sha256": "0"}, **changes(recipe))
     with pytest.raises(InputError, match=message) as error:
         dry_run(recipe.second, *OPTIONS)
-    own = str(root / "mine.csv")
-    assert command_of(error) == f"{recipe.started.replace(own, split or own)} --force"
+    assert command_of(error) == f"{recipe.started.replace('mine.csv', split)} --force"
 
 
 def test_folds_of_different_nets_are_trained_anew_like_the_first(started, dry_run, recipe):

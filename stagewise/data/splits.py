@@ -38,14 +38,15 @@ class Split:
         """The folds that can be validated, ascending."""
         return sorted(int(fold) for fold in self.table["fold"].unique() if fold != ALWAYS_TRAINED)
 
-    def command(self, script: str, folds: Sequence[int] | None = None) -> str:
+    def command(self, script: str, folds: Sequence[int] | None = None, from_root: bool = False) -> str:
         """`python SCRIPT` with the options for this split, and for these folds where they are not all of them.
 
-        script: with options of its own, if it has any, as `step_of` has it.
+        script: with options of its own, if it has any, as `step_of` has it;
+        from_root: with the split's path as seen from the root, wherever that is, for a file that may move with it.
         """
         words = ["python", *shlex.split(script)]
         if self.path.absolute() != self.kind.own():
-            words += ["--split", typed(self.path)]
+            words += ["--split", paths.shown(self.path) if from_root else typed(self.path)]
         if folds is not None and list(folds) != self.folds:
             words += fold_options(folds)
         return shlex.join(words)
@@ -160,13 +161,19 @@ def named(folds: Sequence[int]) -> str:
     return f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}"
 
 
+def given_file(path: Path) -> Path:
+    """The file that a user names, seen from the working directory or, where none is there, from the root."""
+    inside = paths.root() / path
+    return inside if inside.exists() and not path.exists() else path
+
+
 def read_split(path: Path | None, only: Collection[str] | None = None) -> Split:
     """Read and check a split CSV.
 
     path: None for the recipe's own split; only: of its other columns those that are asked for, by default all.
     Raises InputError naming file, line and mend.
     """
-    own, path = path is not None, Path(path or paths.split_csv())
+    own, path = path is not None, given_file(Path(path or paths.split_csv()))
     quoted = shlex.quote(typed(path))
     other = f"leave --split out for the split of: {MAKE_SPLIT}" if own else f"run: {MAKE_SPLIT} --force"
     mend, absent = f"correct it, or {other}", f"run: {MAKE_SPLIT}{f' --output {quoted}' if own else ''}"

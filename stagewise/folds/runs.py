@@ -9,7 +9,7 @@ from typing import Any
 
 from stagewise.files import paths, xray_paths
 from stagewise.folds.formats import upgraded
-from stagewise.messages.commands import REPOSITORY, fold_options, training_words, typed
+from stagewise.messages.commands import fold_options, training_words
 from stagewise.messages.errors import InputError
 
 BEST_WEIGHTS = "best.weights.h5"
@@ -49,8 +49,7 @@ def train_command(stage: str, folds: Sequence[int], config: dict[str, Any] | Non
 
 def split_option(file: str) -> list[str]:
     """The words that name a split, where it is not the recipe's own. file: as a config has it, seen from the root."""
-    path = paths.root() / file
-    return [] if path in (paths.split_csv(), xray_paths.split_csv()) else ["--split", typed(path)]
+    return [] if paths.root() / file in (paths.split_csv(), xray_paths.split_csv()) else ["--split", file]
 
 
 def clear(folder: Path) -> None:
@@ -98,7 +97,7 @@ def finished_config(stage: str, fold: int, split_sha256: str, alike: dict[str, A
         command = train_command(stage, [fold], config)
         raise InputError(f"the training of {folder} has not finished; go on with: {command}")
     if config["split"]["sha256"] != split_sha256:
-        command = train_command(stage, [fold], {**config, "split": {"file": str(REPOSITORY / "YOUR.csv")}})
+        command = train_command(stage, [fold], {**config, "split": {"file": "YOUR.csv"}})
         raise InputError(
             f"{folder} was trained on another split ({config['split']['file']}, sha256 "
             f"{config['split']['sha256'][:12]}, not {split_sha256[:12]}); "

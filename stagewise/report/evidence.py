@@ -132,7 +132,7 @@ def gather(page: Recipe, split_path: Path | None, asked_folds: Sequence[int] | N
 
 
 def _command(split: Split, stage: str, step: str, folds: Sequence[int], best: bool) -> str:
-    return split.command(step_of(stage, step), folds) + " --best" * best
+    return split.command(step_of(stage, step), folds, from_root=True) + " --best" * best
 
 
 def _no_index(part: str) -> Gap:

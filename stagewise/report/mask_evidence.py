@@ -70,7 +70,7 @@ class MaskEvidence:
 
     def command(self, step: str) -> str:
         """The command of one of the stage's steps (of `messages.commands`), for the plan's folds."""
-        return self.split.command(step_of(self.stage, step), self.plan.folds)
+        return self.split.command(step_of(self.stage, step), self.plan.folds, from_root=True)
 
     def gaps_of(self, section: str) -> list[Gap]:
         """What that section of the page lacks."""
@@ -151,7 +151,7 @@ def _read_choice(plan: InferencePlan, mend: str) -> tuple[MaskCounts, RuleChoice
 
 def _unanswered(plan: InferencePlan, answers: Answers | None) -> Iterator[Gap]:
     """What of the test images is not answered by the plan's folds as they are now."""
-    r42 = plan.split.command(step_of(plan.stage, TEST), plan.folds)
+    r42 = plan.split.command(step_of(plan.stage, TEST), plan.folds, from_root=True)
     if answers is None:
         if has_test_images():
             yield Gap("no answers to the test images", r42, "test-set")
