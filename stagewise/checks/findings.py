@@ -105,6 +105,18 @@ class Data:
         self.find(f"{what}, but for one of nearly the same name", told, "spell them alike", misspelt_optional)
         return frozenset(alike.values())
 
+    def note_left_out(self, rows: str, names: Sequence[str], split: Path | None, make: str) -> None:
+        """Say which labelled rows the split does not have, if any: it may be a part of them, or older than some.
+
+        rows: what they are called; split: the user's own, None for that which the command `make` makes.
+        """
+        if len(names):
+            mend = f"add them to {split}" if split else f"make it again: {make} --force"
+            self.notes.append(
+                f"{len(names)} {rows}, first {names[0]}, are not in the split, and never trained on; to have them "
+                f"there, {mend}"
+            )
+
     def read(self, table: str, reader: Callable[..., pd.DataFrame], path: Path, *arguments: object) -> None:
         """Read a table, or note why it cannot be read."""
         try:

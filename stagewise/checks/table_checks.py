@@ -119,7 +119,9 @@ def check_split(data: Data, path: Path | None) -> None:
         merged = pd.merge(*tables, on="filename", suffixes=("", "_label"))
         unlike = merged.loc[merged["stalled"] != merged["stalled_label"], "filename"]
         data.find("split rows that contradict train_labels.csv", unlike, mend)
-        _note_rows_left_out(data, split, path)
+        labelled = labelled_volumes(data)["filename"]
+        left = labelled[~labelled.isin(split.table["filename"])].tolist()
+        data.note_left_out("labelled videos", left, path, MAKE_SPLIT)
     if data.has("submission_format"):
         test_rows = data.names("split") & data.names("submission_format")
         first = "" if path else "take them out of input/train_labels.csv and "
@@ -129,23 +131,11 @@ def check_split(data: Data, path: Path | None) -> None:
 def _find_unread_columns(data: Data, split: Split) -> None:
     """Columns by which another recipe than the first chooses its rows, read as it would read them."""
     readers = {"crowd_score": partial(split.surely_stalled, 0), "micro": split.micro}
-    for column, read in readers.items():
+    for column in filter(split.table.__contains__, readers):
         try:
-            _ = read() if column in split.table else None
+            readers[column]()
         except InputError as error:
             data.find_unread(error, optional=True)
-
-
-def _note_rows_left_out(data: Data, split: Split, path: Path | None) -> None:
-    """Labelled volumes that the split does not have: it may be a part of them, or older than some."""
-    known = labelled_volumes(data)["filename"]
-    left = known[~known.isin(split.table["filename"])]
-    if len(left):
-        mend = f"add them to {path}" if path else f"make it again: {MAKE_SPLIT} --force"
-        data.notes.append(
-            f"{len(left)} labelled videos, first {left.iloc[0]}, are not in the split, and never trained on; to have "
-            f"them there, {mend}"
-        )
 
 
 def _note_folds(data: Data, split: Split) -> None:

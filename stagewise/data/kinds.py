@@ -1,12 +1,13 @@
 """What the rows of a split stand for: clips that are stalled or flowing, or images with or without a pneumothorax."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from stagewise.data.tables import CLASSES
 from stagewise.files import paths, xray_paths
-from stagewise.messages.commands import MAKE_SPLIT, MAKE_XRAY_SPLIT
+from stagewise.messages.commands import MAKE_SPLIT, MAKE_XRAY_SPLIT, typed
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,18 @@ class Kind:
     check: str
     make: str
     tiers: bool
+
+    def given_split(self, path: Path | None) -> tuple[Path, str, str]:
+        """The file that a user names, None for the recipe's own; what mends a bad one, and what mends none.
+
+        It is seen from the working directory or, where none is there, from the root.
+        """
+        if path is None:
+            return self.own(), f"correct it, or run: {self.make} --force", f"run: {self.make}"
+        inside = paths.root() / path
+        path = inside if inside.exists() and not path.exists() else path
+        mend = f"correct it, or leave --split out for the split of: {self.make}"
+        return path, mend, f"run: {self.make} --output {shlex.quote(typed(path))}"
 
 
 CLIPS = Kind(

@@ -16,6 +16,7 @@ from stagewise.files import paths
 from stagewise.messages.commands import MAKE_SPLIT, fold_options, typed
 from stagewise.messages.errors import InputError
 
+CHOOSING_MEND = f"correct it, or, where input/train_metadata.csv has that column, run: {MAKE_SPLIT} --force"
 ALWAYS_TRAINED = -1  # a row of this fold is trained on in every fold, and never validated
 
 
@@ -27,6 +28,11 @@ class Split:
     sha256: str
     table: pd.DataFrame
     kind: Kind = CLIPS
+
+    @property
+    def recorded(self) -> dict[str, str]:
+        """What a run's config says of it: file, as seen from the root, and sha256."""
+        return {"file": paths.shown(self.path), "sha256": self.sha256}
 
     @property
     def label(self) -> str:
@@ -91,13 +97,14 @@ class Split:
         Raises InputError where a stalled row of another tier has no crowd_score of 0-1.
         """
         others = self.table[~self.tier1 & (self.table["stalled"] == 1)]
-        mend = f"correct it, or, where input/train_metadata.csv has that column, run: {MAKE_SPLIT} --force"
         if len(others) and "crowd_score" not in others:
             raise InputError(
                 f"{paths.shown(self.path)} has no column crowd_score, by which {len(others)} stalled clips of other "
-                f"tiers than 1 are chosen; {mend}"
+                f"tiers than 1 are chosen; {CHOOSING_MEND}"
             )
-        sure = others.index[probabilities(others, "crowd_score", self.path, mend) > above] if len(others) else []
+        sure = (
+            others.index[probabilities(others, "crowd_score", self.path, CHOOSING_MEND) > above] if len(others) else []
+        )
         return pd.Series(self.table.index.isin(sure), self.table.index)
 
     def of_tier1_and_surely_stalled(self, above: float) -> "Split":
@@ -109,9 +116,8 @@ class Split:
 
         Raises InputError where a cell is neither True nor False.
         """
-        mend = f"correct it, or, where input/train_metadata.csv has that column, run: {MAKE_SPLIT} --force"
         known = "micro" in self.table
-        return booleans(self.table, "micro", self.path, mend) if known else self.table["stalled"] == 1
+        return booleans(self.table, "micro", self.path, CHOOSING_MEND) if known else self.table["stalled"] == 1
 
     def of_micro_and_of_each_project(self, most: int, seed: int) -> "Split":
         """Of the rows of tier 1 the micro ones, and of the others at most so many of each project, drawn by seed.
@@ -161,22 +167,13 @@ def named(folds: Sequence[int]) -> str:
     return f"fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}"
 
 
-def given_file(path: Path) -> Path:
-    """The file that a user names, seen from the working directory or, where none is there, from the root."""
-    inside = paths.root() / path
-    return inside if inside.exists() and not path.exists() else path
-
-
 def read_split(path: Path | None, only: Collection[str] | None = None) -> Split:
     """Read and check a split CSV.
 
     path: None for the recipe's own split; only: of its other columns those that are asked for, by default all.
     Raises InputError naming file, line and mend.
     """
-    own, path = path is not None, given_file(Path(path or paths.split_csv()))
-    quoted = shlex.quote(typed(path))
-    other = f"leave --split out for the split of: {MAKE_SPLIT}" if own else f"run: {MAKE_SPLIT} --force"
-    mend, absent = f"correct it, or {other}", f"run: {MAKE_SPLIT}{f' --output {quoted}' if own else ''}"
+    path, mend, absent = CLIPS.given_split(path)
     table = read_videos(path, ["stalled", "fold"], mend, absent, only=only)
     table["stalled"] = labels(table, path, mend)
     table["fold"] = whole_numbers(table, "fold", path, mend, minimum=ALWAYS_TRAINED)

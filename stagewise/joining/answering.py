@@ -33,13 +33,14 @@ def join_stages(doc: str, winners: Mapping[str, float] | None = None) -> None:
     if winners:
         joining.insert(0, winners_vote([winners[stage] for stage in tables.stages]))
     _require_known(arguments.method, [rule.name for rule in (*singles, *joining)])
-    _require_classes(tables, arguments.method or arguments.own, [*singles, *joining])
+    method = arguments.method or arguments.own
+    _require_classes(tables, method, [*singles, *joining])
     print(tables, flush=True)
     if arguments.dry_run:
         print(f"would read {', '.join(map(paths.shown, tables.files))}")
         print(f"would write {', '.join(map(paths.shown, _written()))}")
         return
-    scored = _scored(tables, singles, joining, arguments)
+    scored = _scored(tables, singles, joining, method, arguments.seed)
     print(scored)
     chosen, why = _chosen(scored, arguments.method, arguments.own)
     print(f"taken: {chosen.name}, {why}")
@@ -102,17 +103,16 @@ def _require_classes(tables: "Tables", method: str | None, rules: "list[Rule]") 
 
 
 def _scored(
-    tables: "Tables", singles: "list[Rule]", joining: "list[Rule]", arguments: argparse.Namespace
+    tables: "Tables", singles: "list[Rule]", joining: "list[Rule]", method: str | None, seed: int
 ) -> "Comparison | Uncompared":
     """All rules compared out of fold; where that cannot be, the one that was asked for."""
     from stagewise.joining.comparing import Uncompared, compare, fit_whole
 
     if tables.not_compared:
-        method = arguments.method or arguments.own
         (rule,) = (rule for rule in (*singles, *joining) if rule.name == method)
         return Uncompared(fit_whole(rule, tables.labels, tables.oof))
     clips = (tables.labels, tables.folds, tables.oof)
-    return compare(singles, joining, clips, tables.project, arguments.seed)
+    return compare(singles, joining, clips, tables.project, seed)
 
 
 def _chosen(scored: "Comparison | Uncompared", asked: str | None, own: str | None) -> "tuple[Fitted, str]":

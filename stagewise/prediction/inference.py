@@ -145,8 +145,7 @@ def trained_folds(
 ) -> tuple[Recipe, list[int], list[dict[str, Any]]]:
     """The recipe that the folds asked for were trained by, these folds, and their configs."""
     folds = split.chosen_folds(asked_folds)
-    alike = {"split": {"file": paths.shown(split.path)}}
-    configs = [runs.finished_config(stage.name, fold, split.sha256, alike) for fold in folds]
+    configs = [runs.finished_config(stage.name, fold, split.sha256, {"split": split.recorded}) for fold in folds]
     recipes = [
         trained_recipe(stage, config["recipe"], paths.shown(paths.fold_folder(stage.name, fold)))
         for fold, config in zip(folds, configs, strict=True)

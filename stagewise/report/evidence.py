@@ -188,5 +188,5 @@ def _require_trained(stage_runs: Sequence[Run], split: Split, every: bool) -> li
     """The runs that have ended, on this split. Raises InputError where none has, or with `every` one has not."""
     finished = [run for run in stage_runs if run.state == FINISHED]
     for run in stage_runs if every or not finished else finished:
-        runs.finished_config(run.stage, run.fold, split.sha256, {"split": {"file": paths.shown(split.path)}})
+        runs.finished_config(run.stage, run.fold, split.sha256, {"split": split.recorded})
     return finished

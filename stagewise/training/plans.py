@@ -79,7 +79,7 @@ def plan_training(recipe: Recipe, split: Split, fold: int, seed: int, task: Task
         "recipe": recipe.as_dict(),
         "fold": fold,
         "seed": seed,
-        "split": {"file": paths.shown(split.path), "sha256": split.sha256},
+        "split": split.recorded,
     }
     if late := [epoch for epoch in recipe.kept.snapshots if epoch > recipe.schedule.epochs]:
         raise InputError(

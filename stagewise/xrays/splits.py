@@ -1,15 +1,13 @@
 """Splits of the X-rays: the house's own, the winner's files, anyone's."""
 
-import shlex
 from pathlib import Path
 
 from stagewise.data.columns import booleans, whole_numbers
 from stagewise.data.kinds import XRAYS
 from stagewise.data.split_checks import require_learnable
-from stagewise.data.splits import ALWAYS_TRAINED, Split, given_file, require_folds
+from stagewise.data.splits import ALWAYS_TRAINED, Split, require_folds
 from stagewise.data.tables import read_table
-from stagewise.files import paths, xray_paths
-from stagewise.messages.commands import MAKE_XRAY_SPLIT, typed
+from stagewise.files import paths
 from stagewise.xrays.image_names import image_names, refuse_twice
 
 WINNERS_NAMES = {"filename": "fname", "positive": "exist_labels"}
@@ -25,10 +23,7 @@ def read_xray_split(path: Path | None) -> Split:
     Returns: a table of filename (str), positive and fold (int64), and what else the file has. Raises InputError naming
     file, line and mend, also where a fold, or what is left to train on beside it, has images of one class alone.
     """
-    own, path = path is not None, given_file(Path(path or xray_paths.split_csv()))
-    quoted = shlex.quote(typed(path))
-    other = f"leave --split out for the split of: {MAKE_XRAY_SPLIT}" if own else f"run: {MAKE_XRAY_SPLIT} --force"
-    mend, absent = f"correct it, or {other}", f"run: {MAKE_XRAY_SPLIT}{f' --output {quoted}' if own else ''}"
+    path, mend, absent = XRAYS.given_split(path)
     table = read_table(path, ("filename", "positive", "fold"), mend, absent, other_names=WINNERS_NAMES)
     table["filename"] = image_names(table, "filename", path, mend)
     refuse_twice(table, "filename", path, mend)

@@ -177,12 +177,8 @@ def _check_split(data: Data, path: Path | None) -> None:
     merged = split.table.merge(usable_images(data), on="filename", suffixes=("", "_mask"))
     unlike = merged.loc[merged["positive"] != merged["positive_mask"], "filename"]
     data.find("split rows that contradict the masks", unlike, mend)
-    if left := sorted(data.names("train") - data.names("split")):
-        mend = f"add them to {path}" if path else f"make it again: {MAKE_XRAY_SPLIT} --force"
-        data.notes.append(
-            f"{len(left)} training images, first {left[0]}, are not in the split, and never trained on; to have them "
-            f"there, {mend}"
-        )
+    left = sorted(data.names("train") - data.names("split"))
+    data.note_left_out("training images", left, path, MAKE_XRAY_SPLIT)
 
 
 def _fold_note(fold: int, rows: pd.DataFrame) -> str:
