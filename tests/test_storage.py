@@ -242,6 +242,9 @@ def test_names_come_from_the_metadata_and_else_from_one_listing(proxy):
     table.write_text("filename,project_id\n100002.mp4,a\n100000.mp4,b\n")
     source = Source(Bucket(PLACE))
     assert [video.name for video in source.videos("train")] == ["100000.mp4", "100002.mp4"] and not proxy.asked
+    table.write_text("Filename,FILENAME\n100002,100000\n")
+    with pytest.raises(InputError, match="has no column filename"):
+        source.videos("train")
     table.write_text("Filename,project_id\n100002,a\n100000,b\n")  # whose suffix only the bucket knows
     assert [video.name for video in source.videos("train")] == [f"10000{number}.mp4" for number in range(3)]
     assert source.passed_over("train")[0].startswith("1 objects that are no videos") and len(proxy.asked) == 1

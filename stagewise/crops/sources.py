@@ -123,7 +123,8 @@ def read_names(table: Path) -> list[str]:
     from stagewise.files.csv_text import read_cells
 
     cells = read_cells(table, NAMES_MEND, NAMES_MEND, only=("filename",))
-    cells = cells if "filename" in cells else cells.rename(columns=str.casefold)
+    if "filename" not in cells and len(cells.columns) == 1:
+        cells = cells.rename(columns=str.casefold)
     if "filename" not in cells or cells.empty:
         raise InputError(f"{paths.shown(table)} has no column filename, or no row; {NAMES_MEND}")
     return cells["filename"].tolist()

@@ -38,12 +38,12 @@ def load_imagenet(weights: Path | None):
         raise StagewiseError(f"the ImageNet weights could not be fetched ({error}); {MENDS}") from error
 
 
-def mend_of(absent: Path) -> str:
-    """Where a file that is not there is to be had."""
+def mend_of(absent: Path, otherwise: str = MENDS) -> str:
+    """Where a file that is not there is to be had. otherwise: of a name that no net starts from."""
     from stagewise.recipes.torch_files import KNOWN
 
     mends = (start.mend for _, start, _ in KNOWN if start.source == absent.name)
-    return next(mends, MENDS)
+    return next(mends, otherwise)
 
 
 def of_imagenet(source: Path | None):
@@ -79,7 +79,9 @@ def make_first_weights(doc: str) -> None:
     if source is not None and not source.is_file():
         raise InputError(f"no file {source}; {mend_of(source)}")
     if source is not None and source.suffix in TORCH_SUFFIXES and not is_torch_file(source):
-        raise InputError(f"{source} is no file of PyTorch's weights, whatever its name; {mend_of(source)}")
+        raise InputError(
+            f"{source} is no file of PyTorch's weights, whatever its name; {mend_of(source, 'download it again')}"
+        )
     if source is not None and is_torch_file(source):
         target, stage, net = of_torch(source.absolute())
     following = command(script_of(stage, TRAIN))
