@@ -22,9 +22,9 @@ TINY = (
     VideoResNet("r2plus1d", (4, 12, 12), (1, 1), (6, 9), 5, batch_norm_momentum=0.9),
 )
 TINY_UNETS = (
-    AlbuNet((64, 128), "unit", (1, 2, 1, 1), (4, 6, 8, 10), decoded=5),
-    ResNetUNet((64, 32), "imagenet", (1, 1, 2, 1), (2, 3, 4, 5), (8, 6, 4, 4, 3)),
-    SCSEUNet((32, 64), "unit", (1, 1, 1, 2), (4, 4, 8, 24), (8, 6, 4, 4, 3), groups=4, reduction=4),
+    AlbuNet((64, 128), "unit", (1, 2, 1, 1), (8, 9, 10, 12), decoded=5),
+    ResNetUNet((64, 32), "imagenet", (1, 1, 2, 1), (8, 9, 10, 11), (8, 6, 4, 4, 3)),
+    SCSEUNet((32, 64), "unit", (1, 1, 1, 2), (8, 8, 8, 24), (8, 6, 4, 4, 3), groups=4, reduction=4),
 )
 EVERY = (*TINY, *TINY_UNETS)
 ANSWERED = {"jax": (4, 8), "openvino": (0, 4, 6, 7, 8)}  # of EVERY; XLA compiles one for ten seconds

@@ -16,7 +16,7 @@ from stagewise.training.masks import MASKS
 from stagewise.volumes.grey_images import save_grey
 
 SIDE = 64
-NET = AlbuNet((SIDE, SIDE), "unit", blocks=(1, 1, 1, 1), widths=(4, 4, 6, 8), decoded=2)
+NET = AlbuNet((SIDE, SIDE), "unit", blocks=(1, 1, 1, 1), widths=(8, 8, 8, 8), decoded=2)
 
 
 def recipe(part: str = "part0", **changes) -> Recipe:

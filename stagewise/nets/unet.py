@@ -29,6 +29,9 @@ SCALINGS = {  # factor and summand of a grey of 0-255, for each channel
     ),
 }
 STAGES = 4  # of every encoder here: a decoder has a level for each
+# Of fewer, TensorFlow 2.21's oneDNN on AVX2 alone gets the gradient of a strided 1x1 convolution's kernel wrong, each
+# time in another way, and writes behind its memory
+LEAST_WIDTH = 8
 
 
 class UNet(CountedNet):
@@ -235,8 +238,11 @@ def stemmed(make: Maker, image: Any, filters: int, prefix: str = "", **options: 
 
 def check(net: UNet) -> None:
     """Raise InputError where no net can have these numbers."""
-    if len(net.blocks) != STAGES or len(net.widths) != STAGES or min(*net.blocks, *net.widths) < 1:
-        raise InputError(f"a U-Net's encoder has {STAGES} stages, not blocks={net.blocks} widths={net.widths}")
+    if len(net.blocks) != STAGES or len(net.widths) != STAGES or min(net.blocks) < 1 or min(net.widths) < LEAST_WIDTH:
+        raise InputError(
+            f"a U-Net's encoder has {STAGES} stages of {LEAST_WIDTH} channels or more, not blocks={net.blocks} "
+            f"widths={net.widths}"
+        )
     if net.scaling not in SCALINGS:
         raise InputError(f"scaling={net.scaling!r} is unknown; known are {', '.join(SCALINGS)}")
     sides = net.input_shape
