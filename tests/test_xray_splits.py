@@ -43,6 +43,12 @@ def test_own_columns_are_read_and_more_are_carried(root):
     assert found.check == f"python pneumothorax/r02_verify_data.py --split {root / 'my.csv'}"
 
 
+def test_the_winner_s_columns_are_known_in_any_case(root):
+    found = split(root, "FName,Exist_Labels,Fold\n" + ROWS)
+    assert found.table.columns.tolist() == ["filename", "positive", "fold"]
+    assert found.table["positive"].sum() == 6
+
+
 def test_the_recipe_s_own_split_needs_no_option(root):
     path = root / "modified_data" / "xrays" / "kfold_split_5_42.csv"
     path.parent.mkdir(parents=True)

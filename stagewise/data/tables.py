@@ -63,8 +63,8 @@ def read_table(
     Returns: every column as str, rows 0, 1, 2, ... Raises InputError with `mend` at the end of its message.
     """
     frame = read_cells(path, mend, absent or mend, None if only is None else {*required, *only}, numbers)
+    frame = _with_known_names(frame, (*required, *other_names.values()))
     frame = frame.rename(columns={other: name for name, other in other_names.items() if name not in frame})
-    frame = _with_known_names(frame, required)
     missing = [column for column in required if column not in frame.columns]
     if missing and only is not None:  # the message has all that is there
         return read_table(path, required, mend, absent, may_be_blank, other_names)
