@@ -18,7 +18,13 @@ from stagewise.recipes.recipe import Recipe, changed
 TRAIN, ANSWER = "train", "answer"
 FOLDS = 5
 SMALL_BATCH, LARGE_BATCH = D121.batch_size, 24
-XLA_FLAGS = {"ndhwc": NDHWC_FLAG, "products": FUSED_PRODUCTS_FLAG}
+# Of products that take what stands before them, 32 channels at a time as a dense block grows: tiles that XLA finds by
+# itself, where no GPU tries them out, do not fit six clips' blocks
+TILES_FLAG = (
+    "--xla_gpu_override_gemm_autotuner="
+    "block_m:128,block_n:128,block_k:32,split_k:1,num_stages:3,num_warps:8,num_ctas:1"
+)
+XLA_FLAGS = {"ndhwc": NDHWC_FLAG, "products": FUSED_PRODUCTS_FLAG, "tiles": TILES_FLAG}
 IMAGES = 48  # at once, as the ensemble's batch of 6 clips in 8 flips
 
 
@@ -38,8 +44,8 @@ class Timed:
 class Candidate:
     """work: `TRAIN` or `ANSWER`; of: a backend of Keras, or a peer's library; the others as for `Peer`.
 
-    ndhwc, products: whether XLA is told to keep channels last, and to fuse what stands before 1x1x1 convolutions
-    (`XLA_FLAGS`).
+    ndhwc, products, tiles: whether XLA is told to keep channels last, to fuse what stands before 1x1x1 convolutions,
+    and in which tiles to compute these instead of trying some out (`XLA_FLAGS`).
     """
 
     work: str
@@ -47,6 +53,7 @@ class Candidate:
     batches: tuple[int, ...]
     ndhwc: bool = False
     products: bool = False
+    tiles: bool = False
     compiled: bool = False
     channels_last: bool = False
 
@@ -94,7 +101,7 @@ CANDIDATES = {  # in the order of their worth, as far as the time goes
         *(Candidate(TRAIN, "jax", (SMALL_BATCH,), ndhwc=ndhwc) for ndhwc in (True, False)),
         Candidate(TRAIN, "monai", (SMALL_BATCH,), compiled=True, channels_last=True),
         *(Candidate(ANSWER, "jax", (SMALL_BATCH,), ndhwc=ndhwc) for ndhwc in (True, False)),
-        Candidate(ANSWER, "jax", (SMALL_BATCH,), ndhwc=True, products=True),
+        *(Candidate(ANSWER, "jax", (SMALL_BATCH,), ndhwc=True, products=True, tiles=tiles) for tiles in (True, False)),
         Candidate(TRAIN, "jax", (LARGE_BATCH,), ndhwc=True),
         Candidate(TRAIN, "monai", (LARGE_BATCH,), compiled=True, channels_last=True),
         Candidate(TRAIN, "timm", (SMALL_BATCH,), compiled=True, channels_last=True),

@@ -20,10 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from gpu_candidates import TILES_FLAG
 from hlo import Kernel, kernels
 from measure import machine, write_section
 
 from stagewise.console import cli
+from stagewise.machine import backends
+from stagewise.machine.backends import with_flag
 from stagewise.messages.errors import StagewiseError
 from stagewise.recipes.d121 import D121
 from stagewise.recipes.recipe import Recipe, changed
@@ -169,7 +172,8 @@ def measured(arguments: argparse.Namespace) -> list[tuple]:
     """A row a work."""
     os.environ["KERAS_BACKEND"] = "jax"
     os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_autotune_level=0"
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_autotune_level=0"
+    os.environ["XLA_FLAGS"] = with_flag(flags, TILES_FLAG) if backends.fuses_products() else flags
     from stagewise.machine import device
 
     device.prepare("none")

@@ -105,4 +105,4 @@ def test_our_flag_is_put_behind_the_users_own_and_every_candidate_has_a_name_of_
     both = CANDIDATES["answer:jax:ndhwc:products:6"].environment("")
     assert both["XLA_FLAGS"] == "--xla_gpu_force_conv_nhwc=true --xla_gpu_experimental_gemm_fusion_v2=true"
     assert "XLA_FLAGS" not in CANDIDATES["train:jax:6"].environment("")
-    assert len(set(CANDIDATES.values())) == len(CANDIDATES) == 19
+    assert len(set(CANDIDATES.values())) == len(CANDIDATES) == 20
