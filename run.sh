@@ -113,6 +113,13 @@ train() {  # train SCRIPT [options]: the chosen folds; in the demo side by side,
     return $failed
 }
 
+check() {  # check SCRIPT ...: before anything is trained, whether the nets' first weights are there
+    local script
+    for script in "$@"; do
+        python "$script" "${common[@]}" "${init[@]}" "${folds[@]}" --dry-run > /dev/null || exit $?
+    done
+}
+
 gpus=  # how many there are, where they are to be looked for
 [ ${#gpu[@]} -gt 0 ] || gpus="$(trap '' INT; python -c 'from stagewise.machine import gpus; print(gpus.count())')"
 on_gpus() {  # on_gpus FOLDER [options]: where there are several GPUs, all its trainings, side by side; else it fails
@@ -149,9 +156,14 @@ if [ "$recipe" = pneumothorax ]; then
     nets=(albunet_public albunet_valid seunet resnet50)
     [ "$preset" != demo ] || nets=(resnet50)
     chosen=()
-    for net in "${nets[@]}"; do chosen+=(--net "$net"); done
+    scripts=()
+    for net in "${nets[@]}"; do
+        chosen+=(--net "$net")
+        scripts+=(pneumothorax/r3?_train_$net.py)
+    done
+    check "${scripts[@]}"
     if ! on_gpus pneumothorax "${chosen[@]}"; then
-        for net in "${nets[@]}"; do train pneumothorax/r3?_train_$net.py "${common[@]}" "${init[@]}"; done
+        for script in "${scripts[@]}"; do train "$script" "${common[@]}" "${init[@]}"; done
     fi
     step pneumothorax/r41_process_oof.py --seed "$SEED" "${gpu[@]}" "${folds[@]}"
     answer=()
@@ -221,13 +233,6 @@ r101() {
 
 vote_nets=(third_place_vote/r31_train_r2plus1d.py third_place_vote/r32_train_mc3.py third_place_vote/r33_train_r3d.py)
 
-check_vote() {  # before anything is trained: whether the nets' first weights are there
-    local script
-    for script in "${vote_nets[@]}"; do
-        python "$script" "${common[@]}" "${init[@]}" "${folds[@]}" --dry-run > /dev/null || exit $?
-    done
-}
-
 vote() {
     local script
     if ! on_gpus third_place_vote; then
@@ -237,7 +242,7 @@ vote() {
     show third_place_vote
 }
 
-case "$recipe" in vote | all) check_vote ;; esac
+case "$recipe" in vote | all) check "${vote_nets[@]}" ;; esac
 if [ "$recipe" = all ]; then
     for one in d121 r101 vote; do
         "$one"

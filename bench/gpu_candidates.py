@@ -21,8 +21,7 @@ SMALL_BATCH, LARGE_BATCH = D121.batch_size, 24
 # Of products that take what stands before them, 32 channels at a time as a dense block grows: tiles that XLA finds by
 # itself, where no GPU tries them out, do not fit six clips' blocks
 TILES_FLAG = (
-    "--xla_gpu_override_gemm_autotuner="
-    "block_m:128,block_n:128,block_k:32,split_k:1,num_stages:3,num_warps:8,num_ctas:1"
+    "--xla_gpu_override_gemm_autotuner=block_m:128,block_n:128,block_k:32,split_k:1,num_stages:3,num_warps:8,num_ctas:1"
 )
 XLA_FLAGS = {"ndhwc": NDHWC_FLAG, "products": FUSED_PRODUCTS_FLAG, "tiles": TILES_FLAG}
 IMAGES = 48  # at once, as the ensemble's batch of 6 clips in 8 flips

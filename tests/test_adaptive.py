@@ -75,3 +75,14 @@ def test_too_few_stalled_clips_for_the_bound_are_refused_with_the_number_it_take
     with pytest.raises(InputError, match=r"30 stalled clips out of fold are too few .* it takes 37"):
         learn_margins(oof, pilot, THRESHOLD, 0.003, 1e-4)
     assert learn_margins(pd.concat([oof, oof.head(7)]), pilot, THRESHOLD, 0.003, 1e-4).expected <= 1e-4
+
+
+@pytest.mark.parametrize("bound", [0.01, 0.5])
+def test_equal_looks_are_settled_all_or_none(bound):
+    oof = pd.DataFrame({"stalled": [1] * 2000 + [0] * 2000, "unflipped": [0.9] * 2000 + [0.01] * 2000})
+    pilot = np.full((100, 8, FOLDS), 0.01)
+    pilot[:3, 1:] = 0.9
+    margins = learn_margins(oof, pilot, THRESHOLD, 0.003, bound)
+    settled = (pilot[:, 0, 0] <= margins.first) | (pilot[:, 0].mean(axis=1) <= margins.folds)
+    assert np.mean(settled & (pilot.mean(axis=(1, 2)) > THRESHOLD)) <= bound
+    assert settled.any() == (bound > 0.1)

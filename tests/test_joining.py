@@ -178,6 +178,11 @@ def harm_probability(stage: str) -> None:
     TABLE.assign(probability=GOOD, unflipped=GOOD).to_csv(paths.oof_csv(stage), index=False)
 
 
+def harm_score(stage: str) -> None:
+    path = paths.threshold_json(stage)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"roc_auc": 0.0}))
+
+
 def harm_answers(stage: str) -> None:
     text = paths.test_csv(stage).read_text()
     paths.test_csv(stage).write_text(text.replace("0.", "0.0", 1))
@@ -217,6 +222,7 @@ FIRST_NET, *_, LAST_NET = sorted(THRESHOLDS)
         (harm_weights, f"threshold.json was not chosen with the present weights of fold 2; {R41} && {R42}"),
         (harm_folds, f"second_test.json is of folds 0, 1, 2, models/second/.* of folds 0, 1, 2, 3; {R41} && {R42}"),
         (harm_probability, f"threshold.json was not chosen from modified_data/second_oof.csv as it is now; {R41}"),
+        (harm_score, f"threshold.json was not chosen from modified_data/second_oof.csv as it is now; {R41}"),
         (harm_answers, f"subm/second_test.csv is not as r42 wrote it; run: {R42}"),
         (
             lambda stage: made_stages.write_stage(stage, TABLE, OTHER, adaptive={"bound": 1e-4}),

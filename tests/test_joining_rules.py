@@ -170,8 +170,17 @@ def test_weights_are_shares_and_do_not_hang_on_the_order_of_stages(count):
     first, second = fit_weighted_mean(LABELS, columns), fit_weighted_mean(LABELS, columns[:, order])
     assert first.weights.sum() == pytest.approx(1) and first.weights.min() >= 0
     np.testing.assert_allclose(first.weights[order], second.weights, atol=1e-9)
-    assert roc_auc(LABELS, first.of(columns)) >= max(roc_auc(LABELS, column) for column in columns.T) - 0.005
+    assert roc_auc(LABELS, first.of(columns)) >= max(roc_auc(LABELS, column) for column in columns.T) - 1e-9
     assert first.threshold in THRESHOLDS
+
+
+def test_weights_are_as_good_as_any_mixture_where_the_good_ones_lie_apart():
+    generator, parts = np.random.default_rng(0), np.linspace(0, 1, 11)
+    for _ in range(40):
+        labels = (generator.random(200) < 0.1).astype(int)
+        columns = generator.random((200, 2)) + 0.1 * labels[:, None]
+        best = max(roc_auc(labels, columns @ (part, 1 - part)) for part in parts)
+        assert roc_auc(labels, fit_weighted_mean(labels, columns).of(columns)) >= best - 1e-9
 
 
 def test_alike_clips_of_few_projects_make_a_difference_less_sure():

@@ -154,3 +154,13 @@ def test_a_run_made_from_something_else_is_refused_naming_what_changed(wanted, b
     runs.write_json(wanted.folder / runs.CONFIG, content)
     with pytest.raises(InputError, match=f"{message}.*to start over, run: {wanted.command} --force"):
         started_config(wanted)
+
+
+def test_a_link_to_a_folder_is_removed_with_a_run_and_the_folder_stays(tmp_path):
+    run, elsewhere = tmp_path / "fold_0", tmp_path / "elsewhere"
+    for folder in (run, elsewhere):
+        folder.mkdir()
+    (elsewhere / "log").touch()
+    (run / runs.EVENTS).symlink_to(elsewhere)
+    runs.clear(run)
+    assert not [*run.iterdir()] and (elsewhere / "log").exists()

@@ -14,6 +14,7 @@ from house import started
 
 REPOSITORY = Path(__file__).parents[1]
 BACKENDS = ("jax", "tensorflow", "torch")
+XRAY_TRAININGS = sorted((REPOSITORY / "pneumothorax").glob("r3[1-9]_train_*.py"))
 FILES = ("run.sh", "test.sh", "setup_env.sh", "requirements.txt", "pyproject.toml")
 FILES += tuple(f"requirements-gpu-{backend}.txt" for backend in BACKENDS)
 PYTHON = """#!/bin/sh
@@ -192,11 +193,15 @@ def test_a_recipe_runs_from_its_first_training_to_its_report_and_all_of_them_to_
     assert (commands[-1] == "join/r61_join.py") == (recipe == "all")
 
 
-@pytest.mark.parametrize("recipe", ["vote", "all"])
-def test_weights_that_the_third_place_lacks_end_the_run_before_anything_is_trained(house, recipe):
-    failing = "third_place_vote/r32_train_mc3.py"
+@pytest.mark.parametrize("recipe", ["vote", "all", "pneumothorax"])
+def test_first_weights_that_are_not_there_end_the_run_before_anything_is_trained(house, recipe):
+    failing = "pneumothorax/r33_train_seunet.py" if recipe == "pneumothorax" else "third_place_vote/r32_train_mc3.py"
+    for path in ("input/xrays/train-rle.csv", *(f"pneumothorax/{path.name}" for path in XRAY_TRAININGS)):
+        (house / path).parent.mkdir(exist_ok=True)
+        (house / path).touch()
     assert run(house, "--recipe", recipe, FAILING=failing, CODE="2").returncode == 2
     assert asked(house)[-1] == f"{failing} --seed 42 --dry-run"
+    assert all("--dry-run" in command for command in asked(house) if "_train_" in command)
 
 
 @pytest.mark.parametrize(("code", "ends"), [(5, 0), (2, 2), (1, 1)])

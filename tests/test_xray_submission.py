@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stagewise.masks.rule_asked import rule_asked, words
 from stagewise.messages.errors import InputError
 from stagewise.recipes.mask_rules import Doublet, Triplet
 from stagewise.volumes.run_lengths import decoded
@@ -153,3 +154,8 @@ def test_an_image_that_is_not_there_is_no_answer(root):
     path.write_text("ImageId,EncodedPixels\nc,-1\nd,-1\ne,-1\n")
     with pytest.raises(InputError, match=r"sample_submission\.csv asks for the mask of 'd' and of 1 others"):
         images_asked_for(path, ["a", "c"])
+
+
+@pytest.mark.parametrize("text", ["winner", "0.75,1000,0.3", "0.1234567,1000,0.1000004", "1e-7,0,0"])
+def test_the_option_that_asks_for_a_rule_again_asks_for_that_rule(text):
+    assert rule_asked(words(rule_asked(text)).removeprefix(" --rule ")) == rule_asked(text)

@@ -55,7 +55,7 @@ def split_option(file: str) -> list[str]:
 def clear(folder: Path) -> None:
     """Remove what a run wrote, all but the lock."""
     for entry in folder.iterdir():
-        if entry.is_dir():
+        if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         elif entry.name != LOCK:
             entry.unlink()

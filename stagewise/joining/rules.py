@@ -78,12 +78,22 @@ def _fit_votes(needed: int) -> Fit:
 
 
 def fit_weighted_mean(labels: np.ndarray, probabilities: np.ndarray) -> WeightedMean:
-    """The weights of the highest ROC AUC on a grid of mixtures; of equally good ones their mean."""
-    mixtures = _mixtures(probabilities.shape[1])
+    """The weights of the highest ROC AUC on a grid of mixtures; of equally good ones their mean, or what is next to it.
+
+    The mean of two good mixtures is no good one where the mixtures between them are worse.
+    """
     everyone = np.ones(len(labels))
-    scores = [weighted_roc_auc(labels, WeightedMean(w, 0).of(probabilities))(everyone) for w in mixtures]
-    best = np.round(scores, 9) == np.round(np.max(scores), 9)  # 9 decimals: sums in another order end otherwise
-    return _fit_fixed(mixtures[best].mean(axis=0))(labels, probabilities)
+
+    def score(weights: np.ndarray) -> float:  # 9 decimals: sums in another order end otherwise
+        return round(weighted_roc_auc(labels, WeightedMean(weights, 0).of(probabilities))(everyone), 9)
+
+    mixtures = _mixtures(probabilities.shape[1])
+    scores = np.array([score(weights) for weights in mixtures])
+    best = mixtures[scores == scores.max()]
+    middle = best.mean(axis=0)
+    if score(middle) < scores.max():
+        middle = best[np.square(best - middle).sum(axis=1).argmin()]
+    return _fit_fixed(middle)(labels, probabilities)
 
 
 def fit_stacking(labels: np.ndarray, probabilities: np.ndarray) -> Stacking:

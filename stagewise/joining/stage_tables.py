@@ -95,5 +95,7 @@ def _require_one_origin(stage: str, oof: pd.DataFrame, scores: dict, settings: A
             raise InputError(f"{file} is of {named(others)}, {threshold} of {named(folds)}; {mend}")
     auc = roc_auc(oof["stalled"].to_numpy(), oof["probability"].to_numpy())
     same = scores.get("clips") == len(oof) and scores.get("stalled") == oof["stalled"].sum()
-    if not same or abs((scores.get("roc_auc") or np.nan) - auc) > 1e-6:  # text of a probability may lose its last bit
+    noted = np.nan if scores.get("roc_auc") is None else scores["roc_auc"]  # of one class alone there is none
+    # text of a probability may lose its last bit
+    if not same or not np.isclose(noted, auc, rtol=0, atol=1e-6, equal_nan=True):
         raise InputError(f"{threshold} was not chosen from {found} as it is now; {mend}")

@@ -19,8 +19,8 @@ NEED_AVX = ("tensorflow", "jax")  # as their wheels are built; they die of an il
 NDHWC_FLAG = "--xla_gpu_force_conv_nhwc=true"
 NDHWC_CONVOLUTIONS = False
 # JAX 0.10.2's XLA fuses what stands before a matrix product into it where this experimental flag is in XLA_FLAGS; then
-# answers take their 1x1x1 convolutions as products. A user's to set: 306 MB a clip and pass for 486, compiled for the 48
-# images of r42 with tiles that bench/gpu_candidates.py gives; untimed, and an XLA that lacks the flag aborts
+# answers take their 1x1x1 convolutions as products. A user's to set: 306 MB a clip and pass for 486, compiled for r42's
+# 48 images with tiles that bench/gpu_candidates.py gives; untimed, and an XLA that lacks the flag aborts
 FUSED_PRODUCTS_FLAG = "--xla_gpu_experimental_gemm_fusion_v2=true"
 ASK = "import sys; from stagewise.machine import backends; print(backends.count_gpus(sys.argv[1]))"
 COMPUTE = """

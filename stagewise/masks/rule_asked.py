@@ -33,4 +33,4 @@ def words(rule: str | MaskRule | None, default: str = CHOSEN) -> str:
     """The option that asks for it again, or ""."""
     if rule is None or rule == default:
         return ""
-    return f" --rule {rule if isinstance(rule, str) else f'{rule.top:g},{rule.area},{rule.bottom:g}'}"
+    return f" --rule {rule if isinstance(rule, str) else f'{rule.top!r},{rule.area},{rule.bottom!r}'}"

@@ -125,7 +125,8 @@ def _margin(look: np.ndarray, last: np.ndarray, threshold: float, cap: float, pa
     ordered = np.sort(look)
     moves = np.sort(_log_odds(last) - _log_odds(look))
     beyond = len(moves) - np.searchsorted(moves, _log_odds(threshold) - _log_odds(ordered), side="right")
-    share = np.cumsum(beyond) / len(moves) / len(ordered)
+    ends = np.searchsorted(ordered, ordered, side="right") - 1  # equal looks are settled all or none
+    share = np.cumsum(beyond)[ends] / len(moves) / len(ordered)
     settled = np.count_nonzero((share <= part) & (ordered <= cap))
     return (float(ordered[settled - 1]), float(share[settled - 1])) if settled else (-1.0, 0.0)
 
