@@ -7,7 +7,8 @@
 Read from the compiled program itself: every kernel's operands and results are counted once, an upper bound of what goes
 through memory, of which caches keep some. An answer is one fused net's to the eight flips of a clip; a step is JAX's,
 with Adam; both in mixed bfloat16. For the GPU nothing is tried out ("autotuning" is off): which algorithms it will
-choose, and what scratch memory they take, is not in the count. For the CPU, XLA makes other kernels of the same net.
+choose, and what scratch memory they take, is not in the count; where XLA_FLAGS have products take in what stands before
+them, their tiles are given. For the CPU, XLA makes other kernels of the same net.
 Time: on a CPU core, 2 minutes an answer, and 10 to 20 a step.
 """
 
@@ -25,8 +26,7 @@ from hlo import Kernel, kernels
 from measure import machine, write_section
 
 from stagewise.console import cli
-from stagewise.machine import backends
-from stagewise.machine.backends import with_flag
+from stagewise.machine.backends import fuses_products, with_flag
 from stagewise.messages.errors import StagewiseError
 from stagewise.recipes.d121 import D121
 from stagewise.recipes.recipe import Recipe, changed
@@ -173,7 +173,7 @@ def measured(arguments: argparse.Namespace) -> list[tuple]:
     os.environ["KERAS_BACKEND"] = "jax"
     os.environ["JAX_PLATFORMS"] = "cpu"
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_autotune_level=0"
-    os.environ["XLA_FLAGS"] = with_flag(flags, TILES_FLAG) if backends.fuses_products() else flags
+    os.environ["XLA_FLAGS"] = with_flag(flags, TILES_FLAG) if fuses_products() else flags
     from stagewise.machine import device
 
     device.prepare("none")

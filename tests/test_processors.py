@@ -18,11 +18,8 @@ SETTINGS = {"onednn": {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "without": {"TF_ENABLE_ONE
 def test_gradients_of_every_net_by_kernels_for_avx2_are_those_without_onednn(tmp_path):
     script, files = Path(__file__).parent / "tiny_gradients.py", {name: tmp_path / f"{name}.npz" for name in SETTINGS}
     environment = os.environ | {"KERAS_BACKEND": "tensorflow"}
-    running = [
-        subprocess.Popen([sys.executable, str(script), str(files[name])], env=environment | setting)
-        for name, setting in SETTINGS.items()
-    ]
-    assert [process.wait(timeout=300) for process in running] == [0, 0]
+    for name, setting in SETTINGS.items():
+        subprocess.run([sys.executable, script, files[name]], env=environment | setting, check=True, timeout=300)
     fast, plain = (np.load(path) for path in files.values())
     assert fast.files == plain.files and len(plain.files) > 300
     for name in plain.files:
